@@ -1,0 +1,23 @@
+"""The upward unit normal nu = (-g, 1) / w and tangent tau = (g, |g|^2) of the graph, from the gradient g (Eqs. 1 and 2)."""
+
+from typing import Any
+
+import warp as wp
+
+
+@wp.func
+def steepness(gradient: Any):
+    """w = sqrt(1 + |g|^2)."""
+    return wp.sqrt(gradient.dtype(1.0) + wp.dot(gradient, gradient))
+
+
+@wp.func
+def center_above(foot: Any, gradient: Any, radius: Any):
+    """The horizontal part of p + rho nu(p), the centre of a ball that touches the graph at p (Eq. 6)."""
+    return foot - gradient * (radius / steepness(gradient))
+
+
+@wp.func
+def rise_above(gradient: Any, radius: Any):
+    """The vertical part of rho nu(p)."""
+    return wp.float64(radius / steepness(gradient))

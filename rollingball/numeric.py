@@ -1,0 +1,152 @@
+"""The Warp types of one dimension and precision, parameter structs, and launching over balls.
+
+Heights (values of the scaled loss) are float64 in either precision: a loss near 1e6 has steps of 0.06 in float32, and
+feet come from differences of heights.
+"""
+
+import functools
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import warp as wp
+
+from rollingball.errors import InputError, one_of
+
+# A lane loop of 32 is long enough that Warp leaves it rolled, so that the compiler vectorises it (16 it unrolls).
+LANES = 32
+PRECISIONS = {"float64": wp.float64, "float32": wp.float32}
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """The Warp types in which balls in R^dim are computed."""
+
+    dim: int
+    dtype: str = "float64"
+
+    def __post_init__(self) -> None:
+        one_of("dtype", self.dtype, tuple(PRECISIONS))
+
+    @property
+    def scalar(self) -> type:
+        """The scalar type."""
+        return PRECISIONS[self.dtype]
+
+    @property
+    def vector(self) -> type:
+        """A vector of R^dim."""
+        return wp.types.vector(self.dim, self.scalar)
+
+    @property
+    def matrix(self) -> type:
+        """A dim x dim matrix."""
+        return wp.types.matrix((self.dim, self.dim), self.scalar)
+
+    @property
+    def lanes(self) -> type:
+        """LANES points of R^dim side by side, one coordinate a row."""
+        return wp.types.matrix((self.dim, LANES), self.scalar)
+
+    @property
+    def wide(self) -> "Numeric":
+        """The same dimension in float64."""
+        return Numeric(self.dim, "float64")
+
+
+@dataclass(frozen=True, eq=False)
+class Lanes:
+    """Points (N, d) that a kernel reads LANES at a time."""
+
+    points: np.ndarray
+    # Padding lies so far out that its exponential is zero, and its square is finite in float32.
+    far: float = 1e18
+
+    def packed(self) -> np.ndarray:
+        """The points as (ceil(N / LANES), d, LANES), padded with points far away."""
+        count, dim = self.points.shape
+        padded = np.full((-(-count // LANES) * LANES, dim), self.far)
+        padded[:count] = self.points
+        return np.ascontiguousarray(padded.reshape(-1, LANES, dim).transpose(0, 2, 1))
+
+
+def layout(values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The names and kinds of parameter values: what a struct for them looks like."""
+    return tuple((name, _kind(value)) for name, value in values.items())
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Lanes):
+        return "lanes"
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"array{value.ndim}"
+    return "int" if isinstance(value, (int, np.integer)) else "number"
+
+
+@functools.cache
+def struct(fields: tuple[tuple[str, str], ...], numeric: Numeric) -> Any:
+    """A Warp struct with these fields (see :func:`layout`) in one precision."""
+    kinds = {
+        "lanes": wp.array(dtype=numeric.lanes),
+        "int": wp.int32,
+        "number": numeric.scalar,
+        **{f"array{ndim}": wp.array(dtype=numeric.scalar, ndim=ndim) for ndim in range(1, 5)},
+    }
+    annotations = {name: kinds[kind] for name, kind in fields}
+    return wp.struct(type("Parameters", (), {"__annotations__": annotations, "__module__": __name__}))
+
+
+def fill(values: dict[str, Any], numeric: Numeric, device: str) -> Any:
+    """An instance of :func:`struct` for ``values``, its arrays on ``device``."""
+    record = struct(layout(values), numeric)()
+    for name, value in values.items():
+        if isinstance(value, Lanes):
+            setattr(record, name, wp.array(value.packed(), dtype=numeric.lanes, device=device))
+        elif isinstance(value, np.ndarray) and value.ndim:
+            setattr(record, name, wp.array(value, dtype=numeric.scalar, ndim=value.ndim, device=device))
+        else:
+            setattr(record, name, value)
+    return record
+
+
+def device_name(device: str) -> str:
+    """The name of a device that is there, or an :class:`InputError`."""
+    wp.init()
+    names = [str(known) for known in wp.get_devices()]
+    if device == "cuda" and wp.is_cuda_available():
+        return str(wp.get_device("cuda"))
+    if device not in names:
+        raise InputError("device", device, "a device of this machine: " + ", ".join(names))
+    return device
+
+
+def thread_count(threads: int | None) -> int:
+    """How many CPU threads to use: as asked, or one for each core this process may run on."""
+    if threads:
+        return threads
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def launch(kernel: Any, count: int, arguments: list[Any], device: str, threads: int | None = None, block: int = 0) -> None:
+    """Run ``kernel`` for ``count`` balls; its last argument, added here, is the first ball of the slice.
+
+    A CPU launch uses one thread but releases the interpreter lock, so slices of the batch run on a thread pool. With
+    ``block`` above 0 one block of that many threads works on each ball.
+    """
+
+    def run(first: int, size: int) -> None:
+        if block:
+            wp.launch_tiled(kernel, dim=[size], inputs=[*arguments, first], device=device, block_dim=block)
+        else:
+            wp.launch(kernel, dim=size, inputs=[*arguments, first], device=device)
+
+    slices = min(thread_count(threads), count) if device == "cpu" else 1
+    if slices <= 1:
+        run(0, count)
+        return
+    edges = [count * part // slices for part in range(slices + 1)]
+    wp.load_module(kernel.module, device=device, block_dim=1)  # one thread compiles, the others find it done
+    with ThreadPoolExecutor(slices) as pool:
+        list(pool.map(lambda pair: run(pair[0], pair[1] - pair[0]), zip(edges, edges[1:], strict=False)))

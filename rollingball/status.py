@@ -1,0 +1,43 @@
+"""How a ball ended. The kernels write the number, people read the message."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Status(enum.IntEnum):
+    """The status of one ball; ``status.message`` says what happened and what to do about it."""
+
+    RUNNING = 0
+    CONVERGED = 1
+    FOCAL_POINT = 2
+    NO_FOOT = 3
+    DIVERGED = 4
+    TUNNELLED = 5
+    NOT_FINITE = 6
+
+    @property
+    def message(self) -> str:
+        """One sentence for people."""
+        return _MESSAGES[self]
+
+    @property
+    def failed(self) -> bool:
+        """True when what was recorded is not the motion that was asked for."""
+        return self not in (Status.RUNNING, Status.CONVERGED)
+
+
+_MESSAGES = {
+    Status.RUNNING: "running: the steps ended before a stop rule was met",
+    Status.CONVERGED: "converged: a stop rule was met",
+    Status.FOCAL_POINT: "focal point: radius times a principal curvature reached 1 under the ball, the foot is not "
+    "unique; use a smaller radius",
+    Status.NO_FOOT: "no foot found: the projection missed its tolerance within max_iterations; raise max_iterations, "
+    "or lower lr or radius",
+    Status.DIVERGED: "diverged: the gradient projection moved away from the centre it projects, so its feet are not "
+    "footpoints; lower step_size or use NewtonProjection",
+    Status.TUNNELLED: "tunnelled: the centre passed below the surface, so this is no longer a ball on a graph; lower lr, "
+    "or project better",
+    Status.NOT_FINITE: "not finite: the loss or its gradient was NaN or infinite; the last good state was kept; lower lr "
+    "or start inside the domain",
+}

@@ -1,0 +1,82 @@
+"""The register of surfaces that scene files know by name."""
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, ParamSpec
+
+import numpy as np
+
+from rollingball.errors import InputError, numbers
+from rollingball.surfaces.base import Surface
+
+Vector = Sequence[float] | np.ndarray
+Matrix = Sequence[Sequence[float]] | np.ndarray
+P = ParamSpec("P")
+
+CATALOGUE: dict[str, Callable[..., Surface]] = {}
+
+
+def catalogued(factory: Callable[P, Surface]) -> Callable[P, Surface]:
+    """Register a factory under its name (with hyphens) and let its surfaces remember how they were made."""
+    name = factory.__name__.replace("_", "-")
+    signature = inspect.signature(factory)
+
+    @functools.wraps(factory)
+    def build(*args: P.args, **kwargs: P.kwargs) -> Surface:
+        surface = factory(*args, **kwargs)
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return replace(surface, name=name, recipe={"type": name, **_plain(bound.arguments)})
+
+    CATALOGUE[name] = build
+    return build
+
+
+def from_recipe(recipe: dict[str, Any]) -> Surface:
+    """The surface that a recipe (``surface.recipe``) describes.
+
+    Raises:
+        InputError: for a type that is not in the catalogue, or arguments that its factory does not take.
+    """
+    arguments = dict(recipe)
+    kind = arguments.pop("type", None)
+    if kind not in CATALOGUE:
+        raise InputError("surface.type", kind, ", ".join(sorted(CATALOGUE)))
+    known = inspect.signature(CATALOGUE[kind]).parameters
+    for key in arguments:
+        if key not in known:
+            raise InputError(f"surface.{key}", arguments[key], "the arguments of " + kind + ": " + ", ".join(known))
+    try:
+        return CATALOGUE[kind](**arguments)
+    except TypeError as error:  # a required argument is missing
+        raise InputError("surface", recipe, str(error)) from None
+
+
+def matrix(field: str, value: Any, columns: int | None = None) -> np.ndarray:
+    """``value`` as a float64 array (rows, columns) of finite numbers."""
+    array = numbers(field, value, "a matrix of finite numbers")
+    if array.ndim != 2 or (columns is not None and array.shape[1] != columns):
+        raise InputError(field, value, f"a matrix of finite numbers with {columns or 'equal'} columns")
+    return array
+
+
+def vector(field: str, value: Any, length: int | None = None) -> np.ndarray:
+    """``value`` as a float64 array (length,) of finite numbers; a single number is repeated."""
+    array = numbers(field, value, "a list of finite numbers")
+    if array.ndim == 0 and length is not None:
+        array = np.full(length, float(array))
+    if array.ndim != 1 or (length is not None and len(array) != length):
+        raise InputError(field, value, "a list of finite numbers" + (f" of length {length}" if length else ""))
+    return array
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,62 @@
+"""The upper envelope of planes: V valleys, troughs and pockets, where a ball meets several contacts at once."""
+
+from typing import Any
+
+import warp as wp
+
+from rollingball.surfaces.catalogue import Matrix, Vector, catalogued, matrix, vector
+from rollingball.surfaces.smooth import zero_matrix
+from rollingball.surfaces.base import Surface, analytic
+
+
+@wp.func
+def plane_height(x: Any, p: Any, k: int):
+    """The height of plane k at x."""
+    height = p.offsets[k]
+    for i in range(len(x)):
+        height += p.slopes[k, i] * x[i]
+    return height
+
+
+@wp.func
+def highest_plane(x: Any, p: Any):
+    """The index of the highest plane at x, the first one at a tie."""
+    best = int(0)
+    top = plane_height(x, p, 0)
+    for k in range(1, p.offsets.shape[0]):
+        height = plane_height(x, p, k)
+        if height > top:
+            top = height
+            best = k
+    return best
+
+
+@wp.func
+def max_of_planes_value(x: Any, p: Any):
+    return plane_height(x, p, highest_plane(x, p))
+
+
+@wp.func
+def max_of_planes_gradient(x: Any, p: Any):
+    k = highest_plane(x, p)
+    slope = x
+    for i in range(len(x)):
+        slope[i] = p.slopes[k, i]
+    return slope
+
+
+@wp.func
+def max_of_planes_hessian(x: Any, p: Any):
+    return zero_matrix(x)
+
+
+@catalogued
+def max_of_planes(slopes: Matrix, offsets: Vector = (0.0,), loss_scale: float = 1.0) -> Surface:
+    """The convex polyhedral loss f(x) = max_k slopes[k] . x + offsets[k]; shapes (K, d) and (K,), or one offset for all.
+
+    Not smooth: where planes meet, the gradient is that of the first of them (one-sided), and the Hessian is zero.
+    """
+    tilts = matrix("slopes", slopes)
+    heights = vector("offsets", offsets[0] if len(offsets) == 1 else offsets, len(tilts))
+    builder = analytic(max_of_planes_value, max_of_planes_gradient, max_of_planes_hessian)
+    return Surface("", tilts.shape[1], builder, {"slopes": tilts, "offsets": heights}, loss_scale)

@@ -1,0 +1,229 @@
+"""Plane, quadratic, sine, cubic, double well, hemispherical bowl and dome: surfaces with closed forms to test on."""
+
+from typing import Any
+
+import numpy as np
+import warp as wp
+
+from rollingball.errors import InputError, positive_scalar, scalar, whole
+from rollingball.surfaces.catalogue import Matrix, Vector, catalogued, matrix, vector
+from rollingball.surfaces.base import Surface, analytic
+
+
+@wp.func
+def zero_matrix(x: Any):
+    """The d x d zero matrix in the precision of x."""
+    return wp.outer(x, x) * x.dtype(0.0)
+
+
+@wp.func
+def plane_value(x: Any, p: Any):
+    total = p.offset
+    for i in range(len(x)):
+        total += p.slope[i] * x[i]
+    return total
+
+
+@wp.func
+def plane_gradient(x: Any, p: Any):
+    slope = x
+    for i in range(len(x)):
+        slope[i] = p.slope[i]
+    return slope
+
+
+@wp.func
+def plane_hessian(x: Any, p: Any):
+    return zero_matrix(x)
+
+
+@catalogued
+def plane(slope: Vector, offset: float = 0.0, loss_scale: float = 1.0) -> Surface:
+    """The plane f(x) = slope . x + offset, in the dimension of ``slope`` (d,)."""
+    params = {"slope": vector("slope", slope), "offset": scalar("offset", offset)}
+    return Surface("", len(params["slope"]), analytic(plane_value, plane_gradient, plane_hessian), params, loss_scale)
+
+
+@wp.func
+def quadratic_value(x: Any, p: Any):
+    total = p.constant
+    for i in range(len(x)):
+        row = p.linear[i]
+        for j in range(len(x)):
+            row += x.dtype(0.5) * p.matrix[i, j] * x[j]
+        total += row * x[i]
+    return total
+
+
+@wp.func
+def quadratic_gradient(x: Any, p: Any):
+    slope = x
+    for i in range(len(x)):
+        row = p.linear[i]
+        for j in range(len(x)):
+            row += p.matrix[i, j] * x[j]
+        slope[i] = row
+    return slope
+
+
+@wp.func
+def quadratic_hessian(x: Any, p: Any):
+    bend = zero_matrix(x)
+    for i in range(len(x)):
+        for j in range(len(x)):
+            bend[i, j] = p.matrix[i, j]
+    return bend
+
+
+@catalogued
+def quadratic(
+    matrix: Matrix, linear: Vector | None = None, constant: float = 0.0, loss_scale: float = 1.0
+) -> Surface:
+    """The quadratic f(x) = x'Ax/2 + b'x + c with A = ``matrix`` (d, d; its symmetric part counts), b = ``linear`` (d,)."""
+    square = _square(matrix)
+    dim = len(square)
+    params = {
+        "matrix": (square + square.T) / 2,
+        "linear": np.zeros(dim) if linear is None else vector("linear", linear, dim),
+        "constant": scalar("constant", constant),
+    }
+    return Surface("", dim, analytic(quadratic_value, quadratic_gradient, quadratic_hessian), params, loss_scale)
+
+
+def _square(value: Any) -> np.ndarray:
+    array = matrix("matrix", value)
+    if array.shape[0] != array.shape[1]:
+        raise InputError("matrix", value, "a square matrix of finite numbers")
+    return array
+
+
+@wp.func
+def sine_value(x: Any, p: Any):
+    total = x.dtype(0.0)
+    for i in range(len(x)):
+        total += p.amplitude * wp.sin(p.frequency * x[i])
+    return total
+
+
+@wp.func
+def sine_gradient(x: Any, p: Any):
+    slope = x
+    for i in range(len(x)):
+        slope[i] = p.amplitude * p.frequency * wp.cos(p.frequency * x[i])
+    return slope
+
+
+@wp.func
+def sine_hessian(x: Any, p: Any):
+    bend = zero_matrix(x)
+    for i in range(len(x)):
+        bend[i, i] = -p.amplitude * p.frequency * p.frequency * wp.sin(p.frequency * x[i])
+    return bend
+
+
+@catalogued
+def sine(dim: int = 1, amplitude: float = 1.0, frequency: float = 1.0, loss_scale: float = 1.0) -> Surface:
+    """The sum over coordinates of amplitude * sin(frequency * x_i)."""
+    params = {"amplitude": scalar("amplitude", amplitude), "frequency": scalar("frequency", frequency)}
+    return Surface("", whole("dim", dim, 1), analytic(sine_value, sine_gradient, sine_hessian), params, loss_scale)
+
+
+@wp.func
+def cubic_value(x: Any, p: Any):
+    total = x.dtype(0.0)
+    for i in range(len(x)):
+        total += p.coefficient * x[i] * x[i] * x[i]
+    return total
+
+
+@wp.func
+def cubic_gradient(x: Any, p: Any):
+    slope = x
+    for i in range(len(x)):
+        slope[i] = x.dtype(3.0) * p.coefficient * x[i] * x[i]
+    return slope
+
+
+@wp.func
+def cubic_hessian(x: Any, p: Any):
+    bend = zero_matrix(x)
+    for i in range(len(x)):
+        bend[i, i] = x.dtype(6.0) * p.coefficient * x[i]
+    return bend
+
+
+@catalogued
+def cubic(dim: int = 1, coefficient: float = 1.0, loss_scale: float = 1.0) -> Surface:
+    """The sum over coordinates of coefficient * x_i^3."""
+    params = {"coefficient": scalar("coefficient", coefficient)}
+    return Surface("", whole("dim", dim, 1), analytic(cubic_value, cubic_gradient, cubic_hessian), params, loss_scale)
+
+
+@wp.func
+def double_well_value(x: Any, p: Any):
+    u = x[0] * x[0] - x.dtype(1.0)
+    total = p.depth * u * u + p.tilt * x[0]
+    for i in range(1, len(x)):
+        total += x.dtype(0.5) * x[i] * x[i]
+    return total
+
+
+@wp.func
+def double_well_gradient(x: Any, p: Any):
+    slope = x
+    slope[0] = x.dtype(4.0) * p.depth * x[0] * (x[0] * x[0] - x.dtype(1.0)) + p.tilt
+    return slope
+
+
+@wp.func
+def double_well_hessian(x: Any, p: Any):
+    bend = zero_matrix(x)
+    bend[0, 0] = p.depth * (x.dtype(12.0) * x[0] * x[0] - x.dtype(4.0))
+    for i in range(1, len(x)):
+        bend[i, i] = x.dtype(1.0)
+    return bend
+
+
+@catalogued
+def double_well(dim: int = 1, depth: float = 1.0, tilt: float = 0.0, loss_scale: float = 1.0) -> Surface:
+    """Two wells at x_0 = +-1: depth * (x_0^2 - 1)^2 + tilt * x_0, plus x_i^2 / 2 in every other coordinate."""
+    params = {"depth": scalar("depth", depth), "tilt": scalar("tilt", tilt)}
+    builder = analytic(double_well_value, double_well_gradient, double_well_hessian)
+    return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
+
+
+@wp.func
+def sphere_value(x: Any, p: Any):
+    return p.center - p.side * wp.sqrt(p.radius * p.radius - wp.dot(x, x))
+
+
+@wp.func
+def sphere_gradient(x: Any, p: Any):
+    return x * (p.side / wp.sqrt(p.radius * p.radius - wp.dot(x, x)))
+
+
+@wp.func
+def sphere_hessian(x: Any, p: Any):
+    root = wp.sqrt(p.radius * p.radius - wp.dot(x, x))
+    bend = wp.outer(x, x) * (p.side / (root * root * root))
+    for i in range(len(x)):
+        bend[i, i] += p.side / root
+    return bend
+
+
+def _sphere(dim: int, radius: float, center: float, side: float, loss_scale: float) -> Surface:
+    params = {"radius": positive_scalar("radius", radius), "center": center, "side": side}
+    builder = analytic(sphere_value, sphere_gradient, sphere_hessian)
+    return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
+
+
+@catalogued
+def bowl(dim: int = 2, radius: float = 1.0, loss_scale: float = 1.0) -> Surface:
+    """The hemispherical bowl f(x) = R - sqrt(R^2 - |x|^2); NaN, so no surface, outside |x| <= R."""
+    return _sphere(dim, radius, radius, 1.0, loss_scale)
+
+
+@catalogued
+def dome(dim: int = 2, radius: float = 1.0, loss_scale: float = 1.0) -> Surface:
+    """The hemispherical dome f(x) = sqrt(R^2 - |x|^2); NaN, so no surface, outside |x| <= R."""
+    return _sphere(dim, radius, 0.0, -1.0, loss_scale)

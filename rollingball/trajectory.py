@@ -1,0 +1,176 @@
+"""The noun Trajectory: what was recorded of a run, as numpy arrays. It knows no other part of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rollingball.errors import InputError, numbers
+from rollingball.status import Status
+
+FRAMES = ("step", "time", "foot", "center", "loss", "gap", "residual", "radius")  # first axis: frames
+BALLS = ("status", "steps", "evaluations")  # first axis: balls
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """T frames of B balls on a surface over R^d.
+
+    Attributes:
+        step: How many steps were done at each frame (T,); frame 0 is the start.
+        time: The sum of the learning rates of those steps (T,), or (T, B) where balls have their own.
+        foot: The footpoint theta (T, B, d), in the precision of the run.
+        center: The centre (T, B, d + 1) in R^(d+1), its last coordinate on the graph of loss_scale * f; the point
+            itself for methods without a ball.
+        loss: f at the foot (T, B), not scaled.
+        gap: d_Gamma(center) - radius (T, B); zero for a ball that touches. It is measured from many seeds, so it is an
+            upper bound; ``certified`` says whether it is more than that.
+        residual: |R| of the footpoint condition at the foot that the method found (T, B).
+        radius: The radius of each ball at each frame (T, B); 0 for methods without a ball.
+        status: How each ball ended (B,), a :class:`~rollingball.status.Status`.
+        steps: The steps each ball made before it ended (B,).
+        evaluations: Evaluations of the loss, with whatever derivatives, for each ball (B,), without those for ``gap``.
+        seconds: The time of the rollout, without compiling and without measuring ``gap``.
+        scene: What made it: surface, ball, run, seed, versions, device.
+        state: The final state by field, from which a run goes on; None after slicing it away.
+        certified: Whether ``gap`` is certified.
+    """
+
+    step: np.ndarray
+    time: np.ndarray
+    foot: np.ndarray
+    center: np.ndarray
+    loss: np.ndarray
+    gap: np.ndarray
+    residual: np.ndarray
+    radius: np.ndarray
+    status: np.ndarray
+    steps: np.ndarray
+    evaluations: np.ndarray
+    seconds: float
+    scene: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, np.ndarray] | None = None
+    certified: bool = False
+
+    @property
+    def dim(self) -> int:
+        """The dimension d of the parameter space."""
+        return self.foot.shape[2]
+
+    @property
+    def balls(self) -> int:
+        """The number of balls B."""
+        return self.foot.shape[1]
+
+    def __len__(self) -> int:
+        """The number of frames T."""
+        return len(self.step)
+
+    def __repr__(self) -> str:
+        counts = {Status(s).name.lower(): int((self.status == s).sum()) for s in np.unique(self.status)}
+        ends = ", ".join(f"{count} {name}" for name, count in counts.items())
+        return f"Trajectory({len(self)} frames, {self.balls} balls, d={self.dim}: {ends})"
+
+    def __getitem__(self, frames: int | slice | Iterable[int]) -> Trajectory:
+        """The chosen frames of every ball; an int gives a trajectory of one frame."""
+        if isinstance(frames, (int, np.integer)):
+            if not -len(self) <= frames < len(self):
+                raise IndexError(f"frame {frames} of {len(self)}")
+            frames = [int(frames)]
+        pick: Any = frames if isinstance(frames, slice) else np.asarray(list(frames))
+        chosen = np.arange(len(self))[pick]
+        keeps_end = len(chosen) > 0 and chosen[-1] == len(self) - 1
+        parts = {name: getattr(self, name)[pick] for name in FRAMES}
+        return replace(self, **parts, state=self.state if keeps_end else None)
+
+    def select(self, balls: int | slice | Iterable[int]) -> Trajectory:
+        """The chosen balls at every frame."""
+        pick: Any = balls if isinstance(balls, slice) else np.atleast_1d(np.asarray(balls))
+        parts = {name: getattr(self, name)[:, pick] for name in FRAMES if getattr(self, name).ndim > 1}
+        parts |= {name: getattr(self, name)[pick] for name in BALLS}
+        state = None if self.state is None else {name: value[pick] for name, value in self.state.items()}
+        return replace(self, **parts, state=state)
+
+    def at(self, time: Any) -> Trajectory:
+        """The trajectory at the given times, linear between frames.
+
+        Args:
+            time: One time or several (K,), within the run; balls must share their learning rate.
+
+        Raises:
+            InputError: for a time outside the run, or balls with times of their own.
+        """
+        if self.time.ndim != 1:
+            raise InputError("time", time, "balls that share their learning rate; select one ball first")
+        wanted = np.atleast_1d(numbers("time", time))
+        if wanted.ndim != 1 or (wanted < self.time[0]).any() or (wanted > self.time[-1]).any():
+            raise InputError("time", time, f"times within [{self.time[0]:g}, {self.time[-1]:g}]")
+        right = np.clip(np.searchsorted(self.time, wanted), 1, max(len(self) - 1, 1)) if len(self) > 1 else wanted * 0
+        right = right.astype(int)
+        left = np.maximum(right - 1, 0)
+        span = self.time[right] - self.time[left]
+        share = np.divide(wanted - self.time[left], span, out=np.zeros(len(wanted)), where=span > 0)
+        parts = {}
+        for name in FRAMES:
+            values = getattr(self, name)
+            weight = share.reshape(-1, *[1] * (values.ndim - 1))
+            parts[name] = values[left] * (1 - weight) + values[right] * weight
+        return replace(self, **parts, state=None)
+
+    def append(self, later: Trajectory) -> Trajectory:
+        """This run followed by one that went on from its end; their shared frame appears once.
+
+        Raises:
+            InputError: when ``later`` does not begin where this one ends.
+        """
+        same = later.foot.shape[1:] == self.foot.shape[1:]
+        if not same or not np.array_equal(later.foot[0], self.foot[-1], equal_nan=True):
+            raise InputError("later", later, "a trajectory whose first frame is this one's last")
+        parts = {
+            name: np.concatenate([getattr(self, name), getattr(later, name)[1:]]) for name in FRAMES if name != "time"
+        }
+        a, b = self.time, later.time
+        if a.ndim != b.ndim:
+            a, b = (np.broadcast_to(t.reshape(len(t), -1), (len(t), self.balls)) for t in (a, b))
+        parts["time"] = np.concatenate([a, b[1:] - b[:1] + a[-1:]])
+        parts["step"] = np.concatenate([self.step, later.step[1:] - later.step[0] + self.step[-1]])
+        return replace(
+            later,
+            **parts,
+            steps=self.steps + later.steps,
+            evaluations=self.evaluations + later.evaluations,
+            seconds=self.seconds + later.seconds,
+            certified=self.certified and later.certified,
+        )
+
+    def messages(self) -> list[str]:
+        """What happened to each ball, in words."""
+        return [Status(status).message for status in self.status]
+
+    def save(self, path: str | Path) -> None:
+        """Write a safetensors file: beside its place first, then renamed, so that none is ever half written.
+
+        Raises:
+            FileError: when the file cannot be written.
+        """
+        from rollingball.trajectory_file import save
+
+        save(self, Path(path))
+
+    @staticmethod
+    def load(path: str | Path) -> Trajectory:
+        """Read what :meth:`save` wrote; nothing in the file is executed.
+
+        Raises:
+            FileError: for a file that is missing, truncated, foreign or newer than this version.
+        """
+        from rollingball.trajectory_file import load
+
+        return load(Path(path))
+
+
+FIELDS = tuple(item.name for item in fields(Trajectory))

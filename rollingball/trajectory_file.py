@@ -1,0 +1,104 @@
+"""Trajectories on disk: a safetensors file of the arrays, with the scene as JSON in its metadata."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from rollingball.errors import FileError
+from rollingball.trajectory import BALLS, FRAMES, Trajectory
+
+FORMAT = 1
+STATE = "state."
+
+
+def save(trajectory: Trajectory, path: Path) -> None:
+    """Write ``trajectory`` to ``path`` (see :meth:`Trajectory.save`)."""
+    from safetensors.numpy import save as to_bytes
+
+    arrays = {name: np.ascontiguousarray(getattr(trajectory, name)) for name in FRAMES + BALLS}
+    arrays |= {STATE + name: np.ascontiguousarray(value) for name, value in (trajectory.state or {}).items()}
+    metadata = {
+        "rollingball": json.dumps({"format": FORMAT, "seconds": trajectory.seconds, "certified": trajectory.certified}),
+        "scene": json.dumps(trajectory.scene),
+    }
+    write_beside(path, to_bytes(arrays, metadata=metadata))
+
+
+def write_beside(path: Path, content: bytes) -> None:
+    """Write a whole file or none: to a temporary name in the same folder, then renamed over ``path``."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)  # mkstemp makes files that only their owner reads
+        os.replace(name, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def load(path: Path) -> Trajectory:
+    """Read a trajectory from ``path`` (see :meth:`Trajectory.load`)."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            head = _head(path, metadata)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except SafetensorError as error:
+        raise FileError(f"{path}: not a whole safetensors file ({error})") from None
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
+    missing = [name for name in FRAMES + BALLS if name not in arrays]
+    if missing:
+        raise FileError(f"{path}: not a rollingball trajectory: {', '.join(missing)} missing")
+    _check_shapes(path, arrays)
+    state = {name.removeprefix(STATE): value for name, value in arrays.items() if name.startswith(STATE)}
+    try:
+        scene = json.loads(metadata.get("scene", "{}"))
+        seconds, certified = float(head["seconds"]), bool(head["certified"])
+    except (ValueError, KeyError, TypeError):
+        raise FileError(f"{path}: not a rollingball trajectory: its metadata cannot be read") from None
+    parts = {name: arrays[name] for name in FRAMES + BALLS}
+    return Trajectory(**parts, seconds=seconds, scene=scene, state=state or None, certified=certified)
+
+
+def _head(path: Path, metadata: dict[str, str]) -> dict[str, object]:
+    try:
+        head = json.loads(metadata["rollingball"])
+        version = int(head["format"])
+    except (KeyError, ValueError, TypeError):
+        raise FileError(f"{path}: not a rollingball trajectory: a safetensors file without its metadata") from None
+    if version > FORMAT:
+        raise FileError(f"{path}: written by a newer rollingball (format {version}, this one reads {FORMAT}); upgrade")
+    return head
+
+
+def _check_shapes(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    foot = arrays["foot"]
+    if foot.ndim != 3:
+        raise FileError(f"{path}: not a rollingball trajectory: foot has shape {foot.shape}, not (T, B, d)")
+    frames, balls, dim = foot.shape
+    wanted = {
+        "step": [(frames,)],
+        "time": [(frames,), (frames, balls)],
+        "center": [(frames, balls, dim + 1)],
+        **{name: [(frames, balls)] for name in ("loss", "gap", "residual", "radius")},
+        **{name: [(balls,)] for name in BALLS},
+    }
+    for name, shapes in wanted.items():
+        if arrays[name].shape not in shapes:
+            raise FileError(f"{path}: not a rollingball trajectory: {name} has shape {arrays[name].shape}")
