@@ -21,7 +21,7 @@ from rollingball.trajectory import Trajectory
 
 __version__ = "0.1.0"
 
-from rollingball.simulate import Progress, resume, simulate  # noqa: E402 - records the version
+from rollingball.simulate import Progress, resume, simulate
 
 __all__ = [
     "SAM",
@@ -49,3 +49,12 @@ __all__ = [
     "surface",
     "surfaces",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the pictures where they are used."""
+    if name == "plot":
+        import importlib
+
+        return importlib.import_module("rollingball.plot")
+    raise AttributeError(f"module 'rollingball' has no attribute {name!r}")

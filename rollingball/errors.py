@@ -29,17 +29,18 @@ class BallError(RollingBallError, RuntimeError):
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    text = " ".join(repr(value).split())  # an array's repr has line breaks
     return text if len(text) <= 120 else text[:117] + "..."
 
 
 def numbers(field: str, value: Any, allowed: str = "finite numbers") -> np.ndarray:
     """``value`` as a float64 array of finite numbers, or an :class:`InputError`."""
     try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+        given = np.asarray(value)
+        array = given.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
         raise InputError(field, value, allowed) from None
-    if array.size == 0 or not np.isfinite(array).all():
+    if given.dtype.kind not in "iuf" or array.size == 0 or not np.isfinite(array).all():
         raise InputError(field, value, allowed)
     return array
 

@@ -5,6 +5,7 @@ feet come from differences of heights.
 """
 
 import functools
+import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -129,7 +130,9 @@ def thread_count(threads: int | None) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def launch(kernel: Any, count: int, arguments: list[Any], device: str, threads: int | None = None, block: int = 0) -> None:
+def launch(
+    kernel: Any, count: int, arguments: list[Any], device: str, threads: int | None = None, block: int = 0
+) -> None:
     """Run ``kernel`` for ``count`` balls; its last argument, added here, is the first ball of the slice.
 
     A CPU launch uses one thread but releases the interpreter lock, so slices of the batch run on a thread pool. With
@@ -149,4 +152,4 @@ def launch(kernel: Any, count: int, arguments: list[Any], device: str, threads: 
     edges = [count * part // slices for part in range(slices + 1)]
     wp.load_module(kernel.module, device=device, block_dim=1)  # one thread compiles, the others find it done
     with ThreadPoolExecutor(slices) as pool:
-        list(pool.map(lambda pair: run(pair[0], pair[1] - pair[0]), zip(edges, edges[1:], strict=False)))
+        list(pool.map(lambda pair: run(pair[0], pair[1] - pair[0]), itertools.pairwise(edges)))

@@ -61,7 +61,7 @@ class StopRule:
 
 def stop_rule(stop: Stop | None) -> Any:
     """The struct of ``stop``."""
-    rule = StopRule()
+    rule: Any = StopRule()
     rule.gradient = -1.0 if stop is None or stop.gradient is None else stop.gradient
     rule.displacement = -1.0 if stop is None or stop.displacement is None else stop.displacement
     rule.loss = float("-inf") if stop is None or stop.loss is None else stop.loss
@@ -175,14 +175,14 @@ def rollout(
                 else:  # the last good state stays
                     state.status = after.status
                     state.evaluations = after.evaluations
-            if (k > 0 or begin > 0) and (index % every == 0 or index == total):
-                if shared == 0 or lane_index() == 0:
-                    frame = (index + every - 1) // every
-                    foot[frame, ball] = state.foot.point
-                    center[frame, ball] = state.center
-                    center_height[frame, ball] = state.center_height
-                    height[frame, ball] = state.foot.height
-                    residual[frame, ball] = state.foot.residual
+            due = (k > 0 or begin > 0) and (index % every == 0 or index == total)
+            if due and (shared == 0 or lane_index() == 0):
+                frame = (index + every - 1) // every
+                foot[frame, ball] = state.foot.point
+                center[frame, ball] = state.center
+                center_height[frame, ball] = state.center_height
+                height[frame, ball] = state.foot.height
+                residual[frame, ball] = state.foot.residual
         if shared == 0 or lane_index() == 0:
             states[ball] = state
 

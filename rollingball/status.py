@@ -36,8 +36,8 @@ _MESSAGES = {
     "or lower lr or radius",
     Status.DIVERGED: "diverged: the gradient projection moved away from the centre it projects, so its feet are not "
     "footpoints; lower step_size or use NewtonProjection",
-    Status.TUNNELLED: "tunnelled: the centre passed below the surface, so this is no longer a ball on a graph; lower lr, "
-    "or project better",
-    Status.NOT_FINITE: "not finite: the loss or its gradient was NaN or infinite; the last good state was kept; lower lr "
-    "or start inside the domain",
+    Status.TUNNELLED: "tunnelled: the centre passed below the surface, so this is no longer a ball on a graph; lower "
+    "lr, or project better",
+    Status.NOT_FINITE: "not finite: the loss or its gradient was NaN or infinite; the last good state was kept; lower "
+    "lr, or start inside the domain",
 }

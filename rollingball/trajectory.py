@@ -27,10 +27,10 @@ class Trajectory:
         center: The centre (T, B, d + 1) in R^(d+1), its last coordinate on the graph of loss_scale * f; the point
             itself for methods without a ball.
         loss: f at the foot (T, B), not scaled.
-        gap: d_Gamma(center) - radius (T, B); zero for a ball that touches. It is measured from many seeds, so it is an
-            upper bound; ``certified`` says whether it is more than that.
+        gap: d_Gamma(center) - radius (T, B); 0 for a ball that touches, and for methods without a ball. It is
+            measured from many seeds, so it is an upper bound; ``certified`` says whether it is more than that.
         residual: |R| of the footpoint condition at the foot that the method found (T, B).
-        radius: The radius of each ball at each frame (T, B); 0 for methods without a ball.
+        radius: The radius of each ball at each frame (T, B); rho for SAM, 0 for methods that have none.
         status: How each ball ended (B,), a :class:`~rollingball.status.Status`.
         steps: The steps each ball made before it ended (B,).
         evaluations: Evaluations of the loss, with whatever derivatives, for each ball (B,), without those for ``gap``.
@@ -81,7 +81,10 @@ class Trajectory:
             if not -len(self) <= frames < len(self):
                 raise IndexError(f"frame {frames} of {len(self)}")
             frames = [int(frames)]
-        pick: Any = frames if isinstance(frames, slice) else np.asarray(list(frames))
+        pick: Any = frames
+        if not isinstance(frames, slice):
+            listed = list(frames)
+            pick = np.asarray(listed) if listed else np.zeros(0, dtype=int)
         chosen = np.arange(len(self))[pick]
         keeps_end = len(chosen) > 0 and chosen[-1] == len(self) - 1
         parts = {name: getattr(self, name)[pick] for name in FRAMES}
@@ -130,8 +133,11 @@ class Trajectory:
         same = later.foot.shape[1:] == self.foot.shape[1:]
         if not same or not np.array_equal(later.foot[0], self.foot[-1], equal_nan=True):
             raise InputError("later", later, "a trajectory whose first frame is this one's last")
-        parts = {
-            name: np.concatenate([getattr(self, name), getattr(later, name)[1:]]) for name in FRAMES if name != "time"
+        parts: Any = {
+            # the shared frame is the later run's: only it knows the radius of the step that follows
+            name: np.concatenate([getattr(self, name)[:-1], getattr(later, name)])
+            for name in FRAMES
+            if name != "time"
         }
         a, b = self.time, later.time
         if a.ndim != b.ndim:

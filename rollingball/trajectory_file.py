@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,17 +71,19 @@ def load(path: Path) -> Trajectory:
     try:
         scene = json.loads(metadata.get("scene", "{}"))
         seconds, certified = float(head["seconds"]), bool(head["certified"])
-    except (ValueError, KeyError, TypeError):
+        if not isinstance(scene, dict):
+            raise TypeError("a scene is an object")
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise FileError(f"{path}: not a rollingball trajectory: its metadata cannot be read") from None
     parts = {name: arrays[name] for name in FRAMES + BALLS}
     return Trajectory(**parts, seconds=seconds, scene=scene, state=state or None, certified=certified)
 
 
-def _head(path: Path, metadata: dict[str, str]) -> dict[str, object]:
+def _head(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     try:
         head = json.loads(metadata["rollingball"])
         version = int(head["format"])
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
         raise FileError(f"{path}: not a rollingball trajectory: a safetensors file without its metadata") from None
     if version > FORMAT:
         raise FileError(f"{path}: written by a newer rollingball (format {version}, this one reads {FORMAT}); upgrade")
@@ -95,6 +98,7 @@ def _check_shapes(path: Path, arrays: dict[str, np.ndarray]) -> None:
     wanted = {
         "step": [(frames,)],
         "time": [(frames,), (frames, balls)],
+        "foot": [foot.shape],
         "center": [(frames, balls, dim + 1)],
         **{name: [(frames, balls)] for name in ("loss", "gap", "residual", "radius")},
         **{name: [(balls,)] for name in BALLS},
@@ -102,3 +106,6 @@ def _check_shapes(path: Path, arrays: dict[str, np.ndarray]) -> None:
     for name, shapes in wanted.items():
         if arrays[name].shape not in shapes:
             raise FileError(f"{path}: not a rollingball trajectory: {name} has shape {arrays[name].shape}")
+        kind = "i" if name in (*BALLS, "step") else "f"
+        if arrays[name].dtype.kind != kind:
+            raise FileError(f"{path}: not a rollingball trajectory: {name} has type {arrays[name].dtype}")

@@ -10,7 +10,7 @@ from rollingball.geometry.projection import NewtonProjection, foot_struct
 from rollingball.numeric import Numeric, fill, launch, layout, struct
 from rollingball.surfaces.base import Surface, SurfaceFunctions, kernel_options
 
-KEPT = 6  # of all seeds, the closest so many are polished
+KEPT = 4  # of all seeds, the closest so many are polished
 
 
 def distances(
@@ -33,7 +33,7 @@ def distances(
         Distances (N,), NaN where none was found, and booleans (N,).
     """
     numeric, count = Numeric(surface.dim), len(feet)
-    settings = {**NewtonProjection(tol=1e-9).settings(), "seeds": seeds}
+    settings = {**NewtonProjection(tol=1e-9, max_iterations=30).settings(), "seeds": seeds}
     kernel = _kernel(surface.functions(numeric), layout(settings), numeric)
     distance = wp.full(count, np.inf, dtype=wp.float64, device=device)
     below = wp.zeros(count, dtype=wp.int32, device=device)
@@ -113,7 +113,7 @@ def _kernel(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric)
                 place = ratios[axis] * scalar(seed + 1) + scalar(0.5)
                 x[axis] += reach * (scalar(2.0) * (place - wp.floor(place)) - scalar(1.0))
             square = square_distance(x, center, center_height, p)
-            worst = int(0)
+            worst = 0
             for k in range(1, KEPT):
                 if kept_squares[k] > kept_squares[worst]:
                     worst = k
@@ -130,5 +130,3 @@ def _kernel(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric)
         distance[i] = wp.sqrt(best)
 
     return measure
-
-

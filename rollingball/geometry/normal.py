@@ -1,4 +1,4 @@
-"""The upward unit normal nu = (-g, 1) / w and tangent tau = (g, |g|^2) of the graph, from the gradient g (Eqs. 1 and 2)."""
+"""The upward unit normal nu = (-g, 1) / w of the graph (Eq. 1), from the gradient g."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import warp as wp
 
 @wp.func
 def steepness(gradient: Any):
-    """w = sqrt(1 + |g|^2)."""
+    """W = sqrt(1 + |g|^2)."""
     return wp.sqrt(gradient.dtype(1.0) + wp.dot(gradient, gradient))
 
 

@@ -76,11 +76,12 @@ class NewtonProjection(msgspec.Struct, frozen=True, tag="newton", tag_field="typ
 
     Args:
         tol: The error allowed in the foot, in parameter units (in float32, no less than 8 roundings of the foot).
-        max_iterations: After so many trials the ball ends with "no foot found".
+        max_iterations: After so many trials the ball ends with "no foot found". Most feet take four; on a rough
+            surface a descent can take hundreds.
     """
 
     tol: float = 1e-10
-    max_iterations: int = 100
+    max_iterations: int = 500
     kind: ClassVar[str] = "newton"
 
     def __post_init__(self) -> None:
@@ -138,7 +139,9 @@ def _newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
     height_of, second, parameters = surface.height, surface.second, surface.parameters
     foot = foot_struct(numeric)
     rounding = 2.3e-16 if numeric.dtype == "float64" else 1.2e-7
-    stall = rounding**0.5  # Newton steps this small that no longer shrink are rounding
+    rounding_of_foot, rounding_of_height = scalar(8 * rounding), wp.float64(64 * 2.3e-16)
+    rounding_of_square = wp.float64(16 * rounding)
+    stall = scalar(rounding**0.5)  # Newton steps this small that no longer shrink are rounding
 
     @wp.func
     def half_square(x: vector, height: wp.float64, center: vector, center_height: wp.float64):
@@ -155,12 +158,12 @@ def _newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
 
     @wp.func
     def escape(x: vector, a: matrix, center: vector, center_height: wp.float64, here: wp.float64, p: parameters):
-        """From a maximum or saddle of D: a lower point across it (x itself if there is none), and the trials it took."""
+        """From a maximum or saddle of D: a lower point across it (or x itself), and the trials it took."""
         along = bend_direction(a, x)
         length = scalar(0.1) * scalar(wp.sqrt(wp.float64(2.0) * here))
         best = x
-        lowest = here - wp.float64(8.0 * rounding) * here
-        halvings = int(0)
+        lowest = here - rounding_of_square * here
+        halvings = 0
         while halvings < 24 and wp.length_sq(best - x) == scalar(0.0):
             for side in range(2):
                 trial = x + along * (length * scalar(1 - 2 * side))
@@ -187,13 +190,13 @@ def _newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         x = guess.point
         height, gradient, hessian = second(x, p)
         here = half_square(x, height, center, center_height)
-        evaluations = int(1)
+        evaluations = 1
         shift = scalar(0.0)
         last_size = scalar(1e30)
         status = NO_FOOT
         if not wp.isfinite(here):
             status = NOT_FINITE
-        iteration = int(0)
+        iteration = 0
         while status == NO_FOOT and iteration < settings.max_iterations:
             iteration += 1
             drop = scalar(height - center_height)
@@ -201,14 +204,14 @@ def _newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
             a = curvature(drop, gradient, hessian)
             bound = scalar(1.0) + largest_row(a)
             scale = wp.length(x) + wp.length(x - center)
-            close = wp.max(settings.tol, scalar(8.0 * rounding) * scale)
+            close = wp.max(settings.tol, rounding_of_foot * scale)
             trial = x
             predicted = wp.float64(0.0)
             factor, convex = cholesky(a, scalar(0.0))
             if convex:
                 newton = cholesky_solve(factor, slope)
                 size = wp.length(newton)
-                stalled = size > scalar(0.5) * last_size and size < scalar(stall) * scale
+                stalled = size > scalar(0.5) * last_size and size < stall * scale
                 if size <= close or stalled:
                     trial = x - newton
                     status = FOUND
@@ -229,9 +232,9 @@ def _newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
             evaluations += 1
             there = half_square(trial, there_height, center, center_height)
             # what rounding alone can add to D
-            slack = wp.float64(16.0 * rounding) * here
-            slack += wp.float64(16.0 * 2.3e-16) * wp.abs(wp.float64(drop)) * wp.abs(height)
-            if there <= here - wp.float64(1e-4) * predicted + slack:
+            slack = rounding_of_square * here
+            slack += rounding_of_height * wp.abs(wp.float64(drop)) * wp.abs(height)
+            if status == FOUND or there <= here - wp.float64(1e-4) * predicted + slack:
                 if here - there < wp.float64(0.25) * predicted - slack:
                     shift = wp.max(scalar(2.0) * shift, scalar(1e-3) * bound)
                 else:

@@ -21,9 +21,7 @@ from rollingball.surfaces.base import SurfaceFunctions
 Rate = float | list[float] | Schedule
 
 
-class FootpointRBO(
-    msgspec.Struct, frozen=True, tag="footpoint-rbo", tag_field="method", forbid_unknown_fields=True
-):
+class FootpointRBO(msgspec.Struct, frozen=True, tag="footpoint-rbo", tag_field="method", forbid_unknown_fields=True):
     """Algorithm 1: lift the ball off its foot, push its centre along -tau, project the centre onto the graph.
 
     From the foot p_t: c = p_t + rho nu(p_t), candidate c - lr tau(p_t), p_(t+1) = foot of the candidate (Eqs. 6 to 8).
@@ -95,7 +93,7 @@ def _footpoint_program(project: Any, surface: SurfaceFunctions, numeric: Numeric
     @wp.func
     def step(state: state_type, radius: scalar, lr: scalar, p: parameters, settings: Any, ball: int, index: int):
         g = state.foot.gradient
-        # the scaled loss runs with lr / L, so that radius -> 0 is gradient descent with lr whatever L (theory, section 1)
+        # on L f with lr / L, a vanishing ball is gradient descent with lr whatever L (theory, section 1)
         rate = lr / p.narrow.loss_scale
         state.center = state.center - rate * g
         state.center_height = state.center_height - wp.float64(rate * wp.dot(g, g))

@@ -24,9 +24,9 @@ class Pieces:
     """What a family of surfaces supplies, without the loss scale: Warp functions of (x, p).
 
     The first three see a point and parameters of one precision; ``value`` is called in float64, the other two in the
-    precision of the run (``in_float64``: in float64 too). A surface that is a long sum gives fused ones in the precision
-    of the run, ``(height float64, gradient)`` and ``(height float64, gradient, hessian)``, and its ``value`` is then a
-    float64 height of a point in that precision.
+    precision of the run (``in_float64``: in float64 too). A surface that is a long sum gives fused ones in the
+    precision of the run, ``(height float64, gradient)`` and ``(height float64, gradient, hessian)``, and its ``value``
+    is then a float64 height of a point in that precision.
     """
 
     value: Any
@@ -115,7 +115,7 @@ class Surface:
         height = wp.full(count, np.inf, dtype=wp.float64, device=device)
         gradient = wp.full(count, np.inf, dtype=numeric.vector, device=device)
         hessian = wp.full(count, np.inf, dtype=numeric.matrix, device=device)
-        at = wp.array(where, dtype=numeric.vector, device=device)
+        at: Any = wp.array(where, dtype=numeric.vector, device=device)
         launch(kernel, count, [self.parameters(numeric, device), at, height, gradient, hessian], device)
         found = [array.numpy() / self.loss_scale for array in (height, gradient, hessian)]
         if single:
@@ -198,9 +198,7 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
             rise, slope, bend = fused_second(x, p.narrow)
             return p.wide.loss_scale * rise, p.narrow.loss_scale * slope, p.narrow.loss_scale * bend
 
-    return SurfaceFunctions(
-        SurfaceParameters, height, scaled_gradient, scaled_hessian, first, second, pieces.cpu_flags
-    )
+    return SurfaceFunctions(SurfaceParameters, height, scaled_gradient, scaled_hessian, first, second, pieces.cpu_flags)
 
 
 def kernel_options(functions: SurfaceFunctions) -> dict[str, Any]:

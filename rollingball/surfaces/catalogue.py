@@ -40,9 +40,11 @@ def from_recipe(recipe: dict[str, Any]) -> Surface:
     Raises:
         InputError: for a type that is not in the catalogue, or arguments that its factory does not take.
     """
+    if not isinstance(recipe, dict):
+        raise InputError("surface", recipe, "a table with a type")
     arguments = dict(recipe)
     kind = arguments.pop("type", None)
-    if kind not in CATALOGUE:
+    if not isinstance(kind, str) or kind not in CATALOGUE:
         raise InputError("surface.type", kind, ", ".join(sorted(CATALOGUE)))
     known = inspect.signature(CATALOGUE[kind]).parameters
     for key in arguments:

@@ -5,9 +5,9 @@ from typing import Any
 import warp as wp
 
 from rollingball.errors import scalar, whole
+from rollingball.surfaces.base import Surface, analytic
 from rollingball.surfaces.catalogue import catalogued
 from rollingball.surfaces.smooth import zero_matrix
-from rollingball.surfaces.base import Surface, analytic
 
 TAU = wp.constant(wp.float64(6.283185307179586))
 
@@ -85,7 +85,7 @@ def rastrigin(dim: int = 2, amplitude: float = 10.0, loss_scale: float = 1.0) ->
 
 @wp.func
 def ackley_cosines(x: Any):
-    """exp of the mean of cos 2 pi x_i."""
+    """Exp of the mean of cos 2 pi x_i."""
     mean = x.dtype(0.0)
     for i in range(len(x)):
         mean += wp.cos(x.dtype(TAU) * x[i])

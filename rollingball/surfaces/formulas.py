@@ -1,9 +1,10 @@
-"""Surfaces from formula text: the value printed from the parsed tree, gradient and Hessian derived by sympy.
+"""Surfaces from formula text: value, gradient and Hessian derived from the parsed tree, as native Warp functions.
 
-The C++ goes into Warp functions as native snippets; nothing is evaluated in Python.
+The C++ is printed from the tree; nothing of the text is evaluated in Python.
 """
 
 import functools
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,19 +16,13 @@ from rollingball.errors import InputError, scalar
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import Builder, Pieces, Surface
 from rollingball.surfaces.catalogue import catalogued
-from rollingball.surfaces.expressions import parse, sympy_code, to_code, to_sympy
-
-HELPERS = """
-    auto square = [](T a) {{ return a * a; }};
-    auto cube = [](T a) {{ return a * a * a; }};
-    auto signum = [](T a) {{ return T((a > T(0)) - (a < T(0))); }};
-    (void)square; (void)cube; (void)signum;
-"""
+from rollingball.surfaces.derivation import bodies
+from rollingball.surfaces.expressions import parse
 
 
 @dataclass(frozen=True)
 class Code:
-    """The bodies of the three functions in C++, T standing for the scalar type; surfaces that share it share kernels."""
+    """The bodies of the three functions in C++ on scalars T; surfaces that share it share kernels."""
 
     dim: int
     value: str
@@ -35,61 +30,26 @@ class Code:
     hessian: str
 
 
-def derive(text: str, variables: list[str], constants: list[str]) -> Code:
-    """Parse ``text`` and derive its gradient and Hessian."""
-    import sympy
-
-    tree = parse(text, variables, constants)
-    x = [sympy.Symbol(f"x{i}", real=True) for i in range(len(variables))]
-    q = [sympy.Symbol(f"q{j}", real=True) for j in range(len(constants))]
-    names = {symbol: f"x[{i}]" for i, symbol in enumerate(x)} | {symbol: f"q.data[{j}]" for j, symbol in enumerate(q)}
-    expression = to_sympy(tree, x, q)
-    slope = [sympy.diff(expression, symbol) for symbol in x]
-    bend = [[sympy.diff(entry, symbol) for symbol in x] for entry in slope]
-    dim = len(variables)
-    upper = [(i, j) for i in range(dim) for j in range(i, dim)]
-    return Code(
-        dim,
-        f"return {to_code(tree)};",
-        _body(slope, [f"result[{i}]" for i in range(dim)], names, f"wp::vec_t<{dim}, T>"),
-        _body([bend[i][j] for i, j in upper], [f"result.data[{i}][{j}]" for i, j in upper], names, f"wp::mat_t<{dim}, {dim}, T>")
-        .replace("return result;", " ".join(f"result.data[{j}][{i}] = result.data[{i}][{j}];" for i, j in upper if i != j) + " return result;"),
-    )
-
-
-def _body(expressions: list[Any], targets: list[str], names: dict[Any, str], kind: str) -> str:
-    import sympy
-
-    shared, reduced = sympy.cse(expressions, symbols=sympy.numbered_symbols("t", real=True))
-    names = dict(names)
-    lines = []
-    for symbol, part in shared:
-        lines.append(f"const T {symbol} = {sympy_code(part, names)};")
-        names[symbol] = str(symbol)
-    lines.append(f"{kind} result;")
-    lines += [f"{target} = {sympy_code(part, names)};" for target, part in zip(targets, reduced, strict=True)]
-    return " ".join([*lines, "return result;"])
-
-
 @functools.cache
 def compiled(code: Code) -> Builder:
     """The builder of all surfaces with this code; their constants are arguments."""
 
     def build(numeric: Numeric, cooperative: bool) -> Pieces:
+        vector, wide_vector = numeric.vector, numeric.wide.vector
         narrow = _native(code, numeric)
         wide = narrow if numeric == numeric.wide else _native(code, numeric.wide)
         value_wide, gradient_narrow, hessian_narrow = wide[0], narrow[1], narrow[2]
 
         @wp.func
-        def value(x: numeric.wide.vector, p: Any):
+        def value(x: wide_vector, p: Any):
             return value_wide(x, p.constants)
 
         @wp.func
-        def gradient(x: numeric.vector, p: Any):
+        def gradient(x: vector, p: Any):
             return gradient_narrow(x, p.constants)
 
         @wp.func
-        def hessian(x: numeric.vector, p: Any):
+        def hessian(x: vector, p: Any):
             return hessian_narrow(x, p.constants)
 
         return Pieces(value, gradient, hessian)
@@ -99,8 +59,10 @@ def compiled(code: Code) -> Builder:
 
 def _native(code: Code, numeric: Numeric) -> tuple[Any, Any, Any]:
     scalar_, vector_, matrix_ = numeric.scalar, numeric.vector, numeric.matrix
-    head = f"using T = wp::{numeric.dtype};" + HELPERS.format()
-    value_snippet, gradient_snippet, hessian_snippet = (head + body for body in (code.value, code.gradient, code.hessian))
+    head = f"using T = wp::{numeric.dtype}; "
+    value_snippet, gradient_snippet, hessian_snippet = (
+        head + body for body in (code.value, code.gradient, code.hessian)
+    )
 
     @wp.func_native(value_snippet)
     def formula_value(x: vector_, q: wp.array(dtype=scalar_)) -> scalar_: ...
@@ -133,12 +95,16 @@ def formula(
     Raises:
         InputError: for text outside this grammar, an undefined name, or names that repeat.
     """
+    if not isinstance(text, str):
+        raise InputError("formula", text, "text such as 'x**2 + sin(y)'")
     names = variables.replace(",", " ").split() if isinstance(variables, str) else list(variables)
     given = dict(constants or {})
     for name in [*names, *given]:
         if not isinstance(name, str) or not name.isidentifier():
             raise InputError("formula names", name, "identifiers")
-    if not names or len({*names, *given}) != len(names) + len(given):
+    # as Python reads them: the micro sign and the letter mu are one name
+    known = {unicodedata.normalize("NFKC", name) for name in [*names, *given]}
+    if not names or len(known) != len(names) + len(given):
         raise InputError("variables", variables, "one name or more, each once, none of them a constant")
     numbers = [scalar(f"constants.{name}", value) for name, value in given.items()]
     code = _derived(text, tuple(names), tuple(given))
@@ -148,4 +114,4 @@ def formula(
 
 @functools.lru_cache(maxsize=256)
 def _derived(text: str, variables: tuple[str, ...], constants: tuple[str, ...]) -> Code:
-    return derive(text, list(variables), list(constants))
+    return Code(len(variables), *bodies(parse(text, list(variables), list(constants)), len(variables)))

@@ -4,9 +4,10 @@ from typing import Any
 
 import warp as wp
 
+from rollingball.errors import numbers
+from rollingball.surfaces.base import Surface, analytic
 from rollingball.surfaces.catalogue import Matrix, Vector, catalogued, matrix, vector
 from rollingball.surfaces.smooth import zero_matrix
-from rollingball.surfaces.base import Surface, analytic
 
 
 @wp.func
@@ -21,7 +22,7 @@ def plane_height(x: Any, p: Any, k: int):
 @wp.func
 def highest_plane(x: Any, p: Any):
     """The index of the highest plane at x, the first one at a tie."""
-    best = int(0)
+    best = 0
     top = plane_height(x, p, 0)
     for k in range(1, p.offsets.shape[0]):
         height = plane_height(x, p, k)
@@ -51,12 +52,13 @@ def max_of_planes_hessian(x: Any, p: Any):
 
 
 @catalogued
-def max_of_planes(slopes: Matrix, offsets: Vector = (0.0,), loss_scale: float = 1.0) -> Surface:
-    """The convex polyhedral loss f(x) = max_k slopes[k] . x + offsets[k]; shapes (K, d) and (K,), or one offset for all.
+def max_of_planes(slopes: Matrix, offsets: Vector | float = 0.0, loss_scale: float = 1.0) -> Surface:
+    """The convex polyhedral loss f(x) = max_k slopes[k] . x + offsets[k]; shapes (K, d) and (K,), or one offset.
 
     Not smooth: where planes meet, the gradient is that of the first of them (one-sided), and the Hessian is zero.
     """
     tilts = matrix("slopes", slopes)
-    heights = vector("offsets", offsets[0] if len(offsets) == 1 else offsets, len(tilts))
+    given = numbers("offsets", offsets, "a list of finite numbers")
+    heights = vector("offsets", given[0] if given.shape == (1,) else given, len(tilts))
     builder = analytic(max_of_planes_value, max_of_planes_gradient, max_of_planes_hessian)
     return Surface("", tilts.shape[1], builder, {"slopes": tilts, "offsets": heights}, loss_scale)

@@ -6,8 +6,8 @@ import numpy as np
 import warp as wp
 
 from rollingball.errors import InputError, positive_scalar, scalar, whole
-from rollingball.surfaces.catalogue import Matrix, Vector, catalogued, matrix, vector
 from rollingball.surfaces.base import Surface, analytic
+from rollingball.surfaces.catalogue import Matrix, Vector, catalogued, matrix, vector
 
 
 @wp.func
@@ -40,8 +40,9 @@ def plane_hessian(x: Any, p: Any):
 @catalogued
 def plane(slope: Vector, offset: float = 0.0, loss_scale: float = 1.0) -> Surface:
     """The plane f(x) = slope . x + offset, in the dimension of ``slope`` (d,)."""
-    params = {"slope": vector("slope", slope), "offset": scalar("offset", offset)}
-    return Surface("", len(params["slope"]), analytic(plane_value, plane_gradient, plane_hessian), params, loss_scale)
+    tilt = vector("slope", slope)
+    params = {"slope": tilt, "offset": scalar("offset", offset)}
+    return Surface("", len(tilt), analytic(plane_value, plane_gradient, plane_hessian), params, loss_scale)
 
 
 @wp.func
@@ -76,10 +77,8 @@ def quadratic_hessian(x: Any, p: Any):
 
 
 @catalogued
-def quadratic(
-    matrix: Matrix, linear: Vector | None = None, constant: float = 0.0, loss_scale: float = 1.0
-) -> Surface:
-    """The quadratic f(x) = x'Ax/2 + b'x + c with A = ``matrix`` (d, d; its symmetric part counts), b = ``linear`` (d,)."""
+def quadratic(matrix: Matrix, linear: Vector | None = None, constant: float = 0.0, loss_scale: float = 1.0) -> Surface:
+    """The quadratic x'Ax/2 + b'x + c with A = ``matrix`` (d, d; its symmetric part counts), b = ``linear`` (d,)."""
     square = _square(matrix)
     dim = len(square)
     params = {

@@ -6,9 +6,9 @@ import numpy as np
 import warp as wp
 
 from rollingball.errors import InputError, scalar, whole
+from rollingball.surfaces.base import Surface, analytic
 from rollingball.surfaces.catalogue import Matrix, Vector, catalogued, matrix, vector
 from rollingball.surfaces.smooth import zero_matrix
-from rollingball.surfaces.base import Surface, analytic
 
 
 @wp.func
@@ -135,7 +135,7 @@ def weierstrass_hessian(x: Any, p: Any):
 
 @catalogued
 def weierstrass(a: float = 0.5, b: float = 3.0, terms: int = 8, loss_scale: float = 1.0) -> Surface:
-    """The first terms of Weierstrass' function, in one dimension: the sum over n < terms of a^n cos(b^n pi x), 0 < a < 1."""
+    """Weierstrass' function, in one dimension, cut off: the sum over n < terms of a^n cos(b^n pi x), 0 < a < 1."""
     if not 0 < scalar("a", a) < 1:
         raise InputError("a", a, "a number between 0 and 1")
     params = {"a": float(a), "b": scalar("b", b), "terms": whole("terms", terms, 1)}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.errors import InputError, points, whole
+from rollingball.errors import InputError, numbers, points, whole
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import Builder, Pieces, Surface
 
@@ -43,7 +43,8 @@ def surface(
             finite differences (its name, place and both values are given).
     """
     whole("dim", dim, 1)
-    values = {name: np.asarray(value, float) if np.ndim(value) else value for name, value in (params or {}).items()}
+    given_params = {name: numbers(f"params.{name}", value) for name, value in (params or {}).items()}
+    values = {name: value if value.ndim else float(value) for name, value in given_params.items()}
     where = points("check_at", check_at, dim) if check_at is not None else _spread(dim)
 
     def make(function: Any) -> Surface:

@@ -13,8 +13,8 @@ import warp as wp
 
 from rollingball.errors import positive_scalar, whole
 from rollingball.numeric import LANES, Lanes, Numeric
-from rollingball.surfaces.catalogue import Matrix, catalogued, matrix
 from rollingball.surfaces.base import Pieces, Surface
+from rollingball.surfaces.catalogue import Matrix, catalogued, matrix
 
 # Contraction to fused multiply-adds is all the freedom the lanes need; -ffast-math would lose NaN.
 CPU_FLAGS = "-ffp-contract=fast"
@@ -33,19 +33,19 @@ def lane_index() -> int: ...  # which thread of its block this is
 @functools.cache
 def negative_exponential(numeric: Numeric) -> Any:
     """exp(t) for t <= 0 without a branch or a library call: 2^k times the Taylor polynomial of 2^r, |r| <= 1/2."""
-    scalar = numeric.scalar
-    if scalar is wp.float32:
+    # every coefficient is one literal: Warp computes 1.0 / 6.0 in float32
+    if numeric.dtype == "float32":
 
         @wp.func
         def exponential(t: wp.float32):
             u = wp.max(t, wp.float32(-80.0)) * wp.float32(1.4426950408889634)
             k = wp.floor(u + wp.float32(0.5))
             r = (u - k) * wp.float32(0.6931471805599453)
-            y = wp.float32(1.0 / 5040.0)
-            y = y * r + wp.float32(1.0 / 720.0)
-            y = y * r + wp.float32(1.0 / 120.0)
-            y = y * r + wp.float32(1.0 / 24.0)
-            y = y * r + wp.float32(1.0 / 6.0)
+            y = wp.float32(0.0001984126984126984)
+            y = y * r + wp.float32(0.001388888888888889)
+            y = y * r + wp.float32(0.008333333333333333)
+            y = y * r + wp.float32(0.041666666666666664)
+            y = y * r + wp.float32(0.16666666666666666)
             y = y * r + wp.float32(0.5)
             y = y * r + wp.float32(1.0)
             y = y * r + wp.float32(1.0)
@@ -56,26 +56,26 @@ def negative_exponential(numeric: Numeric) -> Any:
 
     @wp.func
     def exponential(t: wp.float64):
-        u = wp.max(t, wp.float64(-700.0))
+        u = wp.max(t, wp.float64(-80.0))
         k = wp.floor(u * wp.float64(1.4426950408889634) + wp.float64(0.5))
         # ln 2 in two parts, the first exact in few bits, so that k ln 2 is subtracted without rounding
         r = (u - k * wp.float64(0.6931471803691238)) - k * wp.float64(1.9082149292705877e-10)
-        y = wp.float64(1.0 / 6227020800.0)
-        y = y * r + wp.float64(1.0 / 479001600.0)
-        y = y * r + wp.float64(1.0 / 39916800.0)
-        y = y * r + wp.float64(1.0 / 3628800.0)
-        y = y * r + wp.float64(1.0 / 362880.0)
-        y = y * r + wp.float64(1.0 / 40320.0)
-        y = y * r + wp.float64(1.0 / 5040.0)
-        y = y * r + wp.float64(1.0 / 720.0)
-        y = y * r + wp.float64(1.0 / 120.0)
-        y = y * r + wp.float64(1.0 / 24.0)
-        y = y * r + wp.float64(1.0 / 6.0)
+        y = wp.float64(1.6059043836821613e-10)
+        y = y * r + wp.float64(2.08767569878681e-09)
+        y = y * r + wp.float64(2.505210838544172e-08)
+        y = y * r + wp.float64(2.755731922398589e-07)
+        y = y * r + wp.float64(2.7557319223985893e-06)
+        y = y * r + wp.float64(2.48015873015873e-05)
+        y = y * r + wp.float64(0.0001984126984126984)
+        y = y * r + wp.float64(0.001388888888888889)
+        y = y * r + wp.float64(0.008333333333333333)
+        y = y * r + wp.float64(0.041666666666666664)
+        y = y * r + wp.float64(0.16666666666666666)
         y = y * r + wp.float64(0.5)
         y = y * r + wp.float64(1.0)
         y = y * r + wp.float64(1.0)
         power = wp.cast((wp.int64(k) + wp.int64(1023)) << wp.int64(52), wp.float64)
-        return wp.where(t < wp.float64(-700.0), wp.float64(0.0), y * power)
+        return wp.where(t < wp.float64(-80.0), wp.float64(0.0), y * power)
 
     return exponential
 
@@ -116,7 +116,7 @@ def wells(numeric: Numeric, cooperative: bool) -> Pieces:
         _height, _slope, bend = second(x, p)
         return bend
 
-    return Pieces(height, gradient, hessian, first, second, CPU_FLAGS)
+    return Pieces(height, gradient, hessian, first, second, cpu_flags=CPU_FLAGS)
 
 
 def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:

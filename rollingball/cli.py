@@ -1,0 +1,244 @@
+"""The command line: demo, run, plot, scenes, doctor."""
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import tyro
+from tyro.conf import Positional
+
+from rollingball.errors import FileError, InputError, RollingBallError
+
+if TYPE_CHECKING:
+    from rollingball.scene import Scene
+    from rollingball.trajectory import Trajectory
+
+MANIFEST = "scene.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Demo:
+    """Roll the demo scene, to files and a picture."""
+
+    out: Path = Path("out/demo")
+    """Folder for the trajectories and the picture."""
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        roll_scene("demo", overrides, self.out, "cpu")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Roll every run of a scene; any of its values can be replaced, as in --ball.radius 5 or --run.0.lr 0.1."""
+
+    scene: Positional[str]
+    """A scene file, or the name of a shipped one."""
+    out: Path | None = None
+    """Folder for the trajectories and the picture; by default out/NAME."""
+    device: str = "cpu"
+    """Where to compute: cpu or cuda:0."""
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        roll_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem, self.device)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plot:
+    """Draw a folder of runs again."""
+
+    folder: Positional[Path]
+    """What run or demo wrote."""
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        _none(overrides)
+        print(draw(self.folder))
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenes:
+    """List the shipped scenes, check a scene file, or print the JSON Schema of scene files for editors."""
+
+    action: Positional[Literal["list", "check", "schema"]]
+    """What to do."""
+    file: Positional[str] = ""
+    """The scene to check."""
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.scene import load_scene, schema, shipped
+
+        if self.action == "schema":
+            print(json.dumps(schema(), indent=2))
+        elif self.action == "list":
+            for name in shipped():
+                print(f"{name:22} {load_scene(name).title}")
+        else:
+            if not self.file:
+                raise InputError("scenes check", "no file", "a scene file, or the name of a shipped one")
+            scene = load_scene(self.file, overrides)
+            scene.check()
+            print(f"{self.file}: {len(scene.run)} runs, all good")
+
+
+@dataclasses.dataclass(frozen=True)
+class Doctor:
+    """Say which versions, devices and kernel cache are there, and what is missing."""
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.doctor import report
+
+        _none(overrides)
+        print(report())
+
+
+Command = Demo | Run | Plot | Scenes | Doctor
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command; an error of the library is one line on stderr and exit status 2."""
+    given = sys.argv[1:] if arguments is None else arguments
+    command, rest = tyro.cli(
+        Command, args=given, prog="rollingball", description="Balls that roll on the graph of a loss.",
+        return_unknown_args=True, config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.HelptextFromCommentsOff),
+    )  # fmt: skip
+    _quiet()
+    try:
+        command.run(_overrides(rest))
+    except RollingBallError as error:
+        sys.exit(f"rollingball: {error}")
+    except BrokenPipeError:  # the reader of a pipe, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _overrides(rest: list[str]) -> dict[str, str]:
+    """``--a.b value`` or ``--a.b=value`` pairs as a dictionary."""
+    found = {}
+    items = list(rest)
+    while items:
+        item = items.pop(0)
+        if not item.startswith("--") or item == "--":
+            raise InputError("argument", item, "--key value pairs after the scene, such as --ball.radius 5")
+        key, given, value = item[2:].partition("=")
+        if not given:
+            if not items:
+                raise InputError(item, "nothing", "a value, such as --ball.radius 5")
+            value = items.pop(0)
+        found[key] = value
+    return found
+
+
+def _none(overrides: dict[str, str]) -> None:
+    for key, value in overrides.items():
+        raise InputError(f"--{key}", value, "no such option here")
+
+
+def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -> None:
+    """Roll all runs of a scene into ``out``: a .safetensors for each, the scene, and a picture."""
+    from rollingball.scene import load_scene
+    from rollingball.trajectory_file import write_beside
+
+    scene = load_scene(source, overrides)
+    _check(scene, device)
+    _writable(out)
+    print(
+        f"{scene.title or source}: compiling kernels takes some seconds the first time, then they are cached",
+        flush=True,
+    )
+    runs = {}
+    for index, name in enumerate(scene.names()):
+        began = time.perf_counter()
+        run = scene.roll(index, device=device, progress=sys.stderr.isatty())
+        run.save(out / f"{name}.safetensors")
+        took = time.perf_counter() - began
+        print(f"  {name}: {run.balls} balls, {run.step[-1]} steps, rolled in {run.seconds:.2f} s of {took:.1f} s")
+        for line in summary(run):
+            print(f"    {line}")
+        runs[name] = run
+    content = {"names": list(runs), "scene": _plain(scene)}
+    write_beside(out / MANIFEST, json.dumps(content, indent=2).encode())
+    print(f"  {out}/: {', '.join(f'{name}.safetensors' for name in runs)}, {MANIFEST}")
+    if scene.build_surface().dim <= 2:
+        print(f"  {draw(out)}")
+
+
+def summary(run: "Trajectory") -> list[str]:
+    """How many balls ended how, in words."""
+    import numpy as np
+
+    from rollingball.status import Status
+
+    codes, counts = np.unique(run.status, return_counts=True)
+    return [f"{count} of {run.balls} {Status(code).message}" for code, count in zip(codes, counts, strict=True)]
+
+
+def draw(folder: Path) -> Path:
+    """Draw the runs of a folder that ``run`` wrote; the path of the picture."""
+    import io
+
+    from rollingball.plot import sheet
+    from rollingball.plot.style import STYLE
+    from rollingball.scene import to_scene
+    from rollingball.trajectory import Trajectory
+    from rollingball.trajectory_file import write_beside
+
+    manifest = folder / MANIFEST
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+        names, table = [str(name) for name in content["names"]], content["scene"]
+    except OSError as error:
+        raise FileError(
+            f"{manifest}: cannot be read ({error.strerror or error}); is it a folder that run wrote?"
+        ) from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise FileError(f"{manifest}: not what rollingball run writes") from None
+    scene = to_scene(table)
+    if names != scene.names():
+        raise FileError(f"{manifest}: its names are not those of its runs")
+    runs = {name: Trajectory.load(folder / f"{name}.safetensors") for name in names}
+    figure = sheet(runs, scene.build_surface(), scene.plot.box if scene.plot else None, scene.title)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=STYLE["savefig.dpi"])
+    path = folder / "paths.png"
+    write_beside(path, picture.getvalue())
+    return path
+
+
+def _plain(scene: "Scene") -> Any:
+    import msgspec
+
+    return msgspec.to_builtins(scene)
+
+
+def _check(scene: "Scene", device: str) -> None:
+    from rollingball.numeric import device_name
+
+    device_name(device)
+    scene.check()
+
+
+def _writable(out: Path) -> None:
+    """Make the folder and see that a file can be written into it, before anything is compiled."""
+    from rollingball.trajectory_file import write_beside
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{out}: cannot be made a folder: {error.strerror or error}") from None
+    probe = out / ".writable"
+    write_beside(probe, b"")
+    probe.unlink()
+
+
+def _quiet() -> None:
+    """Leave out Warp's line for each module: the command says once that kernels are compiled."""
+    import warp as wp
+
+    wp.config.log_level = wp.LOG_WARNING

@@ -1,0 +1,50 @@
+"""What is here and what is missing: for people, and for the first line of a bug report."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+NEEDED = ("rollingball", "warp-lang", "numpy", "torch", "matplotlib", "msgspec", "tyro", "safetensors", "tqdm")
+EXTRAS = {
+    "test": ("pytest", "hypothesis", "scipy", "jsonschema"),
+    "bench": ("jax", "numba"),
+    "experiments": ("scikit-learn",),
+    "view": ("viser",),
+    "docs": ("sphinx", "myst-parser"),
+}
+
+
+def version(package: str) -> str | None:
+    """The installed version of a package, or None."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def report() -> str:
+    """Versions, devices, kernel cache, and what is missing, as text."""
+    import warp as wp
+
+    wp.init()
+    lines = [f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"]
+    lines += [f"  {package:12} {version(package) or 'MISSING: pip install ' + package}" for package in NEEDED]
+    lines.append("devices")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for device in wp.get_devices():
+        lines.append(f"  {device!s:12} " + (f"{cores} cores" if device.is_cpu else str(device.name)))
+    if not wp.is_cuda_available():
+        lines.append("  no CUDA device; everything runs on the CPU")
+    cache = Path(wp.config.kernel_cache_dir or "")
+    files = [path for path in cache.rglob("*") if path.is_file()] if cache.is_dir() else []
+    size = sum(path.stat().st_size for path in files) / 2**20
+    lines.append(f"kernel cache\n  {cache}: {size:.0f} MiB in {len(files)} files")
+    lines.append("extras")
+    for extra, packages in EXTRAS.items():
+        missing = [package for package in packages if version(package) is None]
+        state = "complete" if not missing else f"without {', '.join(missing)}: pip install 'rollingball[{extra}]'"
+        lines.append(f"  {extra:12} {state}")
+    return "\n".join(lines)

@@ -1,0 +1,114 @@
+"""The plan of a run: every argument checked, and starts, radii and learning rates broadcast over its balls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rollingball.ball import Ball
+from rollingball.errors import InputError, one_of, points, whole
+from rollingball.methods import METHODS, Method
+from rollingball.methods.program import state_struct
+from rollingball.numeric import PRECISIONS, Numeric, device_name
+from rollingball.rollout import Stop
+from rollingball.schedule import over_steps
+from rollingball.states import unpacked
+from rollingball.surfaces.base import Surface
+from rollingball.trajectory import Trajectory
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run whose every argument has been checked."""
+
+    surface: Surface
+    ball: Ball | None
+    method: Any
+    start: np.ndarray  # (B, d)
+    state: dict[str, np.ndarray] | None
+    earlier: int
+    radius: np.ndarray
+    lr: np.ndarray
+    steps: int
+    every: int
+    stop: Stop | None
+    device: str
+    numeric: Numeric
+    seed: int
+
+    @property
+    def frames(self) -> np.ndarray:
+        """The step of each frame."""
+        marks = np.arange(0, self.steps + 1, self.every)
+        return marks if marks[-1] == self.steps else np.append(marks, self.steps)
+
+
+def plan_run(
+    surface: Any,
+    ball: Any,
+    method: Any,
+    start: Any,
+    steps: Any,
+    every: Any,
+    stop: Any,
+    device: str,
+    dtype: str,
+    seed: Any,
+) -> Plan:
+    """Check every argument of a run and broadcast starts, radii and learning rates over its balls."""
+    if not isinstance(surface, Surface):
+        raise InputError("surface", surface, "a Surface, such as rb.surfaces.sine()")
+    if not isinstance(method, METHODS):
+        raise InputError("method", method, ", ".join(kind.__name__ for kind in METHODS))
+    if not isinstance(ball, Ball) and not (ball is None and not method.uses_radius):
+        raise InputError("ball", ball, "a Ball, such as rb.Ball(radius=1.0)")
+    if stop is not None and not isinstance(stop, Stop):
+        raise InputError("stop", stop, "None or an rb.Stop")
+    one_of("dtype", dtype, tuple(PRECISIONS))
+    whole("steps", steps)
+    whole("every", every, 1)
+    whole("seed", seed)
+    state, earlier = None, 0
+    if isinstance(start, Trajectory):
+        state, earlier, start = _state_of(start, surface.dim, dtype)
+    places = points("start", start, surface.dim)
+    span = max(earlier + steps, 1)
+    radius = ball.radii(span) if ball is not None and method.uses_radius else np.zeros((1, 1))
+    lr = over_steps("lr", method.lr, span)
+    counts = {"start": len(places), "radius": radius.shape[1], "lr": lr.shape[1]}
+    balls = max(counts.values())
+    for field, count in counts.items():
+        if count not in (1, balls):
+            raise InputError(field, f"{count} of them", f"one, or one for each of the {balls} balls")
+    if state is not None and len(places) != balls:
+        raise InputError("start", f"{len(places)} balls", f"a trajectory of {balls} balls")
+    places = np.ascontiguousarray(np.broadcast_to(places, (balls, surface.dim)))
+    return Plan(
+        surface, ball, method, places, state, earlier, radius, lr, steps, every, stop,
+        device_name(device), Numeric(surface.dim, dtype), seed,
+    )  # fmt: skip
+
+
+def check_run(surface: Surface, ball: Ball | None, method: Method, **options: Any) -> None:
+    """Check the arguments of :func:`simulate` without running it.
+
+    Raises:
+        InputError: as :func:`simulate` would.
+    """
+    given = {"every": 1, "stop": None, "device": "cpu", "dtype": "float64", "seed": 0, **options}
+    plan_run(surface, ball, method, **given)
+
+
+def _state_of(trajectory: Trajectory, dim: int, dtype: str) -> tuple[dict[str, np.ndarray], int, np.ndarray]:
+    if trajectory.state is None:
+        raise InputError("start", trajectory, "a trajectory with its final state (not sliced away)")
+    if trajectory.dim != dim or str(trajectory.foot.dtype) != dtype:
+        raise InputError("start", trajectory, f"a trajectory with d = {dim} in {dtype}")
+    like, balls = np.zeros(0, state_struct(Numeric(dim, dtype)).numpy_dtype()), trajectory.balls
+    wanted = {name: (balls, *part.shape[1:]) for name, part in unpacked(like).items()}
+    found = {name: value.shape for name, value in trajectory.state.items()}
+    if found != wanted:
+        raise InputError("start", trajectory, "a trajectory whose final state is whole: " + ", ".join(wanted))
+    return trajectory.state, int(trajectory.step[-1]), trajectory.foot[-1]

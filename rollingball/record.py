@@ -1,0 +1,98 @@
+"""From the arrays that a kernel filled to a Trajectory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from rollingball.plan import Plan
+from rollingball.states import unpacked
+from rollingball.status import Status
+from rollingball.trajectory import Trajectory
+
+
+def to_trajectory(plan: Plan, record: dict[str, Any], gap_seeds: int, threads: int | None) -> Trajectory:
+    """The Trajectory of a plan and the arrays that its kernel filled; measures the gap of every frame."""
+    frames = plan.frames[plan.frames <= record["done"]]  # a callback may have ended the run
+    host = {name: record[name][: len(frames)] for name in ("foot", "center", "center_height", "height", "residual")}
+    states = record["states"]
+    center = np.concatenate([host["center"].astype(np.float64), host["center_height"][..., None]], axis=-1)
+    balls = len(plan.start)
+    step = plan.earlier + frames
+    radius = plan.radius[np.minimum(step, len(plan.radius) - 1)] * np.ones((1, balls))
+    gap = np.full(radius.shape, np.nan)
+    if not plan.method.rolls:
+        gap = np.zeros_like(radius)
+    status = states["status"].astype(np.int32)
+    rolling = (status == Status.RUNNING) | (status == Status.CONVERGED)
+    if plan.method.rolls and gap_seeds:
+        gap, below = _gap(plan, host["foot"], center, radius, gap_seeds, threads)
+        status[rolling & below] = Status.TUNNELLED
+    status[rolling & (states["diverged"] > 0)] = Status.DIVERGED
+    done = states["steps"].astype(np.int64)
+    before = 0 if plan.state is None else plan.state["steps"].astype(np.int64)
+    spent = 0 if plan.state is None else plan.state["evaluations"].astype(np.int64)
+    return Trajectory(
+        step=step.astype(np.int64),
+        time=_times(plan, step),
+        foot=host["foot"],
+        center=center,
+        loss=host["height"] / plan.surface.loss_scale,
+        gap=gap,
+        residual=host["residual"].astype(np.float64),
+        radius=radius,
+        status=status,
+        steps=done - before,
+        evaluations=states["evaluations"].astype(np.int64) - spent,
+        seconds=record["seconds"],
+        scene=_scene(plan),
+        state=unpacked(states),
+    )
+
+
+def _gap(
+    plan: Plan, foot: np.ndarray, center: np.ndarray, radius: np.ndarray, seeds: int, threads: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    from rollingball.geometry.nearest import distances
+
+    dim = plan.surface.dim
+    flat_feet = foot.reshape(-1, dim).astype(np.float64)
+    distance, below = distances(plan.surface, flat_feet, center.reshape(-1, dim + 1), seeds, plan.device, threads)
+    return distance.reshape(radius.shape) - radius, below.reshape(radius.shape).any(axis=0)
+
+
+def _times(plan: Plan, step: np.ndarray) -> np.ndarray:
+    """The sum of the learning rates of the steps before each frame, (T,) or (T, B)."""
+    last = int(step[-1])
+    rates = plan.lr[np.minimum(np.arange(max(last, 1)), len(plan.lr) - 1)]
+    sums = np.concatenate([np.zeros((1, rates.shape[1])), np.cumsum(rates, axis=0)])[step]
+    return sums[:, 0] if plan.lr.shape[1] == 1 else sums
+
+
+def _scene(plan: Plan) -> dict[str, Any]:
+    """What made the run, resolved, in plain JSON."""
+    import platform
+
+    import warp as wp
+
+    from rollingball import __version__
+
+    def builtins(value: Any) -> Any:
+        return msgspec.to_builtins(value, enc_hook=lambda item: item.tolist())  # numpy arrays and numbers
+
+    run = {
+        **builtins(plan.method), "steps": plan.steps, "every": plan.every, "stop": builtins(plan.stop), "seed": plan.seed,
+        "dtype": plan.numeric.dtype, "device": plan.device,
+    }  # fmt: skip
+    versions = {
+        "rollingball": __version__, "warp": wp.__version__, "numpy": np.__version__, "python": platform.python_version(),
+    }  # fmt: skip
+    named = {"name": plan.surface.name, "dim": plan.surface.dim, "loss_scale": plan.surface.loss_scale}
+    return {
+        "surface": plan.surface.recipe or named,
+        "ball": builtins(plan.ball),
+        "run": run,
+        "versions": versions,
+    }

@@ -1,0 +1,260 @@
+"""The noun Scene: a TOML file that names a surface, balls, starts, and one or more runs. Untrusted input.
+
+The tables of a scene are made from the signatures of the surfaces and the fields of the methods, so that a new one of
+either needs no change here.
+"""
+
+import inspect
+import re
+import tomllib
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+import numpy as np
+
+from rollingball.ball import Ball
+from rollingball.errors import FileError, InputError, numbers, positive_scalar, whole
+from rollingball.methods import METHODS, Method
+from rollingball.plan import check_run
+from rollingball.rollout import Stop
+from rollingball.schedule import Schedule
+from rollingball.simulate import simulate
+from rollingball.surfaces import CATALOGUE, Surface, from_recipe
+from rollingball.trajectory import Trajectory
+
+
+class Cloud(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Starts drawn evenly from the cube of half-width ``spread`` around a point."""
+
+    around: list[float]
+    count: int
+    spread: float
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        numbers("around", self.around)
+        whole("count", self.count, 1)
+        positive_scalar("spread", self.spread)
+        whole("seed", self.seed)
+
+    def points(self) -> np.ndarray:
+        """The starts (count, d)."""
+        shape = (self.count, len(self.around))
+        return np.asarray(self.around) + np.random.default_rng(self.seed).uniform(-self.spread, self.spread, shape)
+
+
+class BallTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[ball]``: a ball of each radius is rolled from each start."""
+
+    start: list[list[float]] | Cloud
+    radius: float | list[float] | Schedule | None = None
+
+    def __post_init__(self) -> None:
+        if self.radius is not None:
+            Ball(self.radius)
+
+
+class PlotTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[plot]``: the box to draw, a pair [low, high] for each axis."""
+
+    box: list[tuple[float, float]]
+
+    def __post_init__(self) -> None:
+        for low, high in self.box:
+            if not low < high:
+                raise InputError("box", [low, high], "pairs [low, high] with low < high")
+
+
+def _scene_type(hint: Any) -> Any:
+    """A Python annotation as a type that TOML values convert to: arrays become lists."""
+    if get_origin(hint) in (Union, types.UnionType):
+        kept = [_scene_type(part) for part in get_args(hint) if part is not np.ndarray]
+        return Union[tuple(dict.fromkeys(kept))]  # noqa: UP007 - made at run time
+    if get_origin(hint) is Sequence:
+        return list[_scene_type(get_args(hint)[0])]  # type: ignore[misc]
+    return hint
+
+
+def _surface_table(name: str, factory: Any) -> Any:
+    hints = get_type_hints(inspect.unwrap(factory))
+    fields: list[Any] = []
+    for parameter in inspect.signature(factory).parameters.values():
+        kind = _scene_type(hints[parameter.name])
+        required = parameter.default is inspect.Parameter.empty
+        fields.append((parameter.name, kind) if required else (parameter.name, kind, parameter.default))
+    return msgspec.defstruct(
+        name.title().replace("-", "") + "Table", fields,
+        tag=name, tag_field="type", forbid_unknown_fields=True, kw_only=True, frozen=True,
+    )  # fmt: skip
+
+
+COMMON: list[Any] = [
+    ("steps", Annotated[int, msgspec.Meta(ge=0)]),
+    ("name", str | None, None),
+    ("every", Annotated[int, msgspec.Meta(ge=1)], 1),
+    ("stop", Stop | None, None),
+    ("radius", float | list[float] | Schedule | None, None),
+]
+
+
+def _run_table(method: Any) -> Any:
+    hints = get_type_hints(method)
+    fields: list[Any] = []
+    for field in msgspec.structs.fields(method):
+        kind = hints[field.name]
+        fields.append((field.name, kind) if field.required else (field.name, kind, field.default))
+    name = method.__struct_config__.tag
+    return msgspec.defstruct(
+        method.__name__ + "Table", [*fields, *COMMON],
+        tag=name, tag_field="method", forbid_unknown_fields=True, kw_only=True, frozen=True,
+    )  # fmt: skip
+
+
+SURFACE_TABLES = tuple(_surface_table(name, factory) for name, factory in CATALOGUE.items())
+RUN_TABLES = tuple(_run_table(method) for method in METHODS)
+SurfaceTable: Any = Union[SURFACE_TABLES]  # noqa: UP007
+RunTable: Any = Union[RUN_TABLES]  # noqa: UP007
+
+
+class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole scene file."""
+
+    surface: SurfaceTable
+    ball: BallTable
+    run: Annotated[list[RunTable], msgspec.Meta(min_length=1)]
+    title: str = ""
+    dtype: str = "float64"
+    seed: int = 0
+    plot: PlotTable | None = None
+
+    def build_surface(self) -> Surface:
+        """The surface that ``[surface]`` describes."""
+        return from_recipe(msgspec.to_builtins(self.surface))
+
+    def names(self) -> list[str]:
+        """A file name for each run, each different."""
+        given = [run.name or run.__struct_config__.tag for run in self.run]
+        plain = [re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "run" for name in given]
+        return [name if plain.count(name) == 1 else f"{name}-{i + 1}" for i, name in enumerate(plain)]
+
+    def arguments(self, index: int) -> tuple[Ball | None, Method, dict[str, Any]]:
+        """Ball, method and the other arguments of ``simulate`` for one run, each radius from each start."""
+        run = self.run[index]
+        kind = METHODS[RUN_TABLES.index(type(run))]
+        method = kind(**{field.name: getattr(run, field.name) for field in msgspec.structs.fields(kind)})
+        starts = self.ball.start.points() if isinstance(self.ball.start, Cloud) else np.asarray(self.ball.start, float)
+        radius = run.radius if run.radius is not None else self.ball.radius
+        options = {"steps": run.steps, "every": run.every, "stop": run.stop, "dtype": self.dtype, "seed": self.seed}
+        if not kind.uses_radius:
+            return None, method, {"start": starts, **options}
+        if radius is None:
+            raise InputError("$.ball.radius", None, f"one radius or several, for {run.__struct_config__.tag}")
+        if isinstance(radius, list):
+            ball = Ball(np.repeat(radius, len(starts)).tolist())
+            return ball, method, {"start": np.tile(starts, (len(radius), 1)), **options}
+        return Ball(radius), method, {"start": starts, **options}
+
+    def check(self) -> None:
+        """Check every run as ``simulate`` would, without running it."""
+        surface = self.build_surface()
+        for index in range(len(self.run)):
+            ball, method, options = self.arguments(index)
+            check_run(surface, ball, method, **options)
+
+    def roll(self, index: int, **options: Any) -> Trajectory:
+        """Simulate one run; ``options`` go to :func:`rollingball.simulate`."""
+        ball, method, given = self.arguments(index)
+        return simulate(self.build_surface(), ball, method, **{**given, **options})
+
+
+def load_scene(source: str | Path, overrides: dict[str, str] | None = None) -> Scene:
+    """Read a scene from a path, or a shipped one by its name, with values at dotted keys replaced.
+
+    Raises:
+        FileError: when there is no such file.
+        InputError: for anything in it that is not a scene; the message begins with the path of the key.
+    """
+    path = find_scene(source)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(str(path), "text", f"TOML ({error})") from None
+    for key, text in (overrides or {}).items():
+        _override(table, key, text)
+    return to_scene(table)
+
+
+def to_scene(table: Any) -> Scene:
+    """A scene from plain data, every value checked."""
+    try:
+        return msgspec.convert(table, Scene)
+    except msgspec.ValidationError as error:
+        raise InputError(*_where(str(error), table)) from None
+
+
+def _where(message: str, table: Any) -> tuple[str, Any, str]:
+    """The path of the key that msgspec complains of, its value, and what is allowed."""
+    reason, _, path = message.rpartition(" - at `")
+    path = path.rstrip("`") if reason else "$"
+    reason = reason or message
+    unknown = re.search(r"unknown field `([^`]*)`", reason)
+    if unknown:
+        path, reason = f"{path}.{unknown.group(1)}", "no such key"
+    value: Any = table
+    for part in re.findall(r"[^.\[\]$]+", path):
+        try:
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        except (KeyError, IndexError, TypeError, ValueError):
+            value = "nothing"
+            break
+    return path, value, reason
+
+
+def _override(table: dict[str, Any], key: str, text: str) -> None:
+    """Set the value at a dotted key; the text is read as TOML, or else as a string."""
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.split(".")
+    place: Any = table
+    for part in parents:
+        if isinstance(place, list):
+            if not part.isdigit() or int(part) >= len(place):
+                raise InputError(f"--{key}", text, f"a number below {len(place)} in place of {part}")
+            place = place[int(part)]
+        else:
+            place = place.setdefault(part, {})
+        if not isinstance(place, (dict, list)):
+            raise InputError(f"--{key}", text, f"a key of a table; {part} is a value")
+    if isinstance(place, list):
+        raise InputError(f"--{key}", text, "a key of a table, such as --run.0.lr")
+    place[last] = value
+
+
+def shipped() -> dict[str, Path]:
+    """The scenes that come with the package, by name: beside it in a checkout, inside it in a wheel."""
+    here = Path(__file__).parent
+    folder = here / "scenes" if (here / "scenes").is_dir() else here.parent / "scenes"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def find_scene(source: str | Path) -> Path:
+    """The file of a scene: an existing path, or a shipped scene by name (``demo``, ``scenes/demo.toml``)."""
+    path = Path(source)
+    if path.is_file():
+        return path
+    known = shipped()
+    if path.stem in known and str(path.parent) in (".", "scenes"):
+        return known[path.stem]
+    raise FileError(f"{source}: no such file, and no shipped scene ({', '.join(known)})")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a scene file, for editors."""
+    return msgspec.json.schema(Scene)

@@ -1,0 +1,175 @@
+"""Value, gradient and Hessian of an expression tree as C++, by the rules of calculus node by node.
+
+Each distinct node becomes a temporary and so do those of its derivatives that are not zero, so that the code grows
+linearly with the tree; for d variables a node has at most d first and d (d + 1) / 2 second derivatives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rollingball.surfaces.expressions import FUNCTIONS, Node
+
+Pair = tuple[int, int]
+
+
+@dataclass
+class Jet:
+    """The C++ names of a node's value and of its derivatives that are not zero (second ones with i <= j)."""
+
+    value: str
+    first: dict[int, str] = field(default_factory=dict)
+    second: dict[Pair, str] = field(default_factory=dict)
+
+
+def bodies(tree: Node, dim: int) -> tuple[str, str, str]:
+    """The bodies of functions of x and q that return the value, the gradient and the Hessian."""
+    value = _Writer(0)
+    value_code = value.code(f"return {value.jet(tree).value};")
+    gradient = _Writer(1)
+    slope = gradient.jet(tree)
+    entries = [f"result[{i}] = {slope.first.get(i, 'T(0)')};" for i in range(dim)]
+    gradient_code = gradient.code(f"wp::vec_t<{dim}, T> result;", *entries, "return result;")
+    hessian = _Writer(2)
+    bend = hessian.jet(tree)
+    entries = [
+        f"result.data[{i}][{j}] = {bend.second.get((min(i, j), max(i, j)), 'T(0)')};"
+        for i in range(dim)
+        for j in range(dim)
+    ]
+    hessian_code = hessian.code(f"wp::mat_t<{dim}, {dim}, T> result;", *entries, "return result;")
+    return value_code, gradient_code, hessian_code
+
+
+class _Writer:
+    """Writes temporaries for nodes, each once, up to derivatives of the given order."""
+
+    def __init__(self, order: int) -> None:
+        self.order = order
+        self.lines: list[str] = []
+        self.known: dict[Node, Jet] = {}
+
+    def code(self, *rest: str) -> str:
+        return " ".join([*self.lines, *rest])
+
+    def keep(self, expression: str) -> str:
+        """A temporary with this value."""
+        name = f"t{len(self.lines)}"
+        self.lines.append(f"const T {name} = {expression};")
+        return name
+
+    def jet(self, node: Node) -> Jet:
+        if node not in self.known:
+            self.known[node] = self.new_jet(node)
+        return self.known[node]
+
+    def new_jet(self, node: Node) -> Jet:
+        if node.kind == "number":
+            return Jet(f"T({node.number!r})")
+        if node.kind == "constant":
+            return Jet(self.keep(f"q.data[{node.index}]"))
+        if node.kind == "variable":
+            return Jet(self.keep(f"x[{node.index}]"), {node.index: "T(1)"} if self.order else {})
+        inside = [self.jet(argument) for argument in node.arguments]
+        if node.kind in FUNCTIONS:
+            return self.chain(inside[0], *self.function(node.kind, inside[0].value))
+        if node.kind == "-" and len(inside) == 1:
+            return self.chain(inside[0], self.keep(f"-{inside[0].value}"), "T(-1)", "T(0)")
+        if node.kind in "+-":
+            return self.sum(inside[0], inside[1], node.kind)
+        if node.kind == "*":
+            return self.product(inside[0], inside[1])
+        if node.kind == "/":
+            return self.product(
+                inside[0], self.power_of_constant(inside[1], "T(-1)"), f"{inside[0].value} / {inside[1].value}"
+            )
+        exponent = node.arguments[1]
+        if not inside[1].first or exponent.kind == "number":
+            return self.power_of_constant(
+                inside[0], inside[1].value, exponent.number if exponent.kind == "number" else None
+            )
+        # a**b = exp(b log a), its value by pow, which also knows integer exponents of negative numbers
+        whole = self.product(inside[1], self.chain(inside[0], *self.function("log", inside[0].value)))
+        value = self.keep(f"wp::pow({inside[0].value}, {inside[1].value})")
+        return self.chain(whole, value, value, value)
+
+    def function(self, name: str, u: str) -> tuple[str, str, str]:
+        """f(u), f'(u) and f''(u)."""
+        value = self.keep(f"wp::{name}({u})")
+        if not self.order:
+            return value, "", ""
+        rules = {
+            "sin": (f"wp::cos({u})", f"-{value}"),
+            "cos": (f"-wp::sin({u})", f"-{value}"),
+            "tan": (f"T(1) + {value} * {value}", f"T(2) * {value} * (T(1) + {value} * {value})"),
+            "exp": (value, value),
+            "log": (f"T(1) / {u}", f"T(-1) / ({u} * {u})"),
+            "sqrt": (f"T(0.5) / {value}", f"T(-0.25) / ({value} * {u})"),
+            "tanh": (f"T(1) - {value} * {value}", f"T(-2) * {value} * (T(1) - {value} * {value})"),
+            "atan": (f"T(1) / (T(1) + {u} * {u})", f"T(-2) * {u} / ((T(1) + {u} * {u}) * (T(1) + {u} * {u}))"),
+            "abs": (f"T(({u} > T(0)) - ({u} < T(0)))", "T(0)"),  # away from the kink
+        }[name]
+        return value, self.keep(rules[0]), self.keep(rules[1]) if self.order > 1 else ""
+
+    def power_of_constant(self, a: Jet, exponent: str, number: float | None = None) -> Jet:
+        """a**c for a c that no variable moves; products for the exponents 2 and 3."""
+        u = a.value
+        if number in (2.0, 3.0):
+            square = f"{u} * {u}"
+            value = self.keep(square if number == 2.0 else f"{square} * {u}")
+            first, second = (f"T(2) * {u}", "T(2)") if number == 2.0 else (f"T(3) * {square}", f"T(6) * {u}")
+        elif number == 0.5:
+            return self.chain(a, *self.function("sqrt", u))
+        else:
+            c = exponent
+            value = self.keep(f"T(1) / {u}" if c == "T(-1)" else f"wp::pow({u}, {c})")
+            # the factor first: a vanishing one must not meet an infinite power
+            first = f"({c} == T(0) ? T(0) : {c} * wp::pow({u}, {c} - T(1)))"
+            second = f"({c} * ({c} - T(1)) == T(0) ? T(0) : {c} * ({c} - T(1)) * wp::pow({u}, {c} - T(2)))"
+        if not self.order:
+            return Jet(value)
+        return self.chain(a, value, self.keep(first), self.keep(second) if self.order > 1 else "")
+
+    def chain(self, u: Jet, value: str, first: str, second: str) -> Jet:
+        """f(u): derivatives f' u_i and f'' u_i u_j + f' u_ij."""
+        jet = Jet(value)
+        for i, slope in u.first.items():
+            jet.first[i] = self.keep(f"{first} * {slope}")
+        if self.order > 1:
+            for i, j in _pairs(u.first):
+                bend = f" + {first} * {u.second[i, j]}" if (i, j) in u.second else ""
+                jet.second[i, j] = self.keep(f"{second} * {u.first[i]} * {u.first[j]}{bend}")
+        return jet
+
+    def sum(self, a: Jet, b: Jet, sign: str) -> Jet:
+        def join(left: str | None, right: str | None) -> str:
+            if right is None:
+                return left or "T(0)"
+            return self.keep(f"{left} {sign} {right}" if left else f"{sign} {right}")
+
+        jet = Jet(self.keep(f"{a.value} {sign} {b.value}"))
+        jet.first = {i: join(a.first.get(i), b.first.get(i)) for i in sorted({*a.first, *b.first})}
+        jet.second = {ij: join(a.second.get(ij), b.second.get(ij)) for ij in sorted({*a.second, *b.second})}
+        return jet
+
+    def product(self, a: Jet, b: Jet, value: str = "") -> Jet:
+        """A b: derivatives a_i b + a b_i and a_ij b + a_i b_j + a_j b_i + a b_ij."""
+        jet = Jet(self.keep(value or f"{a.value} * {b.value}"))
+        for i in sorted({*a.first, *b.first}):
+            terms = [f"{a.first[i]} * {b.value}"] if i in a.first else []
+            terms += [f"{a.value} * {b.first[i]}"] if i in b.first else []
+            jet.first[i] = self.keep(" + ".join(terms))
+        if self.order > 1:
+            for i, j in _pairs(jet.first):
+                terms = [f"{a.second[i, j]} * {b.value}"] if (i, j) in a.second else []
+                terms += [f"{a.first[i]} * {b.first[j]}"] if i in a.first and j in b.first else []
+                terms += [f"{a.first[j]} * {b.first[i]}"] if j in a.first and i in b.first else []
+                terms += [f"{a.value} * {b.second[i, j]}"] if (i, j) in b.second else []
+                if terms:
+                    jet.second[i, j] = self.keep(" + ".join(terms))
+        return jet
+
+
+def _pairs(first: dict[int, str]) -> list[Pair]:
+    """The pairs i <= j of variables that matter."""
+    return [(i, j) for i in sorted(first) for j in sorted(first) if i <= j]

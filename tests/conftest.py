@@ -1,0 +1,39 @@
+import json
+from pathlib import Path
+
+import hypothesis
+import pytest
+import warp as wp
+
+wp.config.log_level = wp.LOG_WARNING
+hypothesis.settings.register_profile("truths", derandomize=True, deadline=None, max_examples=40)
+hypothesis.settings.load_profile("truths")
+
+ORACLES = {case["id"]: case for case in json.loads((Path(__file__).parent / "oracles.json").read_text())["cases"]}
+
+
+@pytest.fixture(scope="session")
+def oracle():
+    """Ground truth by its id: inputs, expected values, absolute tolerance."""
+    return ORACLES.__getitem__
+
+
+@pytest.fixture
+def cuda():
+    """The CUDA device, for tests marked so."""
+    wp.init()
+    if not wp.is_cuda_available():
+        pytest.skip("no CUDA device")
+    return "cuda:0"
+
+
+@pytest.fixture
+def no_compiling(monkeypatch):
+    """Any kernel compiled or launched inside the test is a failure."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("something was compiled or launched")
+
+    monkeypatch.setattr(wp, "load_module", refuse)
+    monkeypatch.setattr(wp, "launch", refuse)
+    monkeypatch.setattr(wp, "launch_tiled", refuse)

@@ -1,0 +1,127 @@
+"""The kernels on a CUDA device, and, without one, that they compile for it and that blocks sum as threads do."""
+
+import numpy as np
+import pytest
+import warp as wp
+
+import rollingball as rb
+from rollingball.numeric import Numeric, fill, launch, layout
+from rollingball.rollout import rollout
+from rollingball.surfaces.base import kernel_options
+
+WELLS = rb.surfaces.gaussian_wells(count=300, width=0.3)
+SURFACES = {
+    "wells": WELLS,
+    "sine": rb.surfaces.sine(dim=2),
+    "quadratic": rb.surfaces.quadratic([[1.0, 0.2], [0.2, 2.0]]),
+    "formula": rb.formula("0.3*x**2 + S*sin(3*x)*cos(2*y)", "x y", {"S": 0.1}),
+    "planes": rb.surfaces.max_of_planes([[1.0, 0.0], [-1.0, 0.3], [0.0, -0.5]]),
+}
+METHODS = [
+    rb.FootpointRBO(0.02),
+    rb.FootpointRBO(0.02, projection=rb.GradientProjection(steps=20, step_size=0.01)),
+    rb.DistanceRBO(0.02, reproject=True),
+    rb.GradientDescent(0.02),
+    rb.HeavyBall(0.02),
+    rb.SAM(0.02),
+    rb.EntropySGD(0.1, noise=0.0),
+]
+STARTS = np.random.default_rng(0).uniform(-1, 1, (64, 2))
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", SURFACES)
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__name__)
+def test_a_device_agrees_with_the_cpu(cuda, name, method):
+    options = {"start": STARTS, "steps": 10}
+    here = rb.simulate(SURFACES[name], rb.Ball(0.2), method, **options)
+    there = rb.simulate(SURFACES[name], rb.Ball(0.2), method, device=cuda, **options)
+    np.testing.assert_array_equal(there.status, here.status)
+    np.testing.assert_allclose(there.foot, here.foot, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(there.center, here.center, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(there.loss, here.loss, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(there.gap, here.gap, rtol=0, atol=1e-9)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("case", ["F09", "O02"])
+def test_oracles_on_a_device(cuda, oracle, case):
+    matrix, start = ([[1.0]], [1.0]) if case == "F09" else (np.diag([1, 2, 0.5]), [1.0, -1.0, 2.0])
+    radius, lr = (0.5, 0.1) if case == "F09" else (0.3, 0.05)
+    expected = np.array(oracle(case)["expected"]["theta"])
+    surface, steps = rb.surfaces.quadratic(matrix), len(expected) - 1
+    run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(lr), start=start, steps=steps, device=cuda)
+    np.testing.assert_allclose(run.foot[:, 0].squeeze(), expected, rtol=0, atol=oracle(case)["tol"])
+
+
+@pytest.mark.cuda
+def test_many_balls_on_a_device_do_not_share_sums(cuda):
+    starts = np.random.default_rng(1).uniform(-1, 1, (5000, 2))  # more than get a block each
+    method = rb.FootpointRBO(0.02, projection=rb.GradientProjection(steps=20, step_size=0.01))
+    options = {"steps": 3, "gap_seeds": 0}
+    many = rb.simulate(WELLS, rb.Ball(0.2), method, start=starts, device=cuda, **options)
+    few = rb.simulate(WELLS, rb.Ball(0.2), method, start=starts[:100], device=cuda, **options)
+    np.testing.assert_allclose(many.foot[:, :100], few.foot, rtol=0, atol=1e-10)
+
+
+def made(surface, method, dtype, cooperative):
+    numeric = Numeric(surface.dim, dtype)
+    functions = surface.functions(numeric, cooperative)
+    program = method.program(functions, numeric)
+    return rollout(program, functions, layout(method.settings()), numeric, cooperative)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("name", "cooperative"), [("wells", True), ("wells", False), ("formula", False), ("quadratic", False)]
+)
+def test_the_rollout_compiles_for_a_gpu_without_one(name, cooperative, dtype, tmp_path):
+    for method in (METHODS[0], METHODS[1], METHODS[6]):
+        module = made(SURFACES[name], method, dtype, cooperative).kernel.module
+        built = wp.compile_aot_module(module, arch=90, module_dir=tmp_path, use_ptx=True)
+        assert all(".visible .entry" in path.read_text() for path in built)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_block_sums_what_a_thread_sums(dtype):
+    """The cooperative sums in blocks of one thread, which is what a CPU has, against the lane sums."""
+    numeric, count = Numeric(2, dtype), len(STARTS)
+    found = []
+    for cooperative in (False, True):
+        kernel = evaluation(WELLS.functions(numeric, cooperative), numeric)
+        out = [wp.full(count, np.inf, dtype=wp.float64, device="cpu")]
+        out += [wp.full(count, np.inf, dtype=kind, device="cpu") for kind in (numeric.vector, numeric.matrix)]
+        x = wp.array(STARTS, dtype=numeric.vector, device="cpu")
+        launch(kernel, count, [WELLS.parameters(numeric, "cpu"), x, *out], "cpu", block=1 if cooperative else 0)
+        found.append([array.numpy() for array in out])
+    tolerance = 1e-12 if dtype == "float64" else 1e-4
+    for lanes, block in zip(*found, strict=True):
+        np.testing.assert_allclose(block, lanes, rtol=tolerance, atol=tolerance)
+
+
+def evaluation(functions, numeric):
+    second, parameters, vector, matrix = functions.second, functions.parameters, numeric.vector, numeric.matrix
+
+    @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
+    def evaluate(
+        p: parameters,
+        x: wp.array(dtype=vector),
+        height: wp.array(dtype=wp.float64),
+        gradient: wp.array(dtype=vector),
+        hessian: wp.array(dtype=matrix),
+        first: int,
+    ):
+        i = first + wp.tid()
+        f, g, bend = second(x[i], p)
+        height[i] = f
+        gradient[i] = g
+        hessian[i] = bend
+
+    return evaluate
+
+
+def test_settings_reach_a_kernel_in_their_precision():
+    record = fill({"tol": 1e-10, "max_iterations": 3}, Numeric(1, "float64"), "cpu")
+    assert record.tol == 1e-10
+    assert record.max_iterations == 3
