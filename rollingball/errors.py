@@ -37,10 +37,12 @@ def numbers(field: str, value: Any, allowed: str = "finite numbers") -> np.ndarr
     """``value`` as a float64 array of finite numbers, or an :class:`InputError`."""
     try:
         given = np.asarray(value)
-        array = given.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
         raise InputError(field, value, allowed) from None
-    if given.dtype.kind not in "iuf" or array.size == 0 or not np.isfinite(array).all():
+    if given.dtype.kind not in "iuf":  # "2" and True are not numbers here
+        raise InputError(field, value, allowed)
+    array = given.astype(np.float64)
+    if array.size == 0 or not np.isfinite(array).all():
         raise InputError(field, value, allowed)
     return array
 

@@ -60,7 +60,7 @@ def _gap(
     dim = plan.surface.dim
     flat_feet = foot.reshape(-1, dim).astype(np.float64)
     distance, below = distances(plan.surface, flat_feet, center.reshape(-1, dim + 1), seeds, plan.device, threads)
-    return distance.reshape(radius.shape) - radius, below.reshape(radius.shape).any(axis=0)
+    return distance.reshape(radius.shape) - radius, np.asarray(np.any(below.reshape(radius.shape), axis=0))
 
 
 def _times(plan: Plan, step: np.ndarray) -> np.ndarray:
@@ -83,12 +83,20 @@ def _scene(plan: Plan) -> dict[str, Any]:
         return msgspec.to_builtins(value, enc_hook=lambda item: item.tolist())  # numpy arrays and numbers
 
     run = {
-        **builtins(plan.method), "steps": plan.steps, "every": plan.every, "stop": builtins(plan.stop), "seed": plan.seed,
-        "dtype": plan.numeric.dtype, "device": plan.device,
-    }  # fmt: skip
+        **builtins(plan.method),
+        "steps": plan.steps,
+        "every": plan.every,
+        "stop": builtins(plan.stop),
+        "seed": plan.seed,
+        "dtype": plan.numeric.dtype,
+        "device": plan.device,
+    }
     versions = {
-        "rollingball": __version__, "warp": wp.__version__, "numpy": np.__version__, "python": platform.python_version(),
-    }  # fmt: skip
+        "rollingball": __version__,
+        "warp": wp.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
     named = {"name": plan.surface.name, "dim": plan.surface.dim, "loss_scale": plan.surface.loss_scale}
     return {
         "surface": plan.surface.recipe or named,

@@ -52,12 +52,19 @@ def refused(capsys):
     return run
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """A folder that ``run`` wrote, made once."""
+    folder = tmp_path_factory.mktemp("once")
+    (folder / "mine.toml").write_text(SCENE)
+    cli.main(["run", str(folder / "mine.toml"), "--out", str(folder / "rolled")])
+    return folder / "rolled"
+
+
 @pytest.fixture
-def rolled(tmp_path):
-    """A folder that ``run`` wrote."""
-    (tmp_path / "mine.toml").write_text(SCENE)
-    cli.main(["run", "mine.toml", "--out", "rolled"])
-    return tmp_path / "rolled"
+def rolled(once, tmp_path):
+    """A copy of it, to damage."""
+    return Path(shutil.copytree(once, tmp_path / "rolled"))
 
 
 def picture(path):
@@ -97,32 +104,32 @@ def test_demo_rolls_down(tmp_path):
 def test_overrides_change_the_trajectory(tmp_path):
     cli.main(["run", "sine-wedge", *SHORT, "--out", "a"])
     cli.main(["run", "sine-wedge", "--ball.radius", "0.3", "--run.0.steps=5", "--run.1.steps", "3", "--out=b"])
-    cli.main(["run", "sine-wedge", *SHORT, "--run.0.projection.max_iterations", "7", "--out", "c"])
+    cli.main(["run", "sine-wedge", *SHORT, "--surface.loss_scale", "0.5", "--out", "c"])
     a, b, c = (rb.Trajectory.load(tmp_path / folder / "footpoint.safetensors") for folder in "abc")
     assert (a.step[-1], b.step[-1]) == (3, 5)
     assert (np.unique(a.radius).tolist(), np.unique(b.radius).tolist()) == ([0.5, 1, 2], [0.3])
-    assert c.scene["run"]["projection"]["max_iterations"] == 7
+    assert c.scene["surface"]["loss_scale"] == 0.5
     assert rb.Trajectory.load(tmp_path / "b/distance.safetensors").step[-1] == 3
 
 
-def test_run_rolls_a_scene_of_ones_own(rolled, capsys):
+def test_run_rolls_a_scene_of_ones_own(rolled):
     run = rb.Trajectory.load(rolled / "one.safetensors")
     again = rb.simulate(
         rb.surfaces.quadratic([[1.0]]), rb.Ball(0.2), rb.FootpointRBO(lr=0.1), start=[[0.5]], steps=4, gap_seeds=0
     )
     np.testing.assert_array_equal(run.foot, again.foot)
     picture(rolled / "paths.png")
-    assert "one: 1 balls, 4 steps" in capsys.readouterr().out
 
 
-def test_run_goes_to_a_folder_named_after_the_scene(tmp_path):
+def test_run_goes_to_a_folder_named_after_the_scene(tmp_path, capsys):
     (tmp_path / "mine.toml").write_text(SCENE)
     cli.main(["run", str(tmp_path / "mine.toml")])
+    assert "one: 1 balls, 4 steps" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out/mine").iterdir()} == {"one.safetensors", "scene.json", "paths.png"}
 
 
 def test_three_dimensions_leave_no_picture(tmp_path):
-    (tmp_path / "mine.toml").write_text(SCENE.replace("[[1.0]]", "[[1.0]]").replace("[[0.5]]", "[[0.5, 0.5, 0.5]]"))
+    (tmp_path / "mine.toml").write_text(SCENE.replace("[[0.5]]", "[[0.5, 0.5, 0.5]]"))
     cube = "[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]"
     cli.main(["run", "mine.toml", "--surface.matrix", cube, "--out", "cube"])
     assert {path.name for path in (tmp_path / "cube").iterdir()} == {"one.safetensors", "scene.json"}

@@ -9,7 +9,7 @@ import warp as wp
 def cholesky(a: Any, shift: Any):
     """The lower factor of a + shift I, and whether every pivot was positive."""
     factor = a * type(shift)(0.0)
-    definite = True
+    definite = bool(True)
     for i in range(len(a)):
         for j in range(i + 1):
             total = a[i, j]

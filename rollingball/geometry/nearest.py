@@ -113,7 +113,7 @@ def _kernel(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric)
                 place = ratios[axis] * scalar(seed + 1) + scalar(0.5)
                 x[axis] += reach * (scalar(2.0) * (place - wp.floor(place)) - scalar(1.0))
             square = square_distance(x, center, center_height, p)
-            worst = 0
+            worst = int(0)
             for k in range(1, KEPT):
                 if kept_squares[k] > kept_squares[worst]:
                     worst = k

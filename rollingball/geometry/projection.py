@@ -163,7 +163,7 @@ def _newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         length = scalar(0.1) * scalar(wp.sqrt(wp.float64(2.0) * here))
         best = x
         lowest = here - rounding_of_square * here
-        halvings = 0
+        halvings = int(0)
         while halvings < 24 and wp.length_sq(best - x) == scalar(0.0):
             for side in range(2):
                 trial = x + along * (length * scalar(1 - 2 * side))
@@ -190,13 +190,13 @@ def _newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         x = guess.point
         height, gradient, hessian = second(x, p)
         here = half_square(x, height, center, center_height)
-        evaluations = 1
+        evaluations = int(1)
         shift = scalar(0.0)
         last_size = scalar(1e30)
         status = NO_FOOT
         if not wp.isfinite(here):
             status = NOT_FINITE
-        iteration = 0
+        iteration = int(0)
         while status == NO_FOOT and iteration < settings.max_iterations:
             iteration += 1
             drop = scalar(height - center_height)

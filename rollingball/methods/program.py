@@ -3,8 +3,8 @@
     settle(state, radius, p, settings) -> state       put the centre where a ball of this radius belongs
     step(state, radius, lr, p, settings, ball, step) -> state
 
-``settings`` is a struct of the numbers that ``Method.settings()`` gives. ``step`` may set ``state.status``; a status that
-ends the ball makes the kernel keep the state from before the step.
+``settings`` is a struct of the numbers that ``Method.settings()`` gives. ``step`` may set ``state.status``; a status
+that ends the ball makes the kernel keep the state from before the step.
 """
 
 import functools

@@ -22,7 +22,7 @@ def plane_height(x: Any, p: Any, k: int):
 @wp.func
 def highest_plane(x: Any, p: Any):
     """The index of the highest plane at x, the first one at a tie."""
-    best = 0
+    best = int(0)
     top = plane_height(x, p, 0)
     for k in range(1, p.offsets.shape[0]):
         height = plane_height(x, p, k)
