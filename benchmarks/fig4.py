@@ -385,6 +385,10 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write rates, rounds and hardware there too")
     options = parser.parse_args(given)
+    wp.init()
+    known = [str(device) for device in wp.get_devices()]
+    if options.device not in known:
+        parser.error(f"--device {options.device}: this machine has {', '.join(known)}")
     options.balls = options.balls or ([16] if options.quick else [1, 64, 4096])
     options.rounds = options.rounds or (2 if options.quick else 7)
     options.seconds = options.seconds or (0.02 if options.quick else 0.6)

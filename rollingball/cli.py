@@ -74,6 +74,9 @@ class Scenes:
         """Do it."""
         from rollingball.scene import load_scene, schema, shipped
 
+        if self.action != "check":
+            _none(overrides)
+            _none({"file": self.file} if self.file else {})
         if self.action == "schema":
             print(json.dumps(schema(), indent=2))
         elif self.action == "list":
@@ -113,7 +116,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         command.run(_overrides(rest))
     except RollingBallError as error:
-        sys.exit(f"rollingball: {error}")
+        print(f"rollingball: {error}", file=sys.stderr)
+        sys.exit(2)
     except BrokenPipeError:  # the reader of a pipe, such as head, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -199,11 +203,20 @@ def draw(folder: Path) -> Path:
         ) from None
     except (ValueError, KeyError, TypeError, RecursionError):
         raise FileError(f"{manifest}: not what rollingball run writes") from None
-    scene = to_scene(table)
+    try:
+        scene = to_scene(table)
+    except InputError as error:
+        raise FileError(f"{manifest}: {error}") from None
     if names != scene.names():
         raise FileError(f"{manifest}: its names are not those of its runs")
-    runs = {name: Trajectory.load(folder / f"{name}.safetensors") for name in names}
-    figure = sheet(runs, scene.build_surface(), scene.plot.box if scene.plot else None, scene.title)
+    surface = scene.build_surface()
+    runs = {}
+    for name in names:
+        path = folder / f"{name}.safetensors"
+        runs[name] = Trajectory.load(path)
+        if runs[name].dim != surface.dim:
+            raise FileError(f"{path}: a trajectory in d = {runs[name].dim}, not {surface.dim} as {manifest} has")
+    figure = sheet(runs, surface, scene.plot.box if scene.plot else None, scene.title)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=STYLE["savefig.dpi"])
     path = folder / "paths.png"

@@ -17,7 +17,11 @@ class InputError(RollingBallError, ValueError):
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
         super().__init__(f"{field}: got {_short(value)}; allowed: {allowed}")
-        self.field = field
+        self.field, self.value, self.allowed = field, value, allowed
+
+    def under(self, path: str) -> InputError:
+        """The same error with its field inside a larger one."""
+        return InputError(f"{path}.{self.field.removeprefix('$.')}", self.value, self.allowed)
 
 
 class FileError(RollingBallError, OSError):
@@ -29,7 +33,10 @@ class BallError(RollingBallError, RuntimeError):
 
 
 def _short(value: object) -> str:
-    text = " ".join(repr(value).split())  # an array's repr has line breaks
+    try:
+        text = " ".join(repr(value).split())  # an array's repr has line breaks
+    except (RecursionError, ValueError):  # too deep, or an integer of too many digits
+        text = f"a {type(value).__name__} too large to show"
     return text if len(text) <= 120 else text[:117] + "..."
 
 

@@ -5,6 +5,7 @@ either needs no change here.
 """
 
 import inspect
+import itertools
 import re
 import tomllib
 import types
@@ -37,7 +38,8 @@ class Cloud(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         numbers("around", self.around)
         whole("count", self.count, 1)
-        positive_scalar("spread", self.spread)
+        if positive_scalar("spread", self.spread) > 1e300:
+            raise InputError("spread", self.spread, "one finite number above 0, at most 1e300")
         whole("seed", self.seed)
 
     def points(self) -> np.ndarray:
@@ -63,9 +65,9 @@ class PlotTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     box: list[tuple[float, float]]
 
     def __post_init__(self) -> None:
-        for low, high in self.box:
-            if not low < high:
-                raise InputError("box", [low, high], "pairs [low, high] with low < high")
+        pairs = numbers("box", self.box, "finite pairs [low, high]")
+        if not (pairs[:, 0] < pairs[:, 1]).all():
+            raise InputError("box", self.box, "pairs [low, high] with low < high")
 
 
 def _scene_type(hint: Any) -> Any:
@@ -135,17 +137,23 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return from_recipe(msgspec.to_builtins(self.surface))
 
     def names(self) -> list[str]:
-        """A file name for each run, each different."""
-        given = [run.name or run.__struct_config__.tag for run in self.run]
-        plain = [re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "run" for name in given]
-        return [name if plain.count(name) == 1 else f"{name}-{i + 1}" for i, name in enumerate(plain)]
+        """A file name for each run, each different, also where a file system ignores case."""
+        names: list[str] = []
+        for run in self.run:
+            given = run.name or run.__struct_config__.tag
+            plain = re.sub(r"[^A-Za-z0-9._-]+", "-", given).strip(".-")[:80] or "run"
+            choices = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
+            taken = {name.lower() for name in names}
+            names.append(next(choice for choice in choices if choice.lower() not in taken))
+        return names
 
     def arguments(self, index: int) -> tuple[Ball | None, Method, dict[str, Any]]:
         """Ball, method and the other arguments of ``simulate`` for one run, each radius from each start."""
         run = self.run[index]
         kind = METHODS[RUN_TABLES.index(type(run))]
         method = kind(**{field.name: getattr(run, field.name) for field in msgspec.structs.fields(kind)})
-        starts = self.ball.start.points() if isinstance(self.ball.start, Cloud) else np.asarray(self.ball.start, float)
+        given = self.ball.start
+        starts = given.points() if isinstance(given, Cloud) else numbers("start", given, "points of equal length")
         radius = run.radius if run.radius is not None else self.ball.radius
         options = {"steps": run.steps, "every": run.every, "stop": run.stop, "dtype": self.dtype, "seed": self.seed}
         if not kind.uses_radius:
@@ -160,9 +168,14 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def check(self) -> None:
         """Check every run as ``simulate`` would, without running it."""
         surface = self.build_surface()
+        if self.plot and surface.dim <= 2 and len(self.plot.box) != surface.dim:
+            raise InputError("$.plot.box", self.plot.box, f"{surface.dim} pairs [low, high]")
         for index in range(len(self.run)):
-            ball, method, options = self.arguments(index)
-            check_run(surface, ball, method, **options)
+            try:
+                ball, method, options = self.arguments(index)
+                check_run(surface, ball, method, **options)
+            except InputError as error:
+                raise error.under(f"$.run[{index}]") from None
 
     def roll(self, index: int, **options: Any) -> Trajectory:
         """Simulate one run; ``options`` go to :func:`rollingball.simulate`."""
@@ -182,7 +195,7 @@ def load_scene(source: str | Path, overrides: dict[str, str] | None = None) -> S
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of an integer of too many digits
         raise InputError(str(path), "text", f"TOML ({error})") from None
     for key, text in (overrides or {}).items():
         _override(table, key, text)
@@ -204,7 +217,8 @@ def _where(message: str, table: Any) -> tuple[str, Any, str]:
     reason = reason or message
     unknown = re.search(r"unknown field `([^`]*)`", reason)
     if unknown:
-        path, reason = f"{path}.{unknown.group(1)}", "no such key"
+        key = unknown.group(1)
+        path, reason = f"{path}.{key if key.isprintable() else repr(key)}", "no such key"
     value: Any = table
     for part in re.findall(r"[^.\[\]$]+", path):
         try:
@@ -218,14 +232,17 @@ def _where(message: str, table: Any) -> tuple[str, Any, str]:
 def _override(table: dict[str, Any], key: str, text: str) -> None:
     """Set the value at a dotted key; the text is read as TOML, or else as a string."""
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        read = tomllib.loads(f"value = {text}")
+        value = read["value"] if len(read) == 1 else text
     except tomllib.TOMLDecodeError:
         value = text
+    except (ValueError, RecursionError):
+        raise InputError(f"--{key}", text, "a value in TOML, or a word") from None
     *parents, last = key.split(".")
     place: Any = table
     for part in parents:
         if isinstance(place, list):
-            if not part.isdigit() or int(part) >= len(place):
+            if not part.isdecimal() or int(part) >= len(place):
                 raise InputError(f"--{key}", text, f"a number below {len(place)} in place of {part}")
             place = place[int(part)]
         else:
@@ -250,7 +267,7 @@ def find_scene(source: str | Path) -> Path:
     if path.is_file():
         return path
     known = shipped()
-    if path.stem in known and str(path.parent) in (".", "scenes"):
+    if path.stem in known and str(path.parent) in (".", "scenes") and path.suffix in ("", ".toml"):
         return known[path.stem]
     raise FileError(f"{source}: no such file, and no shipped scene ({', '.join(known)})")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.errors import InputError
+from rollingball.errors import InputError, numbers
 from rollingball.plot.style import INK, PALETTE, SURFACE, axes
 from rollingball.surfaces import Surface
 from rollingball.trajectory import Trajectory
@@ -84,7 +84,8 @@ def _dim(trajectory: Trajectory, dim: int) -> None:
 
 
 def _box(box: Any, surface: Surface, dim: int) -> list[tuple[float, float]]:
-    pairs = [(float(low), float(high)) for low, high in box]
-    if surface.dim != dim or len(pairs) != dim or any(not low < high for low, high in pairs):
-        raise InputError("box", box, f"{dim} pairs (low, high), on a surface in d = {dim} (this one: {surface.dim})")
-    return pairs
+    allowed = f"{dim} pairs (low, high), on a surface in d = {dim} (this one: {surface.dim})"
+    pairs = numbers("box", box, allowed)
+    if surface.dim != dim or pairs.shape != (dim, 2) or not (pairs[:, 0] < pairs[:, 1]).all():
+        raise InputError("box", box, allowed)
+    return [(float(low), float(high)) for low, high in pairs]

@@ -34,7 +34,9 @@ def sheet(runs: dict[str, Trajectory], surface: Surface, box: Any = None, title:
 
     if surface.dim > 2:
         raise InputError("surface", surface, "a surface in one or two dimensions")
-    box = box or bounds(list(runs.values()))
+    if not runs or any(not len(run) or not run.balls for run in runs.values()):
+        raise InputError("runs", runs, "one run or more, each with a frame and a ball")
+    box = bounds(list(runs.values())) if box is None else box
     panels = {name: by_radius(run) for name, run in runs.items()}
     rows = [[(name, part) for part in parts] for name, parts in panels.items()]
     if max(len(row) for row in rows) == 1:  # runs of one radius stand side by side
@@ -50,8 +52,8 @@ def sheet(runs: dict[str, Trajectory], surface: Surface, box: Any = None, title:
                 ax.set_visible(False)
             for ax, (name, part) in zip(line, row, strict=False):
                 _panel(ax, part, surface, box)
-                ax.set_title(caption(name, part))
-        figure.suptitle(f"{title}\nring: start, dot: end".strip())
+                ax.set_title(caption(name, part), parse_math=False)
+        figure.suptitle(f"{title}\nring: start, dot: end".strip(), parse_math=False)
     return figure
 
 
@@ -79,8 +81,13 @@ def heights(run: Trajectory, surface: Surface, box: Any) -> tuple[float, float]:
     graph = surface.loss_scale * surface.value(np.linspace(left, right, 400)[:, None])
     inside = (run.center[..., 0] >= left) & (run.center[..., 0] <= right)
     tops = (run.center[..., 1] + run.radius)[inside]
-    low, high = np.nanmin(graph), max(np.nanmax(graph), tops.max(initial=-np.inf))
-    return float(low - 0.05 * (high - low)), float(high + 0.05 * (high - low))
+    shown = np.concatenate([graph, tops])
+    shown = shown[np.isfinite(shown)]
+    if not shown.size:
+        return 0.0, 1.0
+    low, high = shown.min(), shown.max()
+    margin = max(0.05 * (high - low), 1e-3 * (right - left))
+    return float(low - margin), float(high + margin)
 
 
 def by_radius(run: Trajectory) -> list[Trajectory]:
@@ -93,6 +100,8 @@ def bounds(runs: list[Trajectory]) -> list[tuple[float, float]]:
     """A box around every foot and centre, with a margin."""
     points = np.concatenate([part.reshape(-1, run.dim) for run in runs for part in (run.foot, run.center[..., :-1])])
     points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        raise InputError("runs", runs, "runs with a finite frame, or a box to draw")
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.15 * np.maximum(high - low, 1e-3 + 0.1 * np.abs(high).max())
     return [(float(a), float(b)) for a, b in zip(low - margin, high + margin, strict=True)]
