@@ -145,7 +145,8 @@ def launch(
         else:
             wp.launch(kernel, dim=size, inputs=[*arguments, first], device=device)
 
-    slices = min(thread_count(threads), count) if device == "cpu" else 1
+    # on a CPU the tiles of all launches share one buffer, so block sums there must not run side by side
+    slices = min(thread_count(threads), count) if device == "cpu" and not block else 1
     if slices <= 1:
         run(0, count)
         return
