@@ -13,6 +13,9 @@ class Ball(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         radius: rho > 0, in parameter units: a number, an array (B,) over balls, or a Schedule over steps.
+
+    Raises:
+        InputError: for a radius that is not above 0.
     """
 
     radius: float | list[float] | Schedule

@@ -153,7 +153,7 @@ def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -
     _check(scene, device)
     _writable(out)
     print(
-        f"{scene.title or source}: compiling kernels takes some seconds the first time, then they are cached",
+        f"{scene.title or source}: new kernels take some seconds to compile, once",
         flush=True,
     )
     runs = {}
@@ -162,33 +162,37 @@ def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -
         run = scene.roll(index, device=device, progress=sys.stderr.isatty())
         run.save(out / f"{name}.safetensors")
         took = time.perf_counter() - began
-        print(f"  {name}: {run.balls} balls, {run.step[-1]} steps, rolled in {run.seconds:.2f} s of {took:.1f} s")
+        print(f"  {name}: {run.balls} balls, {run.step[-1]} steps: {run.seconds:.2f} s to roll, {took:.2f} s in all")
         for line in summary(run):
             print(f"    {line}")
         runs[name] = run
     content = {"names": list(runs), "scene": _plain(scene)}
     write_beside(out / MANIFEST, json.dumps(content, indent=2).encode())
     print(f"  {out}/: {', '.join(f'{name}.safetensors' for name in runs)}, {MANIFEST}")
-    if scene.build_surface().dim <= 2:
-        print(f"  {draw(out)}")
+    drawn = scene.build_surface().dim <= 2
+    print(f"  {draw(out)}" if drawn else "  no picture: surfaces are drawn in one and two dimensions")
 
 
 def summary(run: "Trajectory") -> list[str]:
-    """How many balls ended how, in words."""
+    """How many balls ended how, in words, and how far inside the surface they were."""
     import numpy as np
 
+    from rollingball.plot.sheet import sunk
     from rollingball.status import Status
 
     codes, counts = np.unique(run.status, return_counts=True)
-    return [f"{count} of {run.balls} {Status(code).message}" for code, count in zip(codes, counts, strict=True)]
+    lines = [f"{count} of {run.balls} {Status(code).message}" for code, count in zip(codes, counts, strict=True)]
+    inside = sunk(run)
+    if inside > 0:
+        lines.append(
+            f"gap: down to {np.nanmin(run.gap):.3g}; a ball was inside the surface by {inside:.0%} of its radius"
+        )
+    return lines
 
 
 def draw(folder: Path) -> Path:
     """Draw the runs of a folder that ``run`` wrote; the path of the picture."""
-    import io
-
-    from rollingball.plot import sheet
-    from rollingball.plot.style import STYLE
+    from rollingball.plot import png, sheet
     from rollingball.scene import to_scene
     from rollingball.trajectory import Trajectory
     from rollingball.trajectory_file import write_beside
@@ -217,10 +221,8 @@ def draw(folder: Path) -> Path:
         if runs[name].dim != surface.dim:
             raise FileError(f"{path}: a trajectory in d = {runs[name].dim}, not {surface.dim} as {manifest} has")
     figure = sheet(runs, surface, scene.plot.box if scene.plot else None, scene.title)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=STYLE["savefig.dpi"])
     path = folder / "paths.png"
-    write_beside(path, picture.getvalue())
+    write_beside(path, png(figure))
     return path
 
 

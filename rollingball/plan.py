@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from rollingball.ball import Ball
@@ -15,8 +16,11 @@ from rollingball.numeric import PRECISIONS, Numeric, device_name
 from rollingball.rollout import Stop
 from rollingball.schedule import over_steps
 from rollingball.states import unpacked
+from rollingball.status import Status
 from rollingball.surfaces.base import Surface
 from rollingball.trajectory import Trajectory
+
+MOST_FRAMES = 10**9  # of all balls together; each takes some tens of bytes
 
 
 @dataclass(frozen=True)
@@ -66,19 +70,32 @@ def plan_run(
         raise InputError("ball", ball, "a Ball, such as rb.Ball(radius=1.0)")
     if stop is not None and not isinstance(stop, Stop):
         raise InputError("stop", stop, "None or an rb.Stop")
+    dtype = getattr(dtype, "__name__", dtype)  # np.float32 is as good as "float32"
     one_of("dtype", dtype, tuple(PRECISIONS))
     whole("steps", steps)
     whole("every", every, 1)
     whole("seed", seed)
     state, earlier = None, 0
+    start_run = start
     if isinstance(start, Trajectory):
         state, earlier, start = _state_of(start, surface.dim, dtype)
     places = points("start", start, surface.dim)
+    if state is not None and converged_under_another(start_run, stop):
+        state = roll_on(state)
     span = max(earlier + steps, 1)
     radius = ball.radii(span) if ball is not None and method.uses_radius else np.zeros((1, 1))
     lr = over_steps("lr", method.lr, span)
     counts = {"start": len(places), "radius": radius.shape[1], "lr": lr.shape[1]}
     balls = max(counts.values())
+    if (steps // every + 2) * balls > MOST_FRAMES:
+        raise InputError("steps", steps, f"at most {MOST_FRAMES:.0e} frames x balls; record fewer with every=")
+    for field, table in (("radius", radius), ("lr", lr)):
+        with np.errstate(over="ignore", under="ignore"):
+            narrow = table.astype(dtype)
+        if method.uses_radius or field == "lr":
+            not_representable = ~np.isfinite(narrow) | (narrow <= 0)
+            if not_representable.any():
+                raise InputError(field, float(table[not_representable][0]), f"a number above 0 that {dtype} can hold")
     for field, count in counts.items():
         if count not in (1, balls):
             raise InputError(field, f"{count} of them", f"one, or one for each of the {balls} balls")
@@ -89,6 +106,19 @@ def plan_run(
         surface, ball, method, places, state, earlier, radius, lr, steps, every, stop,
         device_name(device), Numeric(surface.dim, dtype), seed,
     )  # fmt: skip
+
+
+def converged_under_another(run: Trajectory, stop: Stop | None) -> bool:
+    """Whether an earlier run had other stop rules than those now, so that balls that met them roll again."""
+    return (run.scene.get("run") or {}).get("stop") != msgspec.to_builtins(stop)
+
+
+def roll_on(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """``state`` with every converged ball running again."""
+    status = np.where(state["status"] == Status.CONVERGED, Status.RUNNING, state["status"]).astype(
+        state["status"].dtype
+    )
+    return {**state, "status": status, "patience": np.zeros_like(state["patience"])}
 
 
 def check_run(surface: Surface, ball: Ball | None, method: Method, **options: Any) -> None:

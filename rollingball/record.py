@@ -83,7 +83,7 @@ def _scene(plan: Plan) -> dict[str, Any]:
         return msgspec.to_builtins(value, enc_hook=lambda item: item.tolist())  # numpy arrays and numbers
 
     run = {
-        **builtins(plan.method),
+        **_spread(builtins(plan.method), plan.earlier + plan.steps),
         "steps": plan.steps,
         "every": plan.every,
         "stop": builtins(plan.stop),
@@ -100,7 +100,16 @@ def _scene(plan: Plan) -> dict[str, Any]:
     named = {"name": plan.surface.name, "dim": plan.surface.dim, "loss_scale": plan.surface.loss_scale}
     return {
         "surface": plan.surface.recipe or named,
-        "ball": builtins(plan.ball),
+        "ball": _spread(builtins(plan.ball), plan.earlier + plan.steps),
         "run": run,
         "versions": versions,
     }
+
+
+def _spread(table: Any, steps: int) -> Any:
+    """``table`` with the steps that its schedules spread over written out, so that a resumed run keeps them."""
+    if not isinstance(table, dict):
+        return table
+    if {"values", "kind", "steps"} <= table.keys():
+        return {**table, "steps": table["steps"] or max(steps, 1)}
+    return {name: _spread(value, steps) for name, value in table.items()}

@@ -8,7 +8,7 @@ import msgspec
 import warp as wp
 
 from rollingball.errors import InputError, not_negative, one_of, scalar, whole
-from rollingball.geometry.projection import NOT_FINITE
+from rollingball.geometry.foot import NOT_FINITE
 from rollingball.methods.program import Program, state_struct
 from rollingball.numeric import Numeric, struct
 from rollingball.status import Status

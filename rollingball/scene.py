@@ -4,6 +4,7 @@ The tables of a scene are made from the signatures of the surfaces and the field
 either needs no change here.
 """
 
+import difflib
 import inspect
 import itertools
 import re
@@ -18,6 +19,7 @@ import numpy as np
 
 from rollingball.ball import Ball
 from rollingball.errors import FileError, InputError, numbers, positive_scalar, whole
+from rollingball.geometry.projection import Projection
 from rollingball.methods import METHODS, Method
 from rollingball.plan import check_run
 from rollingball.rollout import Stop
@@ -49,9 +51,9 @@ class Cloud(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BallTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[ball]``: a ball of each radius is rolled from each start."""
+    """``[ball]``: a ball of each radius is rolled from each start (a list of points, or one point)."""
 
-    start: list[list[float]] | Cloud
+    start: list[list[float] | float] | Cloud
     radius: float | list[float] | Schedule | None = None
 
     def __post_init__(self) -> None:
@@ -116,6 +118,7 @@ def _run_table(method: Any) -> Any:
 
 
 SURFACE_TABLES = tuple(_surface_table(name, factory) for name, factory in CATALOGUE.items())
+PROJECTIONS = get_args(Projection)
 RUN_TABLES = tuple(_run_table(method) for method in METHODS)
 SurfaceTable: Any = Union[SURFACE_TABLES]  # noqa: UP007
 RunTable: Any = Union[RUN_TABLES]  # noqa: UP007
@@ -153,7 +156,7 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         kind = METHODS[RUN_TABLES.index(type(run))]
         method = kind(**{field.name: getattr(run, field.name) for field in msgspec.structs.fields(kind)})
         given = self.ball.start
-        starts = given.points() if isinstance(given, Cloud) else numbers("start", given, "points of equal length")
+        starts = given.points() if isinstance(given, Cloud) else np.atleast_2d(numbers("start", given, "points"))
         radius = run.radius if run.radius is not None else self.ball.radius
         options = {"steps": run.steps, "every": run.every, "stop": run.stop, "dtype": self.dtype, "seed": self.seed}
         if not kind.uses_radius:
@@ -175,7 +178,8 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 ball, method, options = self.arguments(index)
                 check_run(surface, ball, method, **options)
             except InputError as error:
-                raise error.under(f"$.run[{index}]") from None
+                shared = error.field == "start" or (error.field == "radius" and self.run[index].radius is None)
+                raise error.under("$.ball" if shared else f"$.run[{index}]") from None
 
     def roll(self, index: int, **options: Any) -> Trajectory:
         """Simulate one run; ``options`` go to :func:`rollingball.simulate`."""
@@ -207,26 +211,67 @@ def to_scene(table: Any) -> Scene:
     try:
         return msgspec.convert(table, Scene)
     except msgspec.ValidationError as error:
-        raise InputError(*_where(str(error), table)) from None
+        raise _where(str(error), table) from None
 
 
-def _where(message: str, table: Any) -> tuple[str, Any, str]:
-    """The path of the key that msgspec complains of, its value, and what is allowed."""
+def _where(message: str, table: Any) -> InputError:
+    """What msgspec complains of, as the path of the key, its value, and what is allowed there."""
     reason, _, path = message.rpartition(" - at `")
     path = path.rstrip("`") if reason else "$"
     reason = reason or message
     unknown = re.search(r"unknown field `([^`]*)`", reason)
+    inner = re.match(r"([\w.]+): got .*; allowed: (.*)", reason)
     if unknown:
+        known = [field.name for field in msgspec.structs.fields(_table_at(path, table))]
         key = unknown.group(1)
-        path, reason = f"{path}.{key if key.isprintable() else repr(key)}", "no such key"
-    value: Any = table
-    for part in re.findall(r"[^.\[\]$]+", path):
+        path, reason = f"{path}.{key if key.isprintable() else repr(key)}", _nearest(key, known)
+    elif inner:  # one of our own checks, of a value inside this table
+        path, reason = f"{path}.{inner.group(1).removeprefix('schedule.').removeprefix('stop.')}", inner.group(2)
+    value = _value_at(path, table)
+    if reason.startswith("Invalid value") and path.endswith((".type", ".method")):
+        reason = _nearest(str(value), _tags_at(path))
+    return InputError(
+        path, value, reason.replace("Expected `", "`").replace("Object missing", "a table; it is missing")
+    )
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    """The words to choose from, the likeliest first in so many words."""
+    close = difflib.get_close_matches(word.lower().replace("_", "-"), known, 1) or difflib.get_close_matches(
+        word, known, 1
+    )
+    return (f"{close[0]}? one of " if close else "") + ", ".join(known)
+
+
+def _parts(path: str) -> list[str]:
+    return re.findall(r"[^.\[\]$]+", path)
+
+
+def _value_at(path: str, table: Any) -> Any:
+    value = table
+    for part in _parts(path):
         try:
             value = value[int(part)] if isinstance(value, list) else value[part]
         except (KeyError, IndexError, TypeError, ValueError):
-            value = "nothing"
-            break
-    return path, value, reason
+            return "nothing"
+    return value
+
+
+def _table_at(path: str, table: Any) -> Any:
+    """The struct that the table at ``path`` is read into."""
+    parts, given = _parts(path), _value_at(path, table)
+    tags = {kind.__struct_config__.tag: kind for kind in (*SURFACE_TABLES, *RUN_TABLES, *PROJECTIONS)}
+    if (parts and parts[-1] == "surface") or (len(parts) in (2, 3) and parts[0] == "run"):
+        kind = tags.get(given.get("method", given.get("type"))) if isinstance(given, dict) else None
+        if kind is not None:
+            return kind
+    named = {"ball": BallTable, "plot": PlotTable, "stop": Stop, "start": Cloud, "radius": Schedule, "lr": Schedule}
+    return named.get(parts[-1], Scene) if parts else Scene
+
+
+def _tags_at(path: str) -> list[str]:
+    kinds = RUN_TABLES if path.endswith(".method") else PROJECTIONS if "projection" in path else SURFACE_TABLES
+    return [kind.__struct_config__.tag for kind in kinds]
 
 
 def _override(table: dict[str, Any], key: str, text: str) -> None:

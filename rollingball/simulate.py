@@ -68,7 +68,8 @@ def simulate(
         surface: The loss; the ball rolls on the graph of ``surface.loss_scale`` times it.
         ball: Its radius; None for a method without a ball.
         method: How it moves.
-        start: First footpoints (B, d), or (d,) for one; or a Trajectory to go on from (its last state, bit for bit).
+        start: First footpoints (B, d), or (d,) for one; or a Trajectory to go on from (its last state, bit for bit; a
+            ball that had converged rolls again if the stop rules changed).
         steps: How many steps, 0 or more.
         every: Record a frame each so many steps, and the last one.
         stop: When a ball may end earlier; its last state then fills the frames that follow.
@@ -86,6 +87,8 @@ def simulate(
         InputError: for an argument that cannot be used, before anything is compiled.
         BallError: for a failed ball, with ``throw``.
     """
+    if callback is not None and not callable(callback):
+        raise InputError("callback", callback, "a function of a Progress")
     plan = plan_run(surface, ball, method, start, steps, every, stop, device, dtype, seed)
     for field, value, least in (("gap_seeds", gap_seeds, 0), ("threads", threads, 1), ("chunk", chunk, 1)):
         if value is not None:
@@ -108,11 +111,17 @@ def resume(trajectory: Trajectory, steps: int, **options: Any) -> Trajectory:
         options: As for :func:`simulate`.
 
     Returns:
-        The whole run, earlier frames first, without a duplicated one. Schedules that named no ``steps`` spread over
-        the earlier run and hold their last value now.
+        The whole run, earlier frames first, without a duplicated one. Schedules that named no ``steps`` were spread
+        over the earlier run and hold their last value now; balls that had ended stay where they are, unless
+        ``stop`` gives new rules.
+
+    Raises:
+        InputError: for a trajectory without its final state, or whose surface cannot be built from its scene.
     """
     from rollingball.surfaces.catalogue import from_recipe
 
+    if not isinstance(trajectory, Trajectory):
+        raise InputError("trajectory", trajectory, "a Trajectory; Trajectory.load reads one from a file")
     recipe = trajectory.scene.get("surface")
     if not isinstance(recipe, dict) or "type" not in recipe:
         raise InputError(

@@ -28,7 +28,7 @@ class Status(enum.IntEnum):
 
 
 _MESSAGES = {
-    Status.RUNNING: "running: the steps ended before a stop rule was met",
+    Status.RUNNING: "running: still rolling when the steps ended",
     Status.CONVERGED: "converged: a stop rule was met",
     Status.FOCAL_POINT: "focal point: radius times a principal curvature reached 1 under the ball, the foot is not "
     "unique; use a smaller radius",
@@ -36,8 +36,8 @@ _MESSAGES = {
     "or lower lr or radius",
     Status.DIVERGED: "diverged: the gradient projection moved away from the centre it projects, so its feet are not "
     "footpoints; lower step_size or use NewtonProjection",
-    Status.TUNNELLED: "tunnelled: the centre passed below the surface, so this is no longer a ball on a graph; lower "
-    "lr, or project better",
+    Status.TUNNELLED: "tunnelled: the centre passed below the surface, so this is no longer a ball on a graph; a foot "
+    "is local, and a ball beyond the upper reach can roll through a wall: use a smaller radius or lr",
     Status.NOT_FINITE: "not finite: the loss or its gradient was NaN or infinite; the last good state was kept; lower "
     "lr, or start inside the domain",
 }

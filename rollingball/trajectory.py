@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,8 @@ class Trajectory:
 
     def __getitem__(self, frames: int | slice | Iterable[int]) -> Trajectory:
         """The chosen frames of every ball; an int gives a trajectory of one frame."""
+        if isinstance(frames, tuple):
+            raise IndexError("a trajectory is indexed by frames alone; select() picks balls")
         if isinstance(frames, (int, np.integer)):
             if not -len(self) <= frames < len(self):
                 raise IndexError(f"frame {frames} of {len(self)}")
@@ -96,7 +98,7 @@ class Trajectory:
         parts = {name: getattr(self, name)[:, pick] for name in FRAMES if getattr(self, name).ndim > 1}
         parts |= {name: getattr(self, name)[pick] for name in BALLS}
         state = None if self.state is None else {name: value[pick] for name, value in self.state.items()}
-        return replace(self, **parts, state=state)
+        return replace(self, **parts, state=state, scene=_picked(self.scene, self.balls, pick))
 
     def at(self, time: Any) -> Trajectory:
         """The trajectory at the given times, linear between frames.
@@ -108,7 +110,9 @@ class Trajectory:
             InputError: for a time outside the run, or balls with times of their own.
         """
         if self.time.ndim != 1:
-            raise InputError("time", time, "balls that share their learning rate; select one ball first")
+            if (self.time != self.time[:, :1]).any():
+                raise InputError("time", time, "balls that share their learning rate; select one ball first")
+            return replace(self, time=self.time[:, 0]).at(time)
         wanted = np.atleast_1d(numbers("time", time))
         if wanted.ndim != 1 or (wanted < self.time[0]).any() or (wanted > self.time[-1]).any():
             raise InputError("time", time, f"times within [{self.time[0]:g}, {self.time[-1]:g}]")
@@ -130,6 +134,8 @@ class Trajectory:
         Raises:
             InputError: when ``later`` does not begin where this one ends.
         """
+        if not isinstance(later, Trajectory):
+            raise InputError("later", later, "a Trajectory")
         same = later.foot.shape[1:] == self.foot.shape[1:]
         if not same or not np.array_equal(later.foot[0], self.foot[-1], equal_nan=True):
             raise InputError("later", later, "a trajectory whose first frame is this one's last")
@@ -179,4 +185,11 @@ class Trajectory:
         return load(Path(path))
 
 
-FIELDS = tuple(item.name for item in fields(Trajectory))
+def _picked(scene: dict[str, Any], balls: int, pick: Any) -> dict[str, Any]:
+    """``scene`` with the values that were given one for each ball reduced to those picked."""
+    scene = dict(scene)
+    for table, name in (("ball", "radius"), ("run", "lr")):
+        values = (scene.get(table) or {}).get(name)
+        if isinstance(values, list) and len(values) == balls:
+            scene[table] = {**scene[table], name: np.asarray(values)[pick].tolist()}
+    return scene

@@ -94,6 +94,22 @@ def test_a_stop_rule_ends_a_ball_and_its_last_state_fills_the_frames():
         assert (run.foot[end:, ball] == run.foot[end, ball]).all()
 
 
+def test_a_stop_rule_is_about_the_loss_not_the_scaled_one():
+    run = roll(surface=SINE.scaled(1.5), steps=2000, stop=rb.Stop(gradient=1e-3))
+    slope = np.abs(np.cos(run.foot[:, 0, 0]))
+    assert slope[run.steps[0]] <= 1e-3 < slope[run.steps[0] - 1]
+
+
+def test_patience_starts_again_where_the_rule_fails():
+    # heavy ball overshoots the minimum of sin: the slope is small for a few steps at each turn, long only at the end
+    options = {"method": rb.HeavyBall(0.05, momentum=0.9), "start": [1.0], "steps": 3000, "ball": rb.Ball(1.0)}
+    run = roll(stop=rb.Stop(gradient=0.05, patience=40), **options)
+    held = np.abs(np.cos(roll(**options).foot[1:, 0, 0])) <= 0.05
+    end = next(i for i in range(40, len(held)) if held[i - 39 : i + 1].all())
+    assert run.steps[0] == end + 1
+    assert (np.diff(held[: end - 39].astype(int)) == 1).sum() >= 1  # it held before, for too short
+
+
 def test_patience_counts_steps_in_a_row():
     once = roll(steps=2000, stop=rb.Stop(gradient=1e-3))
     patient = roll(steps=2000, stop=rb.Stop(gradient=1e-3, patience=10))
@@ -172,6 +188,17 @@ def test_a_callback_sees_progress_and_ends_the_run():
     np.testing.assert_array_equal(run.foot, roll(steps=30).foot[:10])
 
 
+def test_progress_is_the_record():
+    seen = []
+    surface, options = SINE.scaled(0.5), {"steps": 4, "chunk": 2}
+    run = roll(
+        surface, callback=lambda progress: seen.append((progress.center.copy(), progress.loss.copy())), **options
+    )
+    for (center, loss), frame in zip(seen, (2, 4), strict=True):
+        np.testing.assert_array_equal(center, run.center[frame])
+        np.testing.assert_array_equal(loss, run.loss[frame])
+
+
 def test_the_scene_records_what_made_the_run():
     run = roll(seed=7, stop=rb.Stop(gradient=1e-9))
     scene = run.scene
@@ -200,6 +227,10 @@ def test_the_scene_records_what_made_the_run():
         ("device", {"device": "cuda:7"}),
         ("device", {"device": "gpu"}),
         ("dtype", {"dtype": "float16"}),
+        ("steps", {"steps": 2**31 - 1}),
+        ("callback", {"callback": 3}),
+        ("radius", {"ball": rb.Ball(1e50), "dtype": "float32"}),
+        ("lr", {"method": rb.FootpointRBO(1e-50), "dtype": "float32"}),
         ("seed", {"seed": -1}),
         ("gap_seeds", {"gap_seeds": -1}),
         ("threads", {"threads": 0}),

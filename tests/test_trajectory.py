@@ -629,3 +629,46 @@ def test_resume_refuses_a_foreign_state(change):
         state["center"] = np.zeros((2, 5))
     with pytest.raises(rb.InputError):
         rb.resume(dataclasses.replace(run, state=state), steps=2)
+
+
+@pytest.mark.parametrize("kind", ["linear", "geometric", "hold"])
+def test_resume_holds_the_last_value_of_a_schedule(kind):
+    ball, lr = rb.Ball(rb.Schedule([0.9, 0.3, 0.1], kind=kind)), rb.Schedule([0.05, 0.01], kind=kind)
+    part = rb.simulate(rb.surfaces.sine(), ball, rb.FootpointRBO(lr), start=[1.0], steps=12, gap_seeds=0)
+    resumed = rb.resume(part, steps=8, gap_seeds=0)
+    np.testing.assert_array_equal(resumed.radius[:13], part.radius)
+    np.testing.assert_allclose(resumed.radius[12:], 0.1, rtol=1e-12)
+    np.testing.assert_allclose(np.diff(resumed.time)[12:], 0.01, rtol=1e-9)
+
+
+def test_a_converged_ball_rolls_again_under_another_rule():
+    options = {"start": [1.0], "steps": 500, "gap_seeds": 0}
+    first = rb.simulate(rb.surfaces.sine(), rb.Ball(0.4), rb.FootpointRBO(0.05), stop=rb.Stop(gradient=0.1), **options)
+    assert first.status[0] == rb.Status.CONVERGED
+    same_rule = rb.resume(first, steps=500, gap_seeds=0)
+    assert same_rule.steps[0] == first.steps[0]
+    tighter = rb.resume(first, steps=500, stop=rb.Stop(gradient=1e-6), gap_seeds=0)
+    assert tighter.status[0] == rb.Status.CONVERGED
+    assert abs(np.cos(tighter.foot[-1, 0, 0])) <= 1e-6
+    freely = rb.simulate(rb.surfaces.sine(), rb.Ball(0.2), rb.FootpointRBO(0.05), **{**options, "start": first})
+    assert freely.steps[0] == 500
+
+
+def test_a_selected_ball_can_be_resumed_and_read_at_a_time():
+    method = rb.FootpointRBO([0.05, 0.02])
+    run = rb.simulate(rb.surfaces.sine(), rb.Ball([0.4, 0.2]), method, start=[1.0], steps=10, gap_seeds=0)
+    alone = run.select(1)
+    assert alone.scene["ball"]["radius"] == [0.2]
+    resumed = rb.resume(alone, steps=10, gap_seeds=0)
+    whole = rb.simulate(rb.surfaces.sine(), rb.Ball(0.2), rb.FootpointRBO(0.02), start=[1.0], steps=20, gap_seeds=0)
+    np.testing.assert_array_equal(resumed.foot, whole.foot)
+    assert alone.at(0.05).foot[0, 0, 0] == pytest.approx((run.foot[2, 1, 0] + run.foot[3, 1, 0]) / 2)
+
+
+def test_what_is_not_a_trajectory_is_refused():
+    run = make()
+    for call in (lambda: run.append(5), lambda: rb.resume("file", 5)):
+        with pytest.raises(rb.InputError):
+            call()
+    with pytest.raises(IndexError, match="select"):
+        run[0, 0]

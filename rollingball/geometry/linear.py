@@ -1,4 +1,4 @@
-"""Small dense symmetric systems: Cholesky with a shift, and the direction of most negative curvature."""
+"""Small dense symmetric systems: Cholesky, and Jacobi's eigenvectors for where a matrix is indefinite."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ import warp as wp
 
 @wp.func
 def cholesky(a: Any, shift: Any):
-    """The lower factor of a + shift I, and whether every pivot was positive."""
+    """The lower factor of a + shift I, and its smallest pivot (0 where the matrix is not positive definite)."""
     factor = a * type(shift)(0.0)
-    definite = bool(True)
+    smallest = type(shift)(1.0e300)
     for i in range(len(a)):
         for j in range(i + 1):
             total = a[i, j]
@@ -19,13 +19,14 @@ def cholesky(a: Any, shift: Any):
                 total -= factor[i, k] * factor[j, k]
             if i == j:
                 if total > type(shift)(0.0):
+                    smallest = wp.min(smallest, total)
                     factor[i, i] = wp.sqrt(total)
                 else:
-                    definite = False
+                    smallest = type(shift)(0.0)
                     factor[i, i] = type(shift)(1.0)
             else:
                 factor[i, j] = total / factor[j, j]
-    return factor, definite
+    return factor, smallest
 
 
 @wp.func
@@ -47,24 +48,34 @@ def cholesky_solve(factor: Any, right: Any):
 
 
 @wp.func
-def largest_row(a: Any):
-    """The largest absolute row sum: a bound on every eigenvalue (Gershgorin)."""
-    bound = a[0, 0] * a[0, 0] * a.dtype(0.0)
-    for i in range(len(a)):
-        total = bound * a.dtype(0.0)
-        for j in range(len(a)):
-            total += wp.abs(a[i, j])
-        bound = wp.max(bound, total)
-    return bound
-
-
-@wp.func
-def bend_direction(a: Any, start: Any):
-    """A unit vector of most negative curvature: power iteration on (bound I - a)."""
-    bound = largest_row(a)
-    v = start
-    for i in range(len(v)):
-        v[i] = start.dtype(1.0) / start.dtype(1 + i)
-    for _sweep in range(40):
-        v = wp.normalize(bound * v - a * v)
-    return v
+def eigenvectors(a: Any, identity: Any):
+    """Eigenvectors of a symmetric matrix as columns, and the diagonal matrix they make of it, by Jacobi rotations."""
+    diagonal = a
+    vectors = identity
+    for _sweep in range(12):
+        for p in range(len(a)):
+            for q in range(p + 1, len(a)):
+                off = diagonal[p, q]
+                if off != type(off)(0.0):
+                    half = type(off)(0.5) * (diagonal[q, q] - diagonal[p, p])
+                    root = wp.sqrt(half * half + off * off)
+                    sign = wp.where(half < type(off)(0.0), type(off)(-1.0), type(off)(1.0))
+                    tangent = sign * off / (wp.abs(half) + root)
+                    c = type(off)(1.0) / wp.sqrt(type(off)(1.0) + tangent * tangent)
+                    s = tangent * c
+                    for k in range(len(a)):
+                        left = diagonal[k, p]
+                        right = diagonal[k, q]
+                        diagonal[k, p] = c * left - s * right
+                        diagonal[k, q] = s * left + c * right
+                    for k in range(len(a)):
+                        left = diagonal[p, k]
+                        right = diagonal[q, k]
+                        diagonal[p, k] = c * left - s * right
+                        diagonal[q, k] = s * left + c * right
+                    for k in range(len(a)):
+                        left = vectors[k, p]
+                        right = vectors[k, q]
+                        vectors[k, p] = c * left - s * right
+                        vectors[k, q] = s * left + c * right
+    return vectors, diagonal

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.geometry.projection import NewtonProjection, foot_struct
+from rollingball.geometry.foot import foot_struct
+from rollingball.geometry.projection import NewtonProjection
 from rollingball.numeric import Numeric, fill, launch, layout, struct
 from rollingball.surfaces.base import Surface, SurfaceFunctions, kernel_options
 

@@ -8,7 +8,7 @@ import numpy as np
 import warp as wp
 
 from rollingball.errors import InputError, not_negative, positive_scalar, scalar, whole
-from rollingball.geometry.projection import FOUND, NOT_FINITE
+from rollingball.geometry.foot import FOUND, NOT_FINITE
 from rollingball.methods.program import Program, state_struct
 from rollingball.methods.rolling import Rate
 from rollingball.numeric import Numeric
@@ -132,6 +132,7 @@ def _point(surface: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
     def settle(state: state_type, radius: scalar_, p: parameters, settings: Any):
         state.center = state.foot.point
         state.center_height = state.foot.height
+        state.radius = scalar_(0.0)
         return state
 
     @wp.func

@@ -13,7 +13,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.geometry.projection import foot_struct
+from rollingball.geometry.foot import foot_struct
 from rollingball.numeric import Numeric
 
 

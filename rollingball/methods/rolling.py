@@ -6,13 +6,10 @@ from typing import Any, ClassVar
 import msgspec
 import warp as wp
 
+from rollingball.errors import InputError
+from rollingball.geometry.foot import DIVERGED, FOUND
 from rollingball.geometry.normal import center_above, rise_above, steepness
-from rollingball.geometry.projection import (
-    DIVERGED,
-    FOUND,
-    NewtonProjection,
-    Projection,
-)
+from rollingball.geometry.projection import NewtonProjection, Projection
 from rollingball.methods.program import Program, state_struct
 from rollingball.numeric import Numeric
 from rollingball.schedule import Schedule, over_steps
@@ -27,8 +24,11 @@ class FootpointRBO(msgspec.Struct, frozen=True, tag="footpoint-rbo", tag_field="
     From the foot p_t: c = p_t + rho nu(p_t), candidate c - lr tau(p_t), p_(t+1) = foot of the candidate (Eqs. 6 to 8).
 
     Args:
-        lr: The learning rate: a number, an array over balls, or a Schedule over steps; above 0.
+        lr: The learning rate: a number, an array (B,) over balls, or a Schedule over steps; above 0.
         projection: How feet are found: the paper's GradientProjection, or NewtonProjection.
+
+    Raises:
+        InputError: for a learning rate that is not above 0, or something else than a projection.
     """
 
     lr: Rate
@@ -38,6 +38,8 @@ class FootpointRBO(msgspec.Struct, frozen=True, tag="footpoint-rbo", tag_field="
 
     def __post_init__(self) -> None:
         over_steps("lr", self.lr, 1)
+        if not isinstance(self.projection, Projection):
+            raise InputError("projection", self.projection, "a GradientProjection or a NewtonProjection")
 
     def settings(self) -> dict[str, Any]:
         """The numbers that the kernel needs."""
@@ -55,9 +57,12 @@ class DistanceRBO(msgspec.Struct, frozen=True, tag="distance-rbo", tag_field="me
     puts it back on p + rho nu(p) after every step.
 
     Args:
-        lr: The learning rate: a number, an array over balls, or a Schedule over steps; above 0.
+        lr: The learning rate: a number, an array (B,) over balls, or a Schedule over steps; above 0.
         projection: How the foot of the centre is found.
         reproject: Put the centre back at distance rho from its foot after every step.
+
+    Raises:
+        InputError: for a learning rate that is not above 0, or something else than a projection.
     """
 
     lr: Rate
@@ -68,6 +73,10 @@ class DistanceRBO(msgspec.Struct, frozen=True, tag="distance-rbo", tag_field="me
 
     def __post_init__(self) -> None:
         over_steps("lr", self.lr, 1)
+        if not isinstance(self.projection, Projection):
+            raise InputError("projection", self.projection, "a GradientProjection or a NewtonProjection")
+        if not isinstance(self.reproject, bool):
+            raise InputError("reproject", self.reproject, "True or False")
 
     def settings(self) -> dict[str, Any]:
         """The numbers that the kernel needs."""
@@ -106,6 +115,7 @@ def _footpoint_program(project: Any, surface: SurfaceFunctions, numeric: Numeric
 def _distance_program(project: Any, surface: SurfaceFunctions, numeric: Numeric) -> Program:
     scalar, state_type, parameters = numeric.scalar, state_struct(numeric), surface.parameters
     projected = _projected(project, surface, numeric)
+    rounding = scalar(1e-10 if numeric.dtype == "float64" else 1e-4)
 
     @wp.func
     def settle(state: state_type, radius: scalar, p: parameters, settings: Any):
@@ -125,7 +135,10 @@ def _distance_program(project: Any, surface: SurfaceFunctions, numeric: Numeric)
         away = state.center - state.foot.point
         lift = scalar(state.center_height - state.foot.height)
         square = wp.dot(away, away) + lift * lift
-        along = (wp.dot(away, move) + lift * rise) / square
+        along = scalar(0.0)
+        # at an exact foot u is normal and the push tangent; closer than rounding, u = (c - p) / |c - p| is no direction
+        if square > rounding * rounding * (scalar(1.0) + wp.length_sq(state.foot.point)):
+            along = (wp.dot(away, move) + lift * rise) / square
         state.center = state.center + move - along * away
         state.center_height = state.center_height + wp.float64(rise - along * lift)
         state = projected(state, p, settings)

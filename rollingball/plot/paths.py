@@ -36,7 +36,8 @@ def paths(trajectory: Trajectory, ax: Any = None) -> Any:
     for ball in range(trajectory.balls):
         foot = trajectory.foot[:, ball]
         color = PALETTE[ball % len(PALETTE)]
-        ax.plot(foot[:, 0], foot[:, 1], color=color, linewidth=0.9, alpha=0.85)
+        jumps = np.linalg.norm(np.diff(foot, axis=0), axis=1) > 0.25  # a crowd of long jumps would hide everything
+        ax.plot(foot[:, 0], foot[:, 1], color=color, linewidth=0.9, alpha=0.85 if jumps.sum() < 20 else 0.2)
         ax.plot(*foot[0], "o", color="white", markeredgecolor=color, markersize=4)
         ax.plot(*foot[-1], "o", color=color, markeredgecolor="white", markersize=4.5, markeredgewidth=0.6)
     ax.set(xlabel="$\\theta_1$", ylabel="$\\theta_2$", aspect="equal")

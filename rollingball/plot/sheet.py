@@ -18,13 +18,13 @@ def sheet(runs: dict[str, Trajectory], surface: Surface, box: Any = None, title:
     """Draw runs on their surface: contours and paths in 2-D, section and centre path in 1-D.
 
     Args:
-        runs: Trajectories by name; each becomes a row of panels, one for each of its radii (one row if all have one).
+        runs: Trajectories by name; each becomes a row of panels, one for each of its radii (few panels share a row).
         surface: The surface that they rolled on.
         box: What to draw, a pair (low, high) for each axis; by default what the feet cover.
         title: Above the sheet.
 
     Returns:
-        A matplotlib Figure; ``figure.savefig(path)`` writes it.
+        A matplotlib Figure; :func:`png` gives its bytes.
 
     Raises:
         InputError: for a surface in more than two dimensions.
@@ -39,31 +39,43 @@ def sheet(runs: dict[str, Trajectory], surface: Surface, box: Any = None, title:
     box = bounds(list(runs.values())) if box is None else box
     panels = {name: by_radius(run) for name, run in runs.items()}
     rows = [[(name, part) for part in parts] for name, parts in panels.items()]
-    if max(len(row) for row in rows) == 1:  # runs of one radius stand side by side
-        rows = [[row[0] for row in rows]]
+    if max(len(row) for row in rows) == 1 or sum(len(row) for row in rows) <= 4:  # few panels stand side by side
+        rows = [[panel for row in rows for panel in row]]
     columns = max(len(row) for row in rows)
     with matplotlib.rc_context(STYLE):
-        size = (
-            (2.9 * columns + 0.5, 2.9 * len(rows) + 0.6) if surface.dim == 2 else (3.6 * columns, 3.0 * len(rows) + 0.6)
-        )
+        width, tall = (2.9, 3.0) if surface.dim == 2 else (3.6, 3.0)
+        height = heights(list(runs.values()), surface, box) if surface.dim == 1 else None
+        size = (width * columns + 0.5, tall * len(rows) + 0.9)
         figure = Figure(figsize=size, layout="constrained")
         for line, row in zip(figure.subplots(len(rows), columns, squeeze=False), rows, strict=True):
             for ax in line[len(row) :]:
                 ax.set_visible(False)
             for ax, (name, part) in zip(line, row, strict=False):
-                _panel(ax, part, surface, box)
+                _panel(ax, part, surface, box, height)
                 ax.set_title(caption(name, part), parse_math=False)
         figure.suptitle(f"{title}\nring: start, dot: end".strip(), parse_math=False)
     return figure
 
 
-def _panel(ax: Any, run: Trajectory, surface: Surface, box: Any) -> None:
+def png(figure: Any) -> bytes:
+    """A figure as the bytes of a PNG, in the project's style, with nothing cut off."""
+    import io
+
+    import matplotlib
+
+    picture = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(picture, format="png", dpi=STYLE["savefig.dpi"], bbox_inches="tight", pad_inches=0.1)
+    return picture.getvalue()
+
+
+def _panel(ax: Any, run: Trajectory, surface: Surface, box: Any, height: Any) -> None:
     if surface.dim == 2:
         paths(run, contour(surface, box, ax))
         ax.set(xlim=box[0], ylim=box[1])
     else:
         center_path(run, section(surface, box, ax))
-        ax.set(xlim=box[0], ylim=heights(run, surface, box))
+        ax.set(xlim=box[0], ylim=height)
 
 
 def caption(name: str, run: Trajectory) -> str:
@@ -72,16 +84,29 @@ def caption(name: str, run: Trajectory) -> str:
     radius = "" if not run.radius.any() else f", radius {first:g}" + ("" if first == last else f" to {last:g}")
     failures = [Status(status) for status in np.unique(run.status) if Status(status).failed]
     ends = [f"{int((run.status == s).sum())} of {run.balls} {s.name.lower().replace('_', ' ')}" for s in failures]
+    inside = sunk(run)
+    ends += [f"inside by {inside:.0%} of the radius"] if inside > 0 else []
     return name + radius + ("\n" + ", ".join(ends) if ends else "")
 
 
-def heights(run: Trajectory, surface: Surface, box: Any) -> tuple[float, float]:
-    """From below the surface to above the balls inside the box, the heights a section shows."""
+def sunk(run: Trajectory) -> float:
+    """The deepest that a ball was inside the surface, in radii; 0 below a thousandth."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        depth = np.where(run.radius > 0, -run.gap / run.radius, 0.0)
+    deepest = float(np.nanmax(depth, initial=0.0))
+    return deepest if deepest > 1e-3 else 0.0
+
+
+def heights(runs: list[Trajectory], surface: Surface, box: Any) -> tuple[float, float]:
+    """From below the surface to above every ball inside the box: the heights that all sections of a sheet show."""
     (left, right) = box[0]
     graph = surface.loss_scale * surface.value(np.linspace(left, right, 400)[:, None])
-    inside = (run.center[..., 0] >= left) & (run.center[..., 0] <= right)
-    tops = (run.center[..., 1] + run.radius)[inside]
-    shown = np.concatenate([graph, tops])
+    shown = graph
+    for run in runs:
+        inside = (run.center[..., 0] >= left) & (run.center[..., 0] <= right)
+        # the path of the centre, and the last ball, which is drawn
+        last = run.center[-1:, :, 1] + run.radius[-1:]
+        shown = np.concatenate([shown, run.center[..., 1][inside], last[inside[-1:]]])
     shown = shown[np.isfinite(shown)]
     if not shown.size:
         return 0.0, 1.0

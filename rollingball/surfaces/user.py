@@ -50,8 +50,13 @@ def surface(
     def make(function: Any) -> Surface:
         with_params = bool(values)
         given = [_checked(name, part, with_params) for name, part in _parts(function, gradient, hessian)]
-        made = Surface(getattr(function, "key", function.__name__), dim, _user(*given, with_params), values, loss_scale)
-        _compare(made, where, gradient is not None, hessian is not None)
+        made = Surface(given[0].key, dim, _user(*given, with_params), values, loss_scale)
+        try:
+            _compare(made, where, gradient is not None, hessian is not None)
+        except InputError:
+            raise
+        except Exception as error:  # whatever Warp's compiler raises
+            raise InputError("value", given[0].key, f"a function that Warp compiles; {_hint(error)}") from error
         return made
 
     return make
@@ -68,11 +73,21 @@ def _spread(dim: int) -> np.ndarray:
 def _checked(name: str, function: Any, with_params: bool) -> Any:
     if function is None:
         return None
-    function = function if isinstance(function, wp.Function) else wp.func(function)
+    try:
+        function = function if isinstance(function, wp.Function) else wp.func(function)
+    except Exception as error:  # whatever Warp raises for a lambda, or for text without a file
+        raise InputError(name, function, f"a def in a file that Warp can read; {_hint(error)}") from error
     wanted = 2 if with_params else 1
     if len(inspect.signature(function.func).parameters) != wanted:
         raise InputError(name, function.key, "a function of (x, p)" if with_params else "a function of (x)")
     return function
+
+
+def _hint(error: Exception) -> str:
+    """The last line of Warp's message, and what users most often have to change."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    hint = "annotate x: Any, write numbers as x.dtype(0.5) or wp.float64(0.5), and keep the function in a .py file"
+    return f"{hint} (Warp: {lines[-1] if lines else type(error).__name__})"
 
 
 @functools.cache

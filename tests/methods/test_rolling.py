@@ -137,6 +137,16 @@ def test_the_distance_rule_agrees_with_a_transcription():
     np.testing.assert_allclose(run.center[:, 0], expected, rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("place", [0.0, 1000.0])
+def test_a_ball_smaller_than_rounding_still_rolls_by_the_distance_rule(dtype, place):
+    options = {"start": [place + 1.0], "steps": 20, "dtype": dtype, "gap_seeds": 0}
+    distance = rb.simulate(rb.surfaces.sine(), rb.Ball(1e-12), rb.DistanceRBO(0.01, reproject=True), **options)
+    foot = rb.simulate(rb.surfaces.sine(), rb.Ball(1e-12), rb.FootpointRBO(0.01), **options)
+    tolerance = 1e-9 if dtype == "float64" else 2e-3 if place else 1e-5
+    np.testing.assert_allclose(distance.foot, foot.foot, rtol=0, atol=tolerance)
+
+
 @pytest.mark.parametrize("radius", [0.01, 0.1, 1.0])
 def test_eq_13_equals_the_transcription(radius):
     method = rb.FootpointRBO(1e-3, projection=rb.GradientProjection(steps=20, step_size=0.05))
@@ -171,13 +181,14 @@ def test_figure_4_threshold_of_exploration():
     assert (-run.gap[-1] > 0.01 * run.radius[-1]).mean() > 0.9
 
 
+@pytest.mark.parametrize("method", [rb.FootpointRBO, rb.DistanceRBO])
 @given(scale=st.floats(1e-2, 1e2), start=st.floats(-2, 2), radius=st.floats(0.05, 0.4))
-def test_rolling_on_the_scaled_loss_is_rolling_on_its_graph(scale, start, radius):
+def test_rolling_on_the_scaled_loss_is_rolling_on_its_graph(method, scale, start, radius):
     """theory section 1: loss_scale L is f replaced by L f with lr / L."""
-    method, options = rb.FootpointRBO(0.05), {"start": [start], "steps": 20, "gap_seeds": 0}
-    scaled = rb.simulate(rb.surfaces.sine(loss_scale=scale), rb.Ball(radius / scale), method, **options)
+    options = {"start": [start], "steps": 20, "gap_seeds": 0}
+    scaled = rb.simulate(rb.surfaces.sine(loss_scale=scale), rb.Ball(radius / scale), method(0.05), **options)
     taller = rb.surfaces.sine(amplitude=scale)
-    replaced = rb.simulate(taller, rb.Ball(radius / scale), rb.FootpointRBO(0.05 / scale), **options)
+    replaced = rb.simulate(taller, rb.Ball(radius / scale), method(0.05 / scale), **options)
     np.testing.assert_allclose(scaled.foot, replaced.foot, rtol=0, atol=1e-9)
     np.testing.assert_allclose(scaled.center, replaced.center, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(scaled.loss * scale, replaced.loss, rtol=1e-9, atol=1e-9)

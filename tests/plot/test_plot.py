@@ -253,7 +253,7 @@ def test_a_panel_of_a_section_shows_the_surface_and_the_balls_in_the_box():
     run = make(1, radius=0.7)
     (ax,) = shown(sheet({"a": run}, LINE, BOX[1]))
     low, high = ax.get_ylim()
-    assert (low, high) == heights(run, LINE, BOX[1])
+    assert (low, high) == heights([run], LINE, BOX[1])
     assert low < -1  # the sine's
     assert high > (run.center[..., 1] + 0.7).max()
     assert [patch.get_radius() for patch in ax.patches if isinstance(patch, Circle)] == [0.7] * 3

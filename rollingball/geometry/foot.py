@@ -1,0 +1,32 @@
+"""A footpoint as kernels carry it, and the statuses that a search for one can end with."""
+
+import functools
+from typing import Any
+
+import warp as wp
+
+from rollingball.numeric import Numeric
+from rollingball.status import Status
+
+FOUND = wp.constant(int(Status.RUNNING))
+FOCAL_POINT = wp.constant(int(Status.FOCAL_POINT))
+NO_FOOT = wp.constant(int(Status.NO_FOOT))
+DIVERGED = wp.constant(int(Status.DIVERGED))
+NOT_FINITE = wp.constant(int(Status.NOT_FINITE))
+
+
+@functools.cache
+def foot_struct(numeric: Numeric) -> Any:
+    """A point of the graph and what was found there."""
+    vector, scalar = numeric.vector, numeric.scalar
+
+    @wp.struct
+    class Foot:
+        point: vector
+        height: wp.float64  # L f
+        gradient: vector  # L grad f
+        residual: scalar  # |R|, in parameter units
+        status: int
+        evaluations: int
+
+    return Foot
