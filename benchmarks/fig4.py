@@ -171,7 +171,7 @@ def numba_power_of_two(dtype: str) -> Any:
 
 @functools.cache
 def numba_exponential(dtype: str) -> Any:
-    """A compiled exp(t) for t <= 0: 2^k times a Taylor polynomial, as rollingball's; 0 below FAR."""
+    """A compiled exp(t) for t <= 0: 2^k times a Taylor polynomial; 0 below FAR."""
     from numba import njit
 
     power_of_two = numba_power_of_two(dtype)
@@ -323,10 +323,10 @@ def flops_per_well(dtype: str, dim: int = 2) -> int:
     """Floating-point operations of one well in rollingball's first-order sum, a fused multiply-add being two.
 
     The away vector, its square, the scaling, the exponential, the sum of e and that of e times the away vector. Of the
-    exponential: reducing t (float32: 3 products and 2 sums; float64: 3 and 3), the polynomial (7 or 13 multiply-adds)
-    and the product with 2^k. Comparisons, floors, conversions and shifts are not counted.
+    exponential: three sums that round, and the polynomial (6 or 11 multiply-adds). Comparisons and integer operations
+    are not counted.
     """
-    exponential = 5 + 14 + 1 if dtype == "float32" else 6 + 26 + 1
+    exponential = 3 + 12 if dtype == "float32" else 3 + 22
     return dim + 2 * dim + 1 + exponential + 1 + 2 * dim
 
 
