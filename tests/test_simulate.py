@@ -188,6 +188,13 @@ def test_a_callback_sees_progress_and_ends_the_run():
     np.testing.assert_array_equal(run.foot, roll(steps=30).foot[:10])
 
 
+def test_a_bar_is_shown_when_asked_for(capsys):
+    roll(steps=6, chunk=2, progress=True)
+    assert "6/6" in capsys.readouterr().err
+    roll(steps=6)
+    assert capsys.readouterr().err == ""
+
+
 def test_progress_is_the_record():
     seen = []
     surface, options = SINE.scaled(0.5), {"steps": 4, "chunk": 2}
