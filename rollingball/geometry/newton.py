@@ -125,6 +125,7 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
                 size = wp.length(newton)
                 close = wp.max(wp.float64(settings.tol), noise)
                 noise += wp.float64(16.0) * rounding * (wp.length(away) + wp.abs(drop) * wp.length(g)) / smallest
+                noise += rounding_of_height * wp.abs(height) * wp.length(cholesky_solve(factor, g))
                 if size <= close or (size > half * last_size and size <= noise):
                     trial = vector(wide(x) - newton)
                     status = FOUND

@@ -39,6 +39,16 @@ def test_float32_does_not_lose_feet_to_the_height_of_the_loss(oracle, shift):
     np.testing.assert_allclose(run.foot[:, 0], case["expected"]["theta"], rtol=0, atol=5e-7)
 
 
+@pytest.mark.parametrize("shift", [1e6, 1e8, -1e10])
+def test_a_high_loss_costs_only_the_rounding_of_its_height(oracle, shift):
+    case = oracle("O02")
+    surface = rb.surfaces.quadratic(np.diag([1, 2, 0.5]), constant=shift)
+    start = case["inputs"]["theta0"]
+    run = rb.simulate(surface, rb.Ball(0.3), rb.FootpointRBO(0.05), start=start, steps=5)
+    assert run.status[0] == rb.Status.RUNNING
+    np.testing.assert_allclose(run.foot[:, 0], case["expected"]["theta"], rtol=0, atol=10 * np.spacing(abs(shift)))
+
+
 @pytest.mark.parametrize("radius", [1e-3, 0.7, 5.0])
 def test_oracle_f01_a_plane_is_rolled_down_in_a_straight_line(oracle, radius):
     case = oracle("F01")
