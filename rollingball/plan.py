@@ -76,12 +76,9 @@ def plan_run(
     whole("every", every, 1)
     whole("seed", seed)
     state, earlier = None, 0
-    start_run = start
     if isinstance(start, Trajectory):
-        state, earlier, start = _state_of(start, surface.dim, dtype)
+        state, earlier, start = _state_of(start, surface.dim, dtype, stop)
     places = points("start", start, surface.dim)
-    if state is not None and converged_under_another(start_run, stop):
-        state = roll_on(state)
     span = max(earlier + steps, 1)
     radius = ball.radii(span) if ball is not None and method.uses_radius else np.zeros((1, 1))
     lr = over_steps("lr", method.lr, span)
@@ -131,7 +128,10 @@ def check_run(surface: Surface, ball: Ball | None, method: Method, **options: An
     plan_run(surface, ball, method, **given)
 
 
-def _state_of(trajectory: Trajectory, dim: int, dtype: str) -> tuple[dict[str, np.ndarray], int, np.ndarray]:
+def _state_of(
+    trajectory: Trajectory, dim: int, dtype: str, stop: Stop | None
+) -> tuple[dict[str, np.ndarray], int, np.ndarray]:
+    """The state from which a run goes on, the steps before it, and its feet."""
     if trajectory.state is None:
         raise InputError("start", trajectory, "a trajectory with its final state (not sliced away)")
     if trajectory.dim != dim or str(trajectory.foot.dtype) != dtype:
@@ -141,4 +141,5 @@ def _state_of(trajectory: Trajectory, dim: int, dtype: str) -> tuple[dict[str, n
     found = {name: value.shape for name, value in trajectory.state.items()}
     if found != wanted:
         raise InputError("start", trajectory, "a trajectory whose final state is whole: " + ", ".join(wanted))
-    return trajectory.state, int(trajectory.step[-1]), trajectory.foot[-1]
+    state = roll_on(trajectory.state) if converged_under_another(trajectory, stop) else trajectory.state
+    return state, int(trajectory.step[-1]), trajectory.foot[-1]

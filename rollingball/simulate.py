@@ -13,7 +13,7 @@ import numpy as np
 from rollingball.ball import Ball
 from rollingball.errors import BallError, InputError, whole
 from rollingball.methods import Method
-from rollingball.numeric import fill, launch, layout, thread_count
+from rollingball.numeric import fill, launch, layout
 from rollingball.plan import Plan, plan_run
 from rollingball.record import to_trajectory
 from rollingball.rollout import Stop
@@ -95,10 +95,10 @@ def simulate(
             whole(field, value, least)
     record = _roll(plan, threads, chunk, progress, callback)
     trajectory = to_trajectory(plan, record, gap_seeds, threads)
-    failed = [Status(status) for status in trajectory.status if Status(status).failed]
+    failed = [ball for ball, status in enumerate(trajectory.status) if Status(status).failed]
     if throw and failed:
-        first = int(np.flatnonzero([Status(status).failed for status in trajectory.status])[0])
-        raise BallError(f"{len(failed)} of {trajectory.balls} balls failed; ball {first}: {failed[0].message}")
+        message = Status(trajectory.status[failed[0]]).message
+        raise BallError(f"{len(failed)} of {trajectory.balls} balls failed; ball {failed[0]}: {message}")
     return trajectory
 
 
@@ -194,7 +194,7 @@ def _roll(
         launched = time.perf_counter()
         numbers = [begin, done, size, plan.steps, plan.every, plan.earlier]
         block = BLOCK if cooperative else 0
-        launch(made.kernel, balls, [*inputs, *numbers, states, *record.values()], device, thread_count(threads), block)
+        launch(made.kernel, balls, [*inputs, *numbers, states, *record.values()], device, threads, block)
         wp.synchronize_device(device)
         done, begin = done + size, 0
         if bar is not None:

@@ -7,7 +7,7 @@ import warp as wp
 import rollingball as rb
 from rollingball.numeric import Numeric, fill, launch, layout
 from rollingball.rollout import rollout
-from rollingball.surfaces.base import kernel_options
+from rollingball.surfaces.base import evaluation
 
 WELLS = rb.surfaces.gaussian_wells(count=300, width=0.3)
 SURFACES = {
@@ -98,27 +98,6 @@ def test_a_block_sums_what_a_thread_sums(dtype):
     tolerance = 1e-12 if dtype == "float64" else 1e-4
     for lanes, block in zip(*found, strict=True):
         np.testing.assert_allclose(block, lanes, rtol=tolerance, atol=tolerance)
-
-
-def evaluation(functions, numeric):
-    second, parameters, vector, matrix = functions.second, functions.parameters, numeric.vector, numeric.matrix
-
-    @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
-    def evaluate(
-        p: parameters,
-        x: wp.array(dtype=vector),
-        height: wp.array(dtype=wp.float64),
-        gradient: wp.array(dtype=vector),
-        hessian: wp.array(dtype=matrix),
-        first: int,
-    ):
-        i = first + wp.tid()
-        f, g, bend = second(x[i], p)
-        height[i] = f
-        gradient[i] = g
-        hessian[i] = bend
-
-    return evaluate
 
 
 def test_settings_reach_a_kernel_in_their_precision():

@@ -13,7 +13,7 @@ import numpy as np
 import warp as wp
 
 from rollingball.errors import points, positive_scalar
-from rollingball.numeric import Lanes, Numeric, fill, launch, layout, struct
+from rollingball.numeric import Numeric, fill, launch, layout, struct
 
 Fields = tuple[tuple[str, str], ...]
 Builder = Callable[[Numeric, bool], "Pieces"]
@@ -110,7 +110,7 @@ class Surface:
         single = np.ndim(x) <= 1 and np.size(x) == self.dim
         where = points("x", x, self.dim)
         numeric = Numeric(self.dim)
-        kernel = _evaluation(self.builder, layout(self.params), numeric)
+        kernel = evaluation(self.functions(numeric), numeric)
         count, device = len(where), "cpu"
         height = wp.full(count, np.inf, dtype=wp.float64, device=device)
         gradient = wp.full(count, np.inf, dtype=numeric.vector, device=device)
@@ -208,8 +208,8 @@ def kernel_options(functions: SurfaceFunctions) -> dict[str, Any]:
 
 
 @functools.cache
-def _evaluation(builder: Builder, fields: Fields, numeric: Numeric) -> Any:
-    functions = _functions(builder, fields, numeric, False)
+def evaluation(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """The kernel that evaluates a surface at points: height, gradient and Hessian of the scaled loss."""
     parameters, second = functions.parameters, functions.second
     vector, matrix = numeric.vector, numeric.matrix
 
@@ -231,8 +231,3 @@ def _evaluation(builder: Builder, fields: Fields, numeric: Numeric) -> Any:
         hessian[i] = bend
 
     return evaluate
-
-
-def with_lanes(points_: Any) -> Lanes:
-    """Points (N, d) stored for reading in lanes."""
-    return Lanes(np.ascontiguousarray(points_, dtype=np.float64))
