@@ -2,7 +2,7 @@
 
 Three programs run the same rule, with the paper's projector, from the same starts:
 
-* rollingball: ``rb.simulate`` with ``GradientProjection`` and ``gap_seeds=0``, timed by ``trajectory.seconds``, the
+* rollingball: ``rb.simulate`` with ``GradientProjection`` and ``gap=None``, timed by ``trajectory.seconds``, the
   rollout without compilation;
 * JAX: ``jit``, ``vmap`` over balls, ``lax.scan`` over steps and over inner steps, squared distances by matrix product,
   warmed up and timed to ``block_until_ready``;
@@ -91,7 +91,7 @@ def run_rollingball(load: Workload, steps: int) -> Timed:
         every=steps,
         device=load.device,
         dtype=load.dtype,
-        gap_seeds=0,
+        gap=None,
     )
     if (trajectory.steps < steps).any():
         sys.exit(f"error: {int((trajectory.steps < steps).sum())} balls of rollingball ended before step {steps}")

@@ -11,11 +11,17 @@ A **Ball** rolls on a **Surface** by a **Method**; :func:`simulate` rolls many a
 from rollingball import surfaces
 from rollingball.ball import Ball
 from rollingball.errors import BallError, FileError, InputError, RollingBallError
-from rollingball.geometry.projection import GradientProjection, NewtonProjection
+from rollingball.geometry.contacts import Contacts, contacts
+from rollingball.geometry.delta import delta
+from rollingball.geometry.footpoints import Footpoints, project
+from rollingball.geometry.grid import IronedGrid, iron_grid
+from rollingball.geometry.ironed import IronedSurface, ironed
+from rollingball.geometry.projection import GlobalProjection, GradientProjection, NewtonProjection
+from rollingball.geometry.reach import Reach, curvatures, reach, unreachable, upper_reach
 from rollingball.methods import SAM, DistanceRBO, EntropySGD, FootpointRBO, GradientDescent, HeavyBall
 from rollingball.rollout import Stop
 from rollingball.schedule import Schedule
-from rollingball.status import Status
+from rollingball.status import Certificate, Status
 from rollingball.surfaces import Surface, formula, surface
 from rollingball.trajectory import Trajectory
 
@@ -27,27 +33,43 @@ __all__ = [
     "SAM",
     "Ball",
     "BallError",
+    "Certificate",
+    "Contacts",
     "DistanceRBO",
     "EntropySGD",
     "FileError",
     "FootpointRBO",
+    "Footpoints",
+    "GlobalProjection",
     "GradientDescent",
     "GradientProjection",
     "HeavyBall",
     "InputError",
+    "IronedGrid",
+    "IronedSurface",
     "NewtonProjection",
     "Progress",
+    "Reach",
     "RollingBallError",
     "Schedule",
     "Status",
     "Stop",
     "Surface",
     "Trajectory",
+    "contacts",
+    "curvatures",
+    "delta",
     "formula",
+    "iron_grid",
+    "ironed",
+    "project",
+    "reach",
     "resume",
     "simulate",
     "surface",
     "surfaces",
+    "unreachable",
+    "upper_reach",
 ]
 
 

@@ -1,4 +1,4 @@
-"""The command line: demo, run, plot, scenes, doctor."""
+"""The command line: demo, run, iron, plot, scenes, doctor."""
 
 import dataclasses
 import json
@@ -42,6 +42,18 @@ class Run:
     def run(self, overrides: dict[str, str]) -> None:
         """Do it."""
         roll_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem, self.device)
+
+
+@dataclasses.dataclass(frozen=True)
+class Iron:
+    """Draw what balls of several radii feel of a surface: f_rho, contacts, and how much relief is left, Delta."""
+
+    scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [iron], or the name of a shipped one.")]
+    out: Annotated[Path | None, arg(help="Folder for the picture and the numbers; by default out/NAME.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        iron_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +112,7 @@ class RollingBall:
     """Balls that roll on the graph of a loss."""
 
     # a table with one field, not a bare union: for that tyro reads the source of typing.py, a tenth of a second
-    command: Annotated[Demo | Run | Plot | Scenes | Doctor, arg(help="What to do.")]
+    command: Annotated[Demo | Run | Iron | Plot | Scenes | Doctor, arg(help="What to do.")]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -151,6 +163,8 @@ def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -
     from rollingball.trajectory_file import write_beside
 
     scene = load_scene(source, overrides)
+    if not scene.run:
+        raise InputError("$.run", [], "one run or more; this scene is for rollingball iron")
     _check(scene, device)
     _writable(out)
     print(
@@ -172,6 +186,41 @@ def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -
     print(f"  {out}/: {', '.join(f'{name}.safetensors' for name in runs)}, {MANIFEST}")
     drawn = scene.build_surface().dim <= 2
     print(f"  {draw(out)}" if drawn else "  no picture: surfaces are drawn in one and two dimensions")
+
+
+def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
+    """Draw f_rho, contacts and Delta of a scene into ``out``: iron.png, and the numbers of Delta in iron.json."""
+    from rollingball.geometry.delta import asymptote, delta
+    from rollingball.plot import ironing_sheet, png
+    from rollingball.scene import load_scene
+    from rollingball.trajectory_file import write_beside
+
+    scene = load_scene(source, overrides)
+    if scene.iron is None or scene.plot is None:
+        raise InputError("$.iron", None, "a table [iron] with radii, and a box in [plot]")
+    _check(scene, "cpu")
+    _writable(out)
+    surface, box, table = scene.build_surface(), scene.plot.box, scene.iron.delta
+    print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
+    content: dict[str, Any] = {"box": box, "radii": scene.iron.radii}
+    deltas: dict[str, Any] = {}
+    limits, delta_radii = {}, None
+    if table is not None:
+        delta_radii = table.radii()
+        deltas = {graph: delta(surface, delta_radii, box, graph) for graph in table.graph}
+        limits = {graph: asymptote(surface, box, graph) for graph in table.graph}
+        print("".join(f"{name:>18}" for name in ("radius", *(f"Delta, {graph}" for graph in deltas))))
+        for row in zip(delta_radii, *deltas.values(), strict=True):
+            print("".join(f"{number:18.9g}" for number in row))
+        for graph, limit in limits.items():
+            print(f"  {graph} graph: radius x Delta tends to {limit:.9g}")
+        known = {graph: limit if limit == limit else None for graph, limit in limits.items()}
+        content["delta"] = {"radii": delta_radii.tolist(), **{name: part.tolist() for name, part in deltas.items()}}
+        content["limit of radius x delta"] = known
+    figure = ironing_sheet(surface, scene.iron.radii, box, scene.title, deltas, delta_radii, limits)
+    write_beside(out / "iron.png", png(figure))
+    write_beside(out / "iron.json", json.dumps(content, indent=2).encode())
+    print(f"  {out}/: iron.png, iron.json")
 
 
 def summary(run: "Trajectory") -> list[str]:
@@ -221,7 +270,7 @@ def draw(folder: Path) -> Path:
         runs[name] = Trajectory.load(path)
         if runs[name].dim != surface.dim:
             raise FileError(f"{path}: a trajectory in d = {runs[name].dim}, not {surface.dim} as {manifest} has")
-    figure = sheet(runs, surface, scene.plot.box if scene.plot else None, scene.title)
+    figure = sheet(runs, surface, scene.plot.box if scene.plot else None, scene.title, scene.iron is not None)
     path = folder / "paths.png"
     write_beside(path, png(figure))
     return path

@@ -7,10 +7,10 @@ import os
 import platform
 from pathlib import Path
 
-NEEDED = ("rollingball", "warp-lang", "numpy", "torch", "matplotlib", "msgspec", "tyro", "safetensors", "tqdm")
+NEEDED = ("rollingball", "warp-lang", "numpy", "scipy", "torch", "matplotlib", "msgspec", "tyro", "safetensors", "tqdm")
 EXTRAS = {
-    "test": ("pytest", "hypothesis", "scipy", "jsonschema"),
-    "bench": ("jax", "numba"),
+    "test": ("pytest", "hypothesis", "jsonschema"),
+    "bench": ("jax", "numba", "scikit-image"),
     "experiments": ("scikit-learn",),
     "view": ("viser",),
     "docs": ("sphinx", "myst-parser"),

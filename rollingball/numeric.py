@@ -9,7 +9,7 @@ import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import warp as wp
@@ -73,21 +73,34 @@ class Lanes:
         return np.ascontiguousarray(padded.reshape(-1, LANES, dim).transpose(0, 2, 1))
 
 
-def layout(values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+class Nested(Protocol):
+    """A parameter value that is a struct of its own, float64 in either precision."""
+
+    @property
+    def kind(self) -> Any:
+        """What identifies the struct, hashable; its ``struct(numeric)`` is the struct."""
+
+    def record(self, numeric: Numeric, device: str) -> Any:
+        """An instance, its arrays on ``device``."""
+
+
+def layout(values: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     """The names and kinds of parameter values: what a struct for them looks like."""
     return tuple((name, _kind(value)) for name, value in values.items())
 
 
-def _kind(value: Any) -> str:
+def _kind(value: Any) -> Any:
     if isinstance(value, Lanes):
         return "lanes"
+    if hasattr(value, "record"):
+        return value.kind
     if isinstance(value, np.ndarray) and value.ndim:
         return f"array{value.ndim}"
     return "int" if isinstance(value, (int, np.integer)) else "number"
 
 
 @functools.cache
-def struct(fields: tuple[tuple[str, str], ...], numeric: Numeric) -> Any:
+def struct(fields: tuple[tuple[str, Any], ...], numeric: Numeric) -> Any:
     """A Warp struct with these fields (see :func:`layout`) in one precision."""
     kinds = {
         "lanes": wp.array(dtype=numeric.lanes),
@@ -95,7 +108,7 @@ def struct(fields: tuple[tuple[str, str], ...], numeric: Numeric) -> Any:
         "number": numeric.scalar,
         **{f"array{ndim}": wp.array(dtype=numeric.scalar, ndim=ndim) for ndim in range(1, 5)},
     }
-    annotations = {name: kinds[kind] for name, kind in fields}
+    annotations = {name: kinds[kind] if isinstance(kind, str) else kind.struct(numeric.wide) for name, kind in fields}
     return wp.struct(type("Parameters", (), {"__annotations__": annotations, "__module__": __name__}))
 
 
@@ -105,6 +118,8 @@ def fill(values: dict[str, Any], numeric: Numeric, device: str) -> Any:
     for name, value in values.items():
         if isinstance(value, Lanes):
             setattr(record, name, wp.array(value.packed(), dtype=numeric.lanes, device=device))
+        elif hasattr(value, "record"):
+            setattr(record, name, value.record(numeric.wide, device))
         elif isinstance(value, np.ndarray) and value.ndim:
             setattr(record, name, wp.array(value, dtype=numeric.scalar, ndim=value.ndim, device=device))
         else:

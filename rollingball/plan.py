@@ -124,6 +124,7 @@ def check_run(surface: Surface, ball: Ball | None, method: Method, **options: An
     Raises:
         InputError: as :func:`simulate` would.
     """
+    options.pop("lift", None)  # whether a ball fits is known only once its surface is compiled
     given = {"every": 1, "stop": None, "device": "cpu", "dtype": "float64", "seed": 0, **options}
     plan_run(surface, ball, method, **given)
 

@@ -7,13 +7,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from rollingball.geometry.footpoints import nearest_points
+from rollingball.geometry.projection import GlobalProjection
 from rollingball.plan import Plan
 from rollingball.states import unpacked
-from rollingball.status import Status
+from rollingball.status import Certificate, Status
 from rollingball.trajectory import Trajectory
 
 
-def to_trajectory(plan: Plan, record: dict[str, Any], gap_seeds: int, threads: int | None) -> Trajectory:
+def to_trajectory(
+    plan: Plan, record: dict[str, Any], search: GlobalProjection | None, threads: int | None
+) -> Trajectory:
     """The Trajectory of a plan and the arrays that its kernel filled; measures the gap of every frame."""
     frames = plan.frames[plan.frames <= record["done"]]  # a callback may have ended the run
     host = {name: record[name][: len(frames)] for name in ("foot", "center", "center_height", "height", "residual")}
@@ -27,8 +31,9 @@ def to_trajectory(plan: Plan, record: dict[str, Any], gap_seeds: int, threads: i
         gap = np.zeros_like(radius)
     status = states["status"].astype(np.int32)
     rolling = (status == Status.RUNNING) | (status == Status.CONVERGED)
-    if plan.method.rolls and gap_seeds:
-        gap, below = _gap(plan, host["foot"], center, radius, gap_seeds, threads)
+    certified = False
+    if plan.method.rolls and search is not None:
+        gap, below, certified = _gap(plan, host["foot"], center, radius, search, threads)
         status[rolling & below] = Status.TUNNELLED
     status[rolling & (states["diverged"] > 0)] = Status.DIVERGED
     done = states["steps"].astype(np.int64)
@@ -49,18 +54,19 @@ def to_trajectory(plan: Plan, record: dict[str, Any], gap_seeds: int, threads: i
         seconds=record["seconds"],
         scene=_scene(plan),
         state=unpacked(states),
+        certified=certified,
     )
 
 
 def _gap(
-    plan: Plan, foot: np.ndarray, center: np.ndarray, radius: np.ndarray, seeds: int, threads: int | None
-) -> tuple[np.ndarray, np.ndarray]:
-    from rollingball.geometry.nearest import distances
-
+    plan: Plan, foot: np.ndarray, center: np.ndarray, radius: np.ndarray, search: GlobalProjection, threads: int | None
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """The gap of every frame, which balls were ever below the graph, and whether all of it is proved."""
     dim = plan.surface.dim
-    flat_feet = foot.reshape(-1, dim).astype(np.float64)
-    distance, below = distances(plan.surface, flat_feet, center.reshape(-1, dim + 1), seeds, plan.device, threads)
-    return distance.reshape(radius.shape) - radius, np.asarray(np.any(below.reshape(radius.shape), axis=0))
+    first = foot.reshape(-1, dim).astype(np.float64)
+    near = nearest_points(plan.surface, center.reshape(-1, dim + 1), first, search, plan.device, threads)
+    tunnelled = np.any((~near.above & (near.count > 0)).reshape(radius.shape), axis=0)
+    return near.distance.reshape(radius.shape) - radius, tunnelled, bool((near.certified == Certificate.PROVEN).all())
 
 
 def _times(plan: Plan, step: np.ndarray) -> np.ndarray:

@@ -18,58 +18,16 @@ import msgspec
 import numpy as np
 
 from rollingball.ball import Ball
-from rollingball.errors import FileError, InputError, numbers, positive_scalar, whole
+from rollingball.errors import FileError, InputError, numbers
 from rollingball.geometry.projection import Projection
 from rollingball.methods import METHODS, Method
 from rollingball.plan import check_run
 from rollingball.rollout import Stop
+from rollingball.scene_tables import BallTable, Cloud, DeltaTable, IronTable, PlotTable
 from rollingball.schedule import Schedule
 from rollingball.simulate import simulate
 from rollingball.surfaces import CATALOGUE, Surface, from_recipe
 from rollingball.trajectory import Trajectory
-
-
-class Cloud(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Starts drawn evenly from the cube of half-width ``spread`` around a point."""
-
-    around: list[float]
-    count: int
-    spread: float
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        numbers("around", self.around)
-        whole("count", self.count, 1)
-        if positive_scalar("spread", self.spread) > 1e300:
-            raise InputError("spread", self.spread, "one finite number above 0, at most 1e300")
-        whole("seed", self.seed)
-
-    def points(self) -> np.ndarray:
-        """The starts (count, d)."""
-        shape = (self.count, len(self.around))
-        return np.asarray(self.around) + np.random.default_rng(self.seed).uniform(-self.spread, self.spread, shape)
-
-
-class BallTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[ball]``: a ball of each radius is rolled from each start (a list of points, or one point)."""
-
-    start: list[list[float] | float] | Cloud
-    radius: float | list[float] | Schedule | None = None
-
-    def __post_init__(self) -> None:
-        if self.radius is not None:
-            Ball(self.radius)
-
-
-class PlotTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[plot]``: the box to draw, a pair [low, high] for each axis."""
-
-    box: list[tuple[float, float]]
-
-    def __post_init__(self) -> None:
-        pairs = numbers("box", self.box, "finite pairs [low, high]")
-        if not (pairs[:, 0] < pairs[:, 1]).all():
-            raise InputError("box", self.box, "pairs [low, high] with low < high")
 
 
 def _scene_type(hint: Any) -> Any:
@@ -128,12 +86,19 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole scene file."""
 
     surface: SurfaceTable
-    ball: BallTable
-    run: Annotated[list[RunTable], msgspec.Meta(min_length=1)]
+    ball: BallTable | None = None
+    run: Annotated[list[RunTable], msgspec.Meta(min_length=1)] = msgspec.field(default_factory=list)
     title: str = ""
     dtype: str = "float64"
     seed: int = 0
     plot: PlotTable | None = None
+    iron: IronTable | None = None
+
+    def __post_init__(self) -> None:
+        if not self.run and self.iron is None:
+            raise InputError("run", [], "one run or more, or a table [iron]")
+        if self.run and self.ball is None:
+            raise InputError("ball", None, "a table with a start, for the runs")
 
     def build_surface(self) -> Surface:
         """The surface that ``[surface]`` describes."""
@@ -152,6 +117,7 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def arguments(self, index: int) -> tuple[Ball | None, Method, dict[str, Any]]:
         """Ball, method and the other arguments of ``simulate`` for one run, each radius from each start."""
+        assert self.ball is not None  # a scene with a run has one
         run = self.run[index]
         kind = METHODS[RUN_TABLES.index(type(run))]
         method = kind(**{field.name: getattr(run, field.name) for field in msgspec.structs.fields(kind)})
@@ -165,12 +131,14 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise InputError("$.ball.radius", None, f"one radius or several, for {run.__struct_config__.tag}")
         if isinstance(radius, list):
             ball = Ball(np.repeat(radius, len(starts)).tolist())
-            return ball, method, {"start": np.tile(starts, (len(radius), 1)), **options}
-        return Ball(radius), method, {"start": starts, **options}
+            return ball, method, {"start": np.tile(starts, (len(radius), 1)), "lift": self.ball.lift, **options}
+        return Ball(radius), method, {"start": starts, "lift": self.ball.lift, **options}
 
     def check(self) -> None:
         """Check every run as ``simulate`` would, without running it."""
         surface = self.build_surface()
+        if self.iron and (self.plot is None or surface.dim > 2):
+            raise InputError("$.iron", "iron", "a surface in one or two dimensions, and a box in [plot]")
         if self.plot and surface.dim <= 2 and len(self.plot.box) != surface.dim:
             raise InputError("$.plot.box", self.plot.box, f"{surface.dim} pairs [low, high]")
         for index in range(len(self.run)):
@@ -265,7 +233,16 @@ def _table_at(path: str, table: Any) -> Any:
         kind = tags.get(given.get("method", given.get("type"))) if isinstance(given, dict) else None
         if kind is not None:
             return kind
-    named = {"ball": BallTable, "plot": PlotTable, "stop": Stop, "start": Cloud, "radius": Schedule, "lr": Schedule}
+    named = {
+        "ball": BallTable,
+        "plot": PlotTable,
+        "stop": Stop,
+        "start": Cloud,
+        "iron": IronTable,
+        "delta": DeltaTable,
+        "radius": Schedule,
+        "lr": Schedule,
+    }
     return named.get(parts[-1], Scene) if parts else Scene
 
 
@@ -319,4 +296,7 @@ def find_scene(source: str | Path) -> Path:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a scene file, for editors."""
-    return msgspec.json.schema(Scene)
+    made = msgspec.json.schema(Scene)
+    scene = made["$defs"]["Scene"]
+    scene |= {"anyOf": [{"required": ["run"]}, {"required": ["iron"]}], "dependentRequired": {"run": ["ball"]}}
+    return made

@@ -12,6 +12,8 @@ import numpy as np
 
 from rollingball.ball import Ball
 from rollingball.errors import BallError, InputError, whole
+from rollingball.fit import fitted
+from rollingball.geometry.projection import GlobalProjection
 from rollingball.methods import Method
 from rollingball.numeric import fill, launch, layout
 from rollingball.plan import Plan, plan_run
@@ -22,6 +24,7 @@ from rollingball.status import Status
 from rollingball.surfaces.base import Surface
 from rollingball.trajectory import Trajectory
 
+SEEDS = GlobalProjection(nodes=0)
 CHUNK_SECONDS = 0.2  # launches are sized to take about this long
 BLOCK = 128  # threads that share a ball's sums on a CUDA device
 FEW_BALLS = 4096  # up to so many balls, on a long sum, a CUDA device gives each ball a block
@@ -53,7 +56,8 @@ def simulate(
     device: str = "cpu",
     dtype: str = "float64",
     seed: int = 0,
-    gap_seeds: int = 32,
+    lift: bool = False,
+    gap: GlobalProjection | None = SEEDS,
     threads: int | None = None,
     chunk: int | None = None,
     progress: bool = False,
@@ -76,7 +80,10 @@ def simulate(
         device: ``"cpu"`` or a CUDA device such as ``"cuda:0"``.
         dtype: ``"float64"`` or ``"float32"``; heights are float64 in either.
         seed: Of the noise of stochastic methods. Same seed and device: bitwise the same result.
-        gap_seeds: Points tried for each frame when measuring ``gap``; 0 leaves it NaN.
+        lift: Keep the horizontal position of a centre whose ball would be inside the surface at the start, and raise it
+            to f_rho; the ball starts from a contact there.
+        gap: How ``gap`` is measured: by default from 32 seeds, which is not certified; GlobalProjection() proves it
+            where it can, in d <= 2. None leaves it NaN.
         threads: CPU threads; by default one a core. The result does not depend on it.
         chunk: Steps between callbacks, in whole frames; by default about 0.2 s of work.
         progress: Show a bar.
@@ -84,17 +91,24 @@ def simulate(
         throw: Raise a BallError where a ball fails, instead of recording its status.
 
     Raises:
-        InputError: for an argument that cannot be used, before anything is compiled.
+        InputError: for an argument that cannot be used, before anything is compiled; and for a start where the ball
+            does not fit, of a method with a GlobalProjection. With local projections it rolls from anywhere, as the
+            paper's does.
         BallError: for a failed ball, with ``throw``.
     """
     if callback is not None and not callable(callback):
         raise InputError("callback", callback, "a function of a Progress")
     plan = plan_run(surface, ball, method, start, steps, every, stop, device, dtype, seed)
-    for field, value, least in (("gap_seeds", gap_seeds, 0), ("threads", threads, 1), ("chunk", chunk, 1)):
+    if gap is not None and not isinstance(gap, GlobalProjection):
+        raise InputError("gap", gap, "a GlobalProjection or None")
+    if not isinstance(lift, bool):
+        raise InputError("lift", lift, "True or False")
+    for field, value, least in (("threads", threads, 1), ("chunk", chunk, 1)):
         if value is not None:
             whole(field, value, least)
+    plan = fitted(plan, lift, threads)
     record = _roll(plan, threads, chunk, progress, callback)
-    trajectory = to_trajectory(plan, record, gap_seeds, threads)
+    trajectory = to_trajectory(plan, record, gap, threads)
     failed = [ball for ball, status in enumerate(trajectory.status) if Status(status).failed]
     if throw and failed:
         message = Status(trajectory.status[failed[0]]).message

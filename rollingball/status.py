@@ -29,7 +29,7 @@ class Status(enum.IntEnum):
 
 _MESSAGES = {
     Status.RUNNING: "running: still rolling when the steps ended",
-    Status.CONVERGED: "converged: a stop rule was met",
+    Status.CONVERGED: "converged: a stop rule was met, or what was sought was found",
     Status.FOCAL_POINT: "focal point: radius times a principal curvature reached 1 under the ball, the foot is not "
     "unique; use a smaller radius",
     Status.NO_FOOT: "no foot found: the projection missed its tolerance within max_iterations; raise max_iterations, "
@@ -41,3 +41,11 @@ _MESSAGES = {
     Status.NOT_FINITE: "not finite: the loss or its gradient was NaN or infinite; the last good state was kept; lower "
     "lr, or start inside the domain",
 }
+
+
+class Certificate(enum.IntEnum):
+    """How sure a search is to have found every nearest point, or every contact."""
+
+    NONE = 0  # from many seeds, or the budget of nodes ended first
+    ESTIMATED = 1  # branch and bound with a bound of the Hessian that was estimated from samples
+    PROVEN = 2  # branch and bound with a bound that the surface knows, or that was given

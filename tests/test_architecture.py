@@ -36,10 +36,12 @@ SEES = {
     "rollout": MATHEMATICS,
     "plan": MATHEMATICS | {"rollout", "states", "trajectory"},
     "states": FLOOR | {"numeric"},
+    "fit": MATHEMATICS | {"plan"},
     "record": MATHEMATICS | {"plan", "rollout", "states", "trajectory", "__init__"},  # it records the version
-    "simulate": MATHEMATICS | {"plan", "record", "rollout", "states", "trajectory"},
-    "scene": MATHEMATICS | {"plan", "rollout", "simulate", "trajectory"},
-    "plot": FLOOR | {"surfaces", "trajectory"},
+    "simulate": MATHEMATICS | {"fit", "plan", "record", "rollout", "states", "trajectory"},
+    "scene_tables": NUMBERS,
+    "scene": MATHEMATICS | {"scene_tables", "plan", "rollout", "simulate", "trajectory"},
+    "plot": FLOOR | {"surfaces", "geometry", "trajectory"},
     "doctor": FLOOR,
     "__main__": {"cli"},
 }

@@ -115,7 +115,7 @@ def test_overrides_change_the_trajectory(tmp_path):
 def test_run_rolls_a_scene_of_ones_own(rolled):
     run = rb.Trajectory.load(rolled / "one.safetensors")
     again = rb.simulate(
-        rb.surfaces.quadratic([[1.0]]), rb.Ball(0.2), rb.FootpointRBO(lr=0.1), start=[[0.5]], steps=4, gap_seeds=0
+        rb.surfaces.quadratic([[1.0]]), rb.Ball(0.2), rb.FootpointRBO(lr=0.1), start=[[0.5]], steps=4, gap=None
     )
     np.testing.assert_array_equal(run.foot, again.foot)
     picture(rolled / "paths.png")
@@ -198,7 +198,7 @@ def test_plot_of_a_missing_or_half_written_trajectory_names_it(part, rolled, ref
 
 def test_plot_of_a_foreign_trajectory_names_it(rolled, refused):
     other = rb.simulate(
-        rb.surfaces.sine(2), rb.Ball(0.2), rb.FootpointRBO(lr=0.1), start=[[0.5, 0.5]], steps=0, gap_seeds=0
+        rb.surfaces.sine(2), rb.Ball(0.2), rb.FootpointRBO(lr=0.1), start=[[0.5, 0.5]], steps=0, gap=None
     )
     other.save(rolled / "one.safetensors")
     assert "rolled/one.safetensors" in refused("plot", "rolled")

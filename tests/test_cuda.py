@@ -58,7 +58,7 @@ def test_oracles_on_a_device(cuda, oracle, case):
 def test_many_balls_on_a_device_do_not_share_sums(cuda):
     starts = np.random.default_rng(1).uniform(-1, 1, (5000, 2))  # more than get a block each
     method = rb.FootpointRBO(0.02, projection=rb.GradientProjection(steps=20, step_size=0.01))
-    options = {"steps": 3, "gap_seeds": 0}
+    options = {"steps": 3, "gap": None}
     many = rb.simulate(WELLS, rb.Ball(0.2), method, start=starts, device=cuda, **options)
     few = rb.simulate(WELLS, rb.Ball(0.2), method, start=starts[:100], device=cuda, **options)
     np.testing.assert_allclose(many.foot[:, :100], few.foot, rtol=0, atol=1e-10)

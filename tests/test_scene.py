@@ -143,8 +143,9 @@ def test_the_schema_refuses_what_is_refused(changes):
     [
         (("surface",), r"\$: .*surface"),
         (("surface", "type"), r"\$.surface: .*type"),
+        (("ball",), r"\$.ball: .*a start"),
         (("ball", "start"), r"\$.ball: .*start"),
-        (("run",), r"\$: .*run"),
+        (("run",), r"\$.run: .*one run or more"),
         (("run", 0, "method"), r"\$.run\[0\]: .*method"),
         (("run", 0, "lr"), r"\$.run\[0\]: .*lr"),
         (("run", 0, "steps"), r"\$.run\[0\]: .*steps"),
@@ -397,10 +398,10 @@ def test_a_method_without_a_ball_needs_no_radius():
 
 def test_rolling_a_scene_is_simulating_its_arguments():
     scene = to_scene(table({("ball", "radius"): [0.3, 0.5], ("ball", "start"): [[0.9], [2.0]]}))
-    run = scene.roll(0, gap_seeds=0)
+    run = scene.roll(0, gap=None)
     again = rb.simulate(
         rb.surfaces.sine(), rb.Ball([0.3, 0.3, 0.5, 0.5]), rb.FootpointRBO(lr=0.02),
-        start=[[0.9], [2.0], [0.9], [2.0]], steps=5, gap_seeds=0,
+        start=[[0.9], [2.0], [0.9], [2.0]], steps=5, gap=None,
     )  # fmt: skip
     np.testing.assert_array_equal(run.foot, again.foot)
     assert run.radius[0].tolist() == [0.3, 0.3, 0.5, 0.5]
@@ -479,6 +480,7 @@ def test_every_surface_can_be_named_in_a_scene(name):
         "formula": {"text": "x**2"},
         "cosine-sum": {"amplitudes": [1.0], "frequencies": [[1.0]]},
         "sine-mse": {"x": [0.0, 1.0], "y": [0.0, 0.5]},
+        "sampled": {"heights": [0.0, 1.0, 0.0, 2.0], "box": [[-1.0, 1.0]]},
     }
     surface = to_scene(table({("surface",): {"type": name, **needed.get(name, {})}})).build_surface()
     assert surface.name == name

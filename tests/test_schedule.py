@@ -130,7 +130,7 @@ def test_over_steps_names_what_it_refuses(value, balls):
 def test_radius_and_lr_of_a_run_follow_their_schedules():
     radius, lr = rb.Schedule([0.4, 0.1], kind="geometric"), rb.Schedule([0.02, 0.01], kind="hold")
     run = rb.simulate(
-        rb.surfaces.sine(), rb.Ball(radius=radius), rb.FootpointRBO(lr=lr), start=[1.0], steps=6, gap_seeds=0
+        rb.surfaces.sine(), rb.Ball(radius=radius), rb.FootpointRBO(lr=lr), start=[1.0], steps=6, gap=None
     )
     np.testing.assert_allclose(run.time, [0, 0.02, 0.04, 0.06, 0.07, 0.08, 0.09], rtol=1e-14)
     expected = radius.over(6)[[0, 1, 2, 3, 4, 5, 5], 0]

@@ -15,7 +15,7 @@ FOOT = rb.FootpointRBO(0.05)
 
 
 def roll(surface=SINE, ball=None, method=FOOT, **options):
-    options = {"start": [1.0], "steps": 20, "gap_seeds": 0, **options}
+    options = {"start": [1.0], "steps": 20, "gap": None, **options}
     return rb.simulate(surface, ball or rb.Ball(0.4), method, **options)
 
 
@@ -239,7 +239,8 @@ def test_the_scene_records_what_made_the_run():
         ("radius", {"ball": rb.Ball(1e50), "dtype": "float32"}),
         ("lr", {"method": rb.FootpointRBO(1e-50), "dtype": "float32"}),
         ("seed", {"seed": -1}),
-        ("gap_seeds", {"gap_seeds": -1}),
+        ("gap", {"gap": -1}),
+        ("lift", {"lift": 1}),
         ("threads", {"threads": 0}),
         ("chunk", {"chunk": 0}),
         ("ball", {"ball": 0.4}),

@@ -53,7 +53,7 @@ def rolled(steps=20, every=1, dtype="float64", **more):
     }
     given |= more
     named = (given.pop("surface"), given.pop("ball"), given.pop("method"))
-    return rb.simulate(*named, steps=steps, every=every, dtype=dtype, gap_seeds=0, **given)
+    return rb.simulate(*named, steps=steps, every=every, dtype=dtype, gap=None, **given)
 
 
 # Frames and balls
@@ -520,19 +520,19 @@ class TestResume:
     def test_it_is_the_uninterrupted_run(self, kind, dtype, tmp_path):
         whole, part = self.run(kind, dtype, 20), self.run(kind, dtype, 8)
         assert np.abs(whole.foot[-1] - whole.foot[8]).max() > 1e-3
-        resumed = rb.resume(part, steps=12, gap_seeds=0)
+        resumed = rb.resume(part, steps=12, gap=None)
         same(resumed, whole, SAME)
         np.testing.assert_allclose(resumed.time, whole.time, rtol=1e-14)
         for name, value in whole.state.items():
             assert resumed.state[name].tobytes() == value.tobytes(), name
         part.save(tmp_path / "run")
-        same(rb.resume(Trajectory.load(tmp_path / "run"), steps=12, gap_seeds=0), whole, SAME)
-        same(rb.resume(rb.resume(part, steps=5, gap_seeds=0), steps=7, gap_seeds=0), whole, SAME)
+        same(rb.resume(Trajectory.load(tmp_path / "run"), steps=12, gap=None), whole, SAME)
+        same(rb.resume(rb.resume(part, steps=5, gap=None), steps=7, gap=None), whole, SAME)
 
     def test_with_fewer_frames_it_has_one_more_where_they_join(self, kind, dtype):
         whole, part = self.run(kind, dtype, 20), self.run(kind, dtype, 8, every=3)
         assert part.step.tolist() == [0, 3, 6, 8]
-        resumed = rb.resume(part, steps=12, gap_seeds=0)
+        resumed = rb.resume(part, steps=12, gap=None)
         assert resumed.step.tolist() == [0, 3, 6, 8, 11, 14, 17, 20]
         same(resumed, whole[resumed.step], SAME)
         sparse = self.run(kind, dtype, 20, every=3)
@@ -544,7 +544,7 @@ def test_resume_goes_on_along_schedules_with_steps_of_their_own():
     ball = rb.Ball(radius=rb.Schedule([0.5, 0.1], kind="geometric", steps=20))
     method = rb.FootpointRBO(lr=rb.Schedule([[0.05, 0.02], [0.01, 0.03]], steps=15))
     whole, part = (rolled(steps, ball=ball, method=method) for steps in (20, 8))
-    resumed = rb.resume(part, steps=12, gap_seeds=0)
+    resumed = rb.resume(part, steps=12, gap=None)
     assert whole.time.shape == (21, 2)
     same(resumed, whole, ("foot", "center", "loss", "residual", "status", "evaluations", "steps", "step"))
     np.testing.assert_allclose(resumed.time, whole.time, rtol=1e-13)
@@ -558,13 +558,13 @@ def test_resume_keeps_stop_rules_and_their_patience(cut):
     whole = rolled(300, **more)
     assert whole.status.tolist() == [rb.Status.CONVERGED] * 2
     assert whole.steps[0] < 100 < whole.steps[1]
-    same(rb.resume(rolled(cut, **more), steps=300 - cut, gap_seeds=0), whole, SAME)
+    same(rb.resume(rolled(cut, **more), steps=300 - cut, gap=None), whole, SAME)
 
 
 def test_resume_after_a_callback_ended_the_run():
     # launches end on recorded frames, so that the last frame is the state from which the run goes on
     part = rolled(20, every=3, chunk=4, callback=lambda progress: progress.step >= 4)
-    resumed = rb.resume(part, steps=20 - int(part.step[-1]), gap_seeds=0)
+    resumed = rb.resume(part, steps=20 - int(part.step[-1]), gap=None)
     whole = rolled(20)
     same(resumed, whole[resumed.step], ("foot", "center", "loss"))
     assert resumed.step[-1] == 20
@@ -578,23 +578,23 @@ def test_resume_of_balls_and_scales():
     }
     more |= {"ball": rb.Ball(radius=[0.1, 0.2])}
     whole, part = rolled(20, **more), rolled(8, **more)
-    same(rb.resume(part, steps=12, gap_seeds=0), whole, SAME)
-    alone = rb.resume(rolled(8, **{**more, "ball": rb.Ball(radius=0.1)}).select(0), steps=12, gap_seeds=0)
+    same(rb.resume(part, steps=12, gap=None), whole, SAME)
+    alone = rb.resume(rolled(8, **{**more, "ball": rb.Ball(radius=0.1)}).select(0), steps=12, gap=None)
     np.testing.assert_array_equal(alone.foot[:, 0], whole.foot[:, 0])
 
 
 def test_resume_keeps_the_seed():
     ball, method = METHODS["entropy"]
     whole, part, other = (rolled(n, ball=ball, method=method, seed=seed) for n, seed in ((8, 5), (4, 5), (8, 6)))
-    same(rb.resume(part, steps=4, gap_seeds=0), whole, SAME)
-    assert (rb.resume(part, steps=4, gap_seeds=0, seed=6).foot[-1] != whole.foot[-1]).all()
+    same(rb.resume(part, steps=4, gap=None), whole, SAME)
+    assert (rb.resume(part, steps=4, gap=None, seed=6).foot[-1] != whole.foot[-1]).all()
     assert (other.foot[1:] != whole.foot[1:]).all()
 
 
 def test_resume_with_other_options():
     part = rolled(8)
-    assert rb.resume(part, steps=10, every=5, gap_seeds=0).step.tolist() == [*range(9), 13, 18]
-    same(rb.resume(part, steps=0, gap_seeds=0), part, ("foot", "center", "loss", "step", "steps", "evaluations"))
+    assert rb.resume(part, steps=10, every=5, gap=None).step.tolist() == [*range(9), 13, 18]
+    same(rb.resume(part, steps=0, gap=None), part, ("foot", "center", "loss", "step", "steps", "evaluations"))
     assert np.isfinite(rb.resume(part, steps=1).gap[-1]).all()
 
 
@@ -634,20 +634,20 @@ def test_resume_refuses_a_foreign_state(change):
 @pytest.mark.parametrize("kind", ["linear", "geometric", "hold"])
 def test_resume_holds_the_last_value_of_a_schedule(kind):
     ball, lr = rb.Ball(rb.Schedule([0.9, 0.3, 0.1], kind=kind)), rb.Schedule([0.05, 0.01], kind=kind)
-    part = rb.simulate(rb.surfaces.sine(), ball, rb.FootpointRBO(lr), start=[1.0], steps=12, gap_seeds=0)
-    resumed = rb.resume(part, steps=8, gap_seeds=0)
+    part = rb.simulate(rb.surfaces.sine(), ball, rb.FootpointRBO(lr), start=[1.0], steps=12, gap=None)
+    resumed = rb.resume(part, steps=8, gap=None)
     np.testing.assert_array_equal(resumed.radius[:13], part.radius)
     np.testing.assert_allclose(resumed.radius[12:], 0.1, rtol=1e-12)
     np.testing.assert_allclose(np.diff(resumed.time)[12:], 0.01, rtol=1e-9)
 
 
 def test_a_converged_ball_rolls_again_under_another_rule():
-    options = {"start": [1.0], "steps": 500, "gap_seeds": 0}
+    options = {"start": [1.0], "steps": 500, "gap": None}
     first = rb.simulate(rb.surfaces.sine(), rb.Ball(0.4), rb.FootpointRBO(0.05), stop=rb.Stop(gradient=0.1), **options)
     assert first.status[0] == rb.Status.CONVERGED
-    same_rule = rb.resume(first, steps=500, gap_seeds=0)
+    same_rule = rb.resume(first, steps=500, gap=None)
     assert same_rule.steps[0] == first.steps[0]
-    tighter = rb.resume(first, steps=500, stop=rb.Stop(gradient=1e-6), gap_seeds=0)
+    tighter = rb.resume(first, steps=500, stop=rb.Stop(gradient=1e-6), gap=None)
     assert tighter.status[0] == rb.Status.CONVERGED
     assert abs(np.cos(tighter.foot[-1, 0, 0])) <= 1e-6
     freely = rb.simulate(rb.surfaces.sine(), rb.Ball(0.2), rb.FootpointRBO(0.05), **{**options, "start": first})
@@ -656,11 +656,11 @@ def test_a_converged_ball_rolls_again_under_another_rule():
 
 def test_a_selected_ball_can_be_resumed_and_read_at_a_time():
     method = rb.FootpointRBO([0.05, 0.02])
-    run = rb.simulate(rb.surfaces.sine(), rb.Ball([0.4, 0.2]), method, start=[1.0], steps=10, gap_seeds=0)
+    run = rb.simulate(rb.surfaces.sine(), rb.Ball([0.4, 0.2]), method, start=[1.0], steps=10, gap=None)
     alone = run.select(1)
     assert alone.scene["ball"]["radius"] == [0.2]
-    resumed = rb.resume(alone, steps=10, gap_seeds=0)
-    whole = rb.simulate(rb.surfaces.sine(), rb.Ball(0.2), rb.FootpointRBO(0.02), start=[1.0], steps=20, gap_seeds=0)
+    resumed = rb.resume(alone, steps=10, gap=None)
+    whole = rb.simulate(rb.surfaces.sine(), rb.Ball(0.2), rb.FootpointRBO(0.02), start=[1.0], steps=20, gap=None)
     np.testing.assert_array_equal(resumed.foot, whole.foot)
     assert alone.at(0.05).foot[0, 0, 0] == pytest.approx((run.foot[2, 1, 0] + run.foot[3, 1, 0]) / 2)
 

@@ -1,133 +1,127 @@
-"""The distance of a centre to the graph, by a search from many seeds: an upper bound, not certified."""
+"""The Warp function of GlobalProjection: all nearest points of the graph to a point, from seeds or with a proof."""
 
 import functools
 from typing import Any
 
-import numpy as np
 import warp as wp
 
-from rollingball.geometry.foot import foot_struct
-from rollingball.geometry.projection import NewtonProjection
-from rollingball.numeric import Numeric, fill, launch, layout, struct
-from rollingball.surfaces.base import Surface, SurfaceFunctions, kernel_options
+from rollingball.geometry.distance import distance_objective, distance_query
+from rollingball.geometry.foot import FOUND, NO_FOOT, NOT_FINITE, foot_struct
+from rollingball.geometry.search import golden_ratios, search_program
+from rollingball.geometry.spread import estimate_program
+from rollingball.numeric import Numeric
+from rollingball.surfaces.base import SurfaceFunctions
 
-KEPT = 4  # of all seeds, the closest so many are polished
-
-
-def distances(
-    surface: Surface, feet: np.ndarray, centers: np.ndarray, seeds: int, device: str, threads: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The distance d_Gamma of each centre to the graph of L f, and whether the centre lies below the graph.
-
-    No point of the graph nearer than the known foot is farther sideways than that foot is away, so the seeds fill that
-    cube evenly; the closest of them, the known foot and the point below the centre are polished by Newton.
-
-    Args:
-        surface: The surface.
-        feet: A known point of the graph for each centre (N, d).
-        centers: The centres (N, d + 1), the last coordinate on the graph of L f.
-        seeds: How many points are tried for each centre.
-        device: Where to compute, in float64.
-        threads: CPU threads; by default one a core.
-
-    Returns:
-        Distances (N,), NaN where none was found, and booleans (N,).
-    """
-    numeric, count = Numeric(surface.dim), len(feet)
-    settings = {**NewtonProjection(tol=1e-9, max_iterations=30).settings(), "seeds": seeds}
-    kernel = _kernel(surface.functions(numeric), layout(settings), numeric)
-    distance = wp.full(count, np.inf, dtype=wp.float64, device=device)
-    below = wp.zeros(count, dtype=wp.int32, device=device)
-    arguments = [
-        surface.parameters(numeric, device),
-        fill(settings, numeric, device),
-        wp.array(feet, dtype=numeric.vector, device=device),
-        wp.array(centers[:, :-1], dtype=numeric.vector, device=device),
-        wp.array(centers[:, -1], dtype=wp.float64, device=device),
-        distance,
-        below,
-    ]
-    launch(kernel, count, arguments, device, threads)
-    found = distance.numpy()
-    return np.where(np.isfinite(found), found, np.nan), below.numpy() > 0
+# Minima of D closer than this share of the distance are one.
+SAME = wp.constant(wp.float64(1e-5))
 
 
 @functools.cache
-def _kernel(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric) -> Any:
-    vector, scalar, dim = numeric.vector, numeric.scalar, numeric.dim
-    height_of, first, parameters = functions.height, functions.first, functions.parameters
-    foot_type, settings_type = foot_struct(numeric), struct(settings_layout, numeric)
-    project = NewtonProjection().program(functions, numeric)
-    squares = wp.types.vector(KEPT, scalar)
-    places = wp.types.matrix((KEPT, dim), scalar)
-    # the golden ratio's generalisation to d dimensions: its powers, modulo 1, fill a cube evenly
-    golden = 2.0
-    for _ in range(60):
-        golden = (1 + golden) ** (1 / (dim + 1))
-    ratios = vector(*[golden ** -(i + 1) % 1.0 for i in range(dim)])
+def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``nearest(center, center_height, first, p, settings) -> Minima`` of D, searched from ``first`` on.
+
+    No point of the graph nearer than a known one is farther sideways than that one is away: that is the cube searched.
+    """
+    vector, dim, wide, parameters = numeric.vector, numeric.dim, numeric.wide.vector, functions.parameters
+    objective = distance_objective(functions, numeric)
+    query, value = distance_query(numeric), objective.value
+    search = search_program(objective, numeric)
+    from_seeds, branch_and_bound = search.from_seeds, search.branch_and_bound
+    estimate, domain = estimate_program(functions, numeric), functions.domain
+    ratios = wide(*golden_ratios(dim))
+    half_, two = wp.float64(0.5), wp.float64(2.0)
+    wider, height_rounding = wp.float64(1.0 + 1e-9), wp.float64(4e-16)
 
     @wp.func
-    def square_distance(x: vector, center: vector, center_height: wp.float64, p: parameters):
-        drop = height_of(x, p) - center_height
-        return wp.length_sq(x - center) + drop * drop
+    def inside(low: wide, high: wide, p: parameters):
+        """The part of a box over which there is a graph."""
+        if wp.static(domain is not None):
+            least, most = domain(p)
+            for i in range(dim):
+                low[i] = wp.clamp(low[i], least[i], most[i])
+                high[i] = wp.clamp(high[i], least[i], most[i])
+        return low, high
 
     @wp.func
-    def polished(x: vector, center: vector, center_height: wp.float64, p: parameters, settings: settings_type):
-        """The squared distance to the local foot from x, or to x itself where none is found."""
-        guess = foot_type()
-        guess.point = x
-        height, gradient = first(x, p)
-        guess.height = height
-        guess.gradient = gradient
-        found = project(center, center_height, guess, p, settings)
-        drop = found.height - center_height
-        return wp.length_sq(found.point - center) + drop * drop
+    def anywhere(q: query, p: parameters):
+        """A value of D at some point of the graph, where there is none at the centre: in ever wider cubes."""
+        best = value(wide(q.center), q, p)
+        reach = wp.float64(1e-3)
+        while not wp.isfinite(best) and reach < wp.float64(1e9):
+            for seed in range(32):
+                x = wide(q.center)
+                for i in range(dim):
+                    share = ratios[i] * wp.float64(seed + 1) + half_
+                    x[i] += reach * (two * (share - wp.floor(share)) - wp.float64(1.0))
+                here = value(x, q, p)
+                if here < best or (wp.isfinite(here) and not wp.isfinite(best)):
+                    best = here
+            reach = two * reach
+        return best
 
-    @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
-    def measure(
-        # in:
-        p: parameters,
-        settings: settings_type,
-        feet: wp.array(dtype=vector),
-        centers: wp.array(dtype=vector),
-        center_heights: wp.array(dtype=wp.float64),
-        # out:
-        distance: wp.array(dtype=wp.float64),
-        below: wp.array(dtype=wp.int32),
-        first_point: int,
-    ):
-        i = first_point + wp.tid()
-        center = centers[i]
-        center_height = center_heights[i]
-        if height_of(center, p) > center_height:
-            below[i] = 1
-        best = square_distance(feet[i], center, center_height, p)
-        reach = wp.sqrt(best)
-        kept_squares = squares()
-        kept = places()
-        for k in range(KEPT):
-            kept_squares[k] = scalar(1e300)
-            kept[k] = center
-        for seed in range(settings.seeds):
-            x = center
-            for axis in range(dim):
-                place = ratios[axis] * scalar(seed + 1) + scalar(0.5)
-                x[axis] += reach * (scalar(2.0) * (place - wp.floor(place)) - scalar(1.0))
-            square = square_distance(x, center, center_height, p)
-            worst = int(0)
-            for k in range(1, KEPT):
-                if kept_squares[k] > kept_squares[worst]:
-                    worst = k
-            if square < kept_squares[worst]:  # false for NaN: there is no surface there
-                kept_squares[worst] = square
-                kept[worst] = x
-        best = wp.min(best, polished(feet[i], center, center_height, p, settings))
-        below_square = square_distance(center, center, center_height, p)
-        if wp.isfinite(below_square):
-            best = wp.min(best, polished(center, center, center_height, p, settings))
-        for k in range(KEPT):
-            if kept_squares[k] < scalar(1e299):
-                best = wp.min(best, polished(kept[k], center, center_height, p, settings))
-        distance[i] = wp.sqrt(best)
+    @wp.func
+    def nearest(center: vector, center_height: wp.float64, first: wide, p: parameters, settings: Any):
+        q = query()
+        q.center = center
+        q.center_height = center_height
+        c = wide(center)
+        known = value(first, q, p)
+        below = anywhere(q, p)
+        begin = first
+        if not (known < below):
+            begin = c
+            known = below
+        reach = wp.sqrt(two * known) * wider
+        aside = wide()
+        for i in range(dim):
+            aside[i] = reach
+        low, high = inside(c - aside, c + aside, p)
+        tie = two * wp.float64(settings.tie) * known + height_rounding * reach * wp.abs(center_height)
+        found = from_seeds(begin, low, high, SAME * reach, tie, q, p, settings)
+        if found.count > 0 and settings.nodes > 0 and dim <= 2:
+            reach = wp.sqrt(two * (found.best + tie)) * wider
+            for i in range(dim):
+                aside[i] = reach
+            low, high = inside(c - aside, c + aside, p)
+            tie = two * wp.float64(settings.tie) * found.best + height_rounding * reach * wp.abs(center_height)
+            rely = estimate(begin, low, high, p, settings)
+            found = branch_and_bound(found, low, high, SAME * reach, tie, rely, q, p, settings)
+        return found
 
-    return measure
+    return nearest
+
+
+@functools.cache
+def global_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``project`` of GlobalProjection on one family of surfaces in one precision."""
+    vector, wide, dim, parameters = numeric.vector, numeric.wide.vector, numeric.dim, functions.parameters
+    first, foot_type, scalar = functions.first, foot_struct(numeric), numeric.scalar
+    nearest = nearest_program(functions, numeric)
+
+    @wp.func
+    def project(center: vector, center_height: wp.float64, guess: foot_type, p: parameters, settings: Any):
+        found = nearest(center, center_height, wide(guess.point), p, settings)
+        foot = guess
+        foot.status = NO_FOOT
+        if found.count > 0:
+            lowest = int(0)
+            k = int(1)
+            while k < found.count:
+                if found.values[k] < found.values[lowest]:
+                    lowest = k
+                k += 1
+            for i in range(dim):
+                foot.point[i] = scalar(found.points[lowest, i])
+            foot.status = FOUND
+        height, gradient = first(foot.point, p)
+        foot.height = height
+        foot.gradient = gradient
+        drop = height - center_height
+        slope = wide(foot.point) - wide(center) + drop * wide(gradient)
+        foot.residual = scalar(wp.length(slope))
+        foot.evaluations = found.evaluations + 1
+        if not wp.isfinite(height):
+            foot.status = NOT_FINITE
+        return foot
+
+    return project

@@ -16,6 +16,7 @@ import warp as wp
 
 from rollingball.errors import positive_scalar, whole
 from rollingball.geometry.foot import DIVERGED, FOUND, NOT_FINITE, foot_struct
+from rollingball.geometry.nearest import global_program
 from rollingball.geometry.newton import newton_program
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
@@ -78,7 +79,54 @@ class NewtonProjection(msgspec.Struct, frozen=True, tag="newton", tag_field="typ
         return newton_program(surface, numeric)
 
 
-Projection = GradientProjection | NewtonProjection
+class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="type", forbid_unknown_fields=True):
+    """The nearest point of the whole graph: seeds polished by Newton and, for d <= 2, branch and bound.
+
+    Where the surface knows bounds of its slope and Hessian (most of the catalogue does), or ``hessian_bound`` is given,
+    the result is proved, up to rounding; else the bound is estimated from samples and the certificate says so. Where
+    ``nodes`` do not suffice, and for d > 2, it is what the seeds found.
+
+    Args:
+        seeds: How many points are tried; the lowest four are polished.
+        nodes: The most cells that a search for one point may examine; 0 searches from the seeds alone.
+        tol: The error allowed in a foot, in parameter units.
+        max_iterations: Steps of Newton's method from one seed.
+        tie: Feet whose distances differ by less than this share of the distance are all nearest.
+        hessian_bound: What the norm of Hess f (not scaled) does not exceed.
+
+    Raises:
+        InputError: for a value outside its range.
+    """
+
+    seeds: int = 32
+    nodes: int = 100_000
+    tol: float = 1e-10
+    max_iterations: int = 100
+    tie: float = 1e-9
+    hessian_bound: float | None = None
+    kind: ClassVar[str] = "global"
+
+    def __post_init__(self) -> None:
+        whole("seeds", self.seeds)
+        whole("nodes", self.nodes)
+        positive_scalar("tol", self.tol)
+        whole("max_iterations", self.max_iterations, 1)
+        positive_scalar("tie", self.tie)
+        if self.hessian_bound is not None:
+            positive_scalar("hessian_bound", self.hessian_bound)
+
+    def settings(self) -> dict[str, Any]:
+        """The numbers that the kernel needs."""
+        counts = {name: int(getattr(self, name)) for name in ("seeds", "nodes", "max_iterations")}
+        bound = 0.0 if self.hessian_bound is None else float(self.hessian_bound)
+        return {**counts, "tol": float(self.tol), "tie": float(self.tie), "hessian_bound": bound}
+
+    def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Any:
+        """The Warp function for one surface and precision."""
+        return global_program(surface, numeric)
+
+
+Projection = GradientProjection | NewtonProjection | GlobalProjection
 
 
 @functools.cache

@@ -1,6 +1,19 @@
 """Pictures of surfaces and trajectories; matplotlib is imported inside the functions."""
 
+from rollingball.plot.ironing import ironed_contour, ironing, ironing_sheet, offset, relief
 from rollingball.plot.paths import center_path, contour, paths, section
 from rollingball.plot.sheet import png, sheet
 
-__all__ = ["center_path", "contour", "paths", "png", "section", "sheet"]
+__all__ = [
+    "center_path",
+    "contour",
+    "ironed_contour",
+    "ironing",
+    "ironing_sheet",
+    "offset",
+    "paths",
+    "png",
+    "relief",
+    "section",
+    "sheet",
+]

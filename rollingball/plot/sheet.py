@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.errors import InputError
+from rollingball.plot.ironing import offset
 from rollingball.plot.paths import center_path, contour, paths, section
 from rollingball.plot.style import STYLE
 from rollingball.status import Status
@@ -14,7 +15,7 @@ from rollingball.surfaces import Surface
 from rollingball.trajectory import Trajectory
 
 
-def sheet(runs: dict[str, Trajectory], surface: Surface, box: Any = None, title: str = "") -> Any:
+def sheet(runs: dict[str, Trajectory], surface: Surface, box: Any = None, title: str = "", ironed: bool = False) -> Any:
     """Draw runs on their surface: contours and paths in 2-D, section and centre path in 1-D.
 
     Args:
@@ -22,6 +23,7 @@ def sheet(runs: dict[str, Trajectory], surface: Surface, box: Any = None, title:
         surface: The surface that they rolled on.
         box: What to draw, a pair (low, high) for each axis; by default what the feet cover.
         title: Above the sheet.
+        ironed: In one dimension, draw the exact f_rho of each panel's radius too, on which its centre should be.
 
     Returns:
         A matplotlib Figure; :func:`png` gives its bytes.
@@ -51,9 +53,10 @@ def sheet(runs: dict[str, Trajectory], surface: Surface, box: Any = None, title:
             for ax in line[len(row) :]:
                 ax.set_visible(False)
             for ax, (name, part) in zip(line, row, strict=False):
-                _panel(ax, part, surface, box, height)
+                _panel(ax, part, surface, box, height, ironed)
                 ax.set_title(caption(name, part), parse_math=False)
-        figure.suptitle(f"{title}\nring: start, dot: end".strip(), parse_math=False)
+        exact = ", black: the exact f_rho" if ironed and surface.dim == 1 else ""
+        figure.suptitle(f"{title}\nring: start, dot: end{exact}".strip(), parse_math=False)
     return figure
 
 
@@ -69,12 +72,14 @@ def png(figure: Any) -> bytes:
     return picture.getvalue()
 
 
-def _panel(ax: Any, run: Trajectory, surface: Surface, box: Any, height: Any) -> None:
+def _panel(ax: Any, run: Trajectory, surface: Surface, box: Any, height: Any, ironed: bool) -> None:
     if surface.dim == 2:
         paths(run, contour(surface, box, ax))
         ax.set(xlim=box[0], ylim=box[1])
     else:
         center_path(run, section(surface, box, ax))
+        if ironed and run.radius.any():
+            offset(surface, float(run.radius[-1, 0]), box, ax)
         ax.set(xlim=box[0], ylim=height)
 
 

@@ -2,13 +2,15 @@
 
 from rollingball.surfaces.base import Surface
 from rollingball.surfaces.catalogue import CATALOGUE, from_recipe
-from rollingball.surfaces.classics import ackley, himmelblau, rastrigin, rosenbrock, whitley
+from rollingball.surfaces.classics import ackley, himmelblau, rastrigin, rosenbrock
 from rollingball.surfaces.formulas import formula
 from rollingball.surfaces.planes import max_of_planes
+from rollingball.surfaces.sampled import sampled
 from rollingball.surfaces.smooth import bowl, cubic, dome, double_well, plane, quadratic, sine
 from rollingball.surfaces.sums import cosine_sum, riemann, sine_mse, weierstrass
 from rollingball.surfaces.user import surface
 from rollingball.surfaces.wells import gaussian_wells
+from rollingball.surfaces.whitley import whitley
 
 __all__ = [
     "CATALOGUE",
@@ -29,6 +31,7 @@ __all__ = [
     "rastrigin",
     "riemann",
     "rosenbrock",
+    "sampled",
     "sine",
     "sine_mse",
     "surface",

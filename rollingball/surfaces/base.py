@@ -15,7 +15,7 @@ import warp as wp
 from rollingball.errors import points, positive_scalar
 from rollingball.numeric import Numeric, fill, launch, layout, struct
 
-Fields = tuple[tuple[str, str], ...]
+Fields = tuple[tuple[str, Any], ...]
 Builder = Callable[[Numeric, bool], "Pieces"]
 
 
@@ -27,6 +27,11 @@ class Pieces:
     precision of the run (``in_float64``: in float64 too). A surface that is a long sum gives fused ones in the
     precision of the run, ``(height float64, gradient)`` and ``(height float64, gradient, hessian)``, and its ``value``
     is then a float64 height of a point in that precision.
+
+    ``bounds(x, reach, p)`` is what makes a global search a proof: numbers that |grad f| and the norm of Hess f do not
+    exceed within the Euclidean distance ``reach`` of x, both float64 and finite or infinite, called in float64; where
+    there is no surface within ``reach`` of x they are negative. ``domain(p)`` gives the corners of the box over which
+    there is a graph, where it ends.
     """
 
     value: Any
@@ -34,6 +39,8 @@ class Pieces:
     hessian: Any
     first: Any = None
     second: Any = None
+    bounds: Any = None
+    domain: Any = None
     in_float64: bool = False
     cpu_flags: str = ""
 
@@ -48,6 +55,8 @@ class SurfaceFunctions:
     hessian: Any  # L Hess f(x)
     first: Any  # height, gradient
     second: Any  # height, gradient, hessian
+    bounds: Any  # of L |grad f| and of the norm of L Hess f within a distance of x, float64; None where unknown
+    domain: Any  # low, high: the box over which there is a graph; None where it is all of R^d
     cpu_flags: str
 
 
@@ -123,12 +132,44 @@ class Surface:
         return found[0], found[1], found[2]
 
 
+@dataclass(frozen=True)
+class SurfaceKind:
+    """Surfaces that share their Warp functions."""
+
+    builder: Builder
+    fields: Fields
+
+    def struct(self, numeric: Numeric) -> Any:
+        """The parameter struct of these functions."""
+        return self.functions(numeric).parameters
+
+    def functions(self, numeric: Numeric) -> SurfaceFunctions:
+        """The Warp functions of L f."""
+        return _functions(self.builder, self.fields, numeric, False)
+
+
+@dataclass(frozen=True, eq=False)
+class Inner:
+    """A surface as a parameter of another one, which calls its functions in float64."""
+
+    surface: Surface
+
+    @property
+    def kind(self) -> SurfaceKind:
+        """The functions of the surface."""
+        return SurfaceKind(self.surface.builder, layout(self.surface.params))
+
+    def record(self, numeric: Numeric, device: str) -> Any:
+        """Its parameters."""
+        return self.surface.parameters(numeric, device)
+
+
 @functools.cache
-def analytic(value: Any, gradient: Any, hessian: Any) -> Builder:
-    """The builder of a surface whose three functions are generic in dimension and precision."""
+def analytic(value: Any, gradient: Any, hessian: Any, bounds: Any = None) -> Builder:
+    """The builder of a surface whose functions are generic in dimension and precision."""
 
     def build(numeric: Numeric, cooperative: bool) -> Pieces:
-        return Pieces(value, gradient, hessian)
+        return Pieces(value, gradient, hessian, bounds=bounds)
 
     return build
 
@@ -198,7 +239,26 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
             rise, slope, bend = fused_second(x, p.narrow)
             return p.wide.loss_scale * rise, p.narrow.loss_scale * slope, p.narrow.loss_scale * bend
 
-    return SurfaceFunctions(SurfaceParameters, height, scaled_gradient, scaled_hessian, first, second, pieces.cpu_flags)
+    scaled_bounds = None
+    if pieces.bounds is not None:
+        bounds_of = pieces.bounds
+
+        @wp.func
+        def scaled_bounds(x: vector, reach: wp.float64, p: SurfaceParameters):
+            slope, bend = bounds_of(wide_vector(x), reach, p.wide)
+            return p.wide.loss_scale * slope, p.wide.loss_scale * bend
+
+    domain = None
+    if pieces.domain is not None:
+        domain_of = pieces.domain
+
+        @wp.func
+        def domain(p: SurfaceParameters):
+            low, high = domain_of(p.wide)
+            return low, high
+
+    derivatives = (height, scaled_gradient, scaled_hessian, first, second)
+    return SurfaceFunctions(SurfaceParameters, *derivatives, scaled_bounds, domain, pieces.cpu_flags)
 
 
 def kernel_options(functions: SurfaceFunctions) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The classics of optimisation: rosenbrock, rastrigin, ackley, himmelblau, whitley."""
+"""The classics of optimisation: rosenbrock, rastrigin, ackley, himmelblau."""
 
 from typing import Any
 
@@ -6,6 +6,15 @@ import warp as wp
 
 from rollingball.errors import scalar, whole
 from rollingball.surfaces.base import Surface, analytic
+from rollingball.surfaces.bounding import (
+    INFINITE,
+    cosine_over,
+    least,
+    quartic_bounds,
+    settled,
+    sine_over,
+    spectral_norm,
+)
 from rollingball.surfaces.catalogue import catalogued
 from rollingball.surfaces.smooth import zero_matrix
 
@@ -42,11 +51,24 @@ def rosenbrock_hessian(x: Any, p: Any):
     return bend
 
 
+@wp.func
+def rosenbrock_bounds(x: Any, reach: wp.float64, p: Any):
+    b = wp.abs(p.b)
+    # how fast the Hessian changes: its diagonal, and the two diagonals beside it
+    linear = wp.float64(0.0)
+    for i in range(len(x) - 1):
+        linear = wp.max(linear, wp.sqrt(wp.float64(576.0) * x[i] * x[i] + wp.float64(16.0)))
+    beside = wp.where(len(x) == 2, wp.float64(4.0), wp.float64(5.656854249492381))
+    here = spectral_norm(rosenbrock_hessian(x, p))
+    steepness = wp.length(rosenbrock_gradient(x, p))
+    return quartic_bounds(steepness, here, b * (linear + beside), wp.float64(12.0) * b, reach)
+
+
 @catalogued
 def rosenbrock(dim: int = 2, a: float = 1.0, b: float = 100.0, loss_scale: float = 1.0) -> Surface:
     """Rosenbrock's valley: the sum over i of b (x_(i+1) - x_i^2)^2 + (a - x_i)^2, in at least two dimensions."""
     params = {"a": scalar("a", a), "b": scalar("b", b)}
-    builder = analytic(rosenbrock_value, rosenbrock_gradient, rosenbrock_hessian)
+    builder = analytic(rosenbrock_value, rosenbrock_gradient, rosenbrock_hessian, rosenbrock_bounds)
     return Surface("", whole("dim", dim, 2), builder, params, loss_scale)
 
 
@@ -75,11 +97,27 @@ def rastrigin_hessian(x: Any, p: Any):
     return bend
 
 
+@wp.func
+def rastrigin_bounds(x: Any, reach: wp.float64, p: Any):
+    two = wp.float64(2.0)
+    first = p.amplitude * TAU
+    slope = two * x
+    radii, bend = wp.float64(0.0), wp.float64(0.0)
+    for i in range(len(x)):
+        middle, radius = sine_over(TAU * x[i], TAU * reach)
+        slope[i] += first * middle
+        radii += radius * radius
+        middle, radius = cosine_over(TAU * x[i], TAU * reach)
+        bend = wp.max(bend, wp.abs(two + first * TAU * middle) + wp.abs(first) * TAU * radius)
+    parts = wp.length(slope) + two * reach + wp.abs(first) * wp.sqrt(radii)
+    return settled(least(parts, wp.length(rastrigin_gradient(x, p)) + bend * reach)), settled(bend)
+
+
 @catalogued
 def rastrigin(dim: int = 2, amplitude: float = 10.0, loss_scale: float = 1.0) -> Surface:
     """Rastrigin's function: the sum over i of x_i^2 + amplitude (1 - cos 2 pi x_i)."""
     params = {"amplitude": scalar("amplitude", amplitude)}
-    builder = analytic(rastrigin_value, rastrigin_gradient, rastrigin_hessian)
+    builder = analytic(rastrigin_value, rastrigin_gradient, rastrigin_hessian, rastrigin_bounds)
     return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
 
 
@@ -131,10 +169,49 @@ def ackley_hessian(x: Any, p: Any):
     return bend
 
 
+@wp.func
+def ackley_cone_bounds(near: wp.float64, n: wp.float64):
+    """Bounds of the first, second and third derivative of the cone at distances from ``near`` on."""
+    root = wp.sqrt(n)
+    fading = wp.exp(-wp.float64(0.2) * near / root)
+    second, third = INFINITE, INFINITE
+    if near > wp.float64(0.0):
+        second = wp.float64(0.8) / n
+        third = wp.float64(0.16) / (n * root)
+        if n > wp.float64(1.0):
+            second = wp.max(second, wp.float64(4.0) / (root * near))
+            # the third derivative across the ray has the factor max 3 c (1 - c^2) = 2 / sqrt 3
+            turning = wp.float64(0.8) / (n * near) + wp.float64(4.0) / (root * near * near)
+            third += wp.float64(1.1547005383792517) * turning
+    return fading * wp.float64(4.0) / root, fading * second, fading * third
+
+
+@wp.func
+def ackley_bounds(x: Any, reach: wp.float64, p: Any):
+    n = wp.float64(len(x))
+    first, second, third = ackley_cone_bounds(wp.max(wp.length(x) - reach, wp.float64(0.0)), n)
+    mean, sines = wp.float64(0.0), wp.float64(0.0)
+    lowest, highest = wp.float64(1.0), wp.float64(-1.0)
+    for i in range(len(x)):
+        middle, radius = sine_over(TAU * x[i], TAU * reach)
+        sines += (wp.abs(middle) + radius) * (wp.abs(middle) + radius)
+        middle, radius = cosine_over(TAU * x[i], TAU * reach)
+        mean += (middle + radius) / n
+        lowest, highest = wp.min(lowest, middle - radius), wp.max(highest, middle + radius)
+    # the ripples are exp(m) with |grad m| <= tau s, |Hess m| <= tau^2 / n, and a third derivative below tau^3 / n
+    ripples = wp.exp(mean)
+    s = wp.sqrt(sines) / n
+    first += ripples * TAU * s
+    second += ripples * TAU * TAU / n * wp.max(highest, sines / n - lowest)
+    third += ripples * TAU * TAU * TAU * (wp.float64(1.0) / n + wp.float64(3.0) * s / n + s * s * s)
+    bend = least(second, spectral_norm(ackley_hessian(x, p)) + third * reach)
+    return settled(least(first, wp.length(ackley_gradient(x, p)) + bend * reach)), settled(bend)
+
+
 @catalogued
 def ackley(dim: int = 2, loss_scale: float = 1.0) -> Surface:
     """Ackley's function; a cone at its minimum 0, where the gradient given is 0 and the cone's Hessian is left out."""
-    builder = analytic(ackley_value, ackley_gradient, ackley_hessian)
+    builder = analytic(ackley_value, ackley_gradient, ackley_hessian, ackley_bounds)
     return Surface("", whole("dim", dim, 1), builder, {}, loss_scale)
 
 
@@ -165,68 +242,16 @@ def himmelblau_hessian(x: Any, p: Any):
     return bend
 
 
+@wp.func
+def himmelblau_bounds(x: Any, reach: wp.float64, p: Any):
+    far = wp.max(wp.abs(x[0]), wp.abs(x[1]))
+    linear = wp.sqrt(wp.float64(576.0) * far * far + wp.float64(16.0)) + wp.float64(5.656854249492381)
+    here = spectral_norm(himmelblau_hessian(x, p))
+    return quartic_bounds(wp.length(himmelblau_gradient(x, p)), here, linear, wp.float64(12.0), reach)
+
+
 @catalogued
 def himmelblau(loss_scale: float = 1.0) -> Surface:
     """Himmelblau's function (x^2 + y - 11)^2 + (x + y^2 - 7)^2, with four minima of height 0."""
-    builder = analytic(himmelblau_value, himmelblau_gradient, himmelblau_hessian)
+    builder = analytic(himmelblau_value, himmelblau_gradient, himmelblau_hessian, himmelblau_bounds)
     return Surface("", 2, builder, {}, loss_scale)
-
-
-@wp.func
-def whitley_inner(a: Any, b: Any):
-    """The Rosenbrock term y(a, b) inside Whitley's function."""
-    return type(a)(100.0) * (a * a - b) * (a * a - b) + (type(a)(1.0) - b) * (type(a)(1.0) - b)
-
-
-@wp.func
-def whitley_slope(x: Any, i: int, j: int):
-    """The gradient of y(x_i, x_j) with respect to x."""
-    slope = x * x.dtype(0.0)
-    bow = x[i] * x[i] - x[j]
-    slope[i] += x.dtype(400.0) * x[i] * bow
-    slope[j] += -x.dtype(200.0) * bow - x.dtype(2.0) * (x.dtype(1.0) - x[j])
-    return slope
-
-
-@wp.func
-def whitley_value(x: Any, p: Any):
-    total = x.dtype(0.0)
-    for i in range(len(x)):
-        for j in range(len(x)):
-            y = whitley_inner(x[i], x[j])
-            total += y * y / x.dtype(4000.0) - wp.cos(y) + x.dtype(1.0)
-    return total
-
-
-@wp.func
-def whitley_gradient(x: Any, p: Any):
-    slope = x * x.dtype(0.0)
-    for i in range(len(x)):
-        for j in range(len(x)):
-            y = whitley_inner(x[i], x[j])
-            slope += whitley_slope(x, i, j) * (y / x.dtype(2000.0) + wp.sin(y))
-    return slope
-
-
-@wp.func
-def whitley_hessian(x: Any, p: Any):
-    bend = zero_matrix(x)
-    for i in range(len(x)):
-        for j in range(len(x)):
-            y = whitley_inner(x[i], x[j])
-            first = y / x.dtype(2000.0) + wp.sin(y)
-            second = x.dtype(1.0) / x.dtype(2000.0) + wp.cos(y)
-            slope = whitley_slope(x, i, j)
-            bend += wp.outer(slope, slope) * second
-            bend[i, i] += first * (x.dtype(1200.0) * x[i] * x[i] - x.dtype(400.0) * x[j])
-            bend[i, j] -= first * x.dtype(400.0) * x[i]
-            bend[j, i] -= first * x.dtype(400.0) * x[i]
-            bend[j, j] += first * x.dtype(202.0)
-    return bend
-
-
-@catalogued
-def whitley(dim: int = 2, loss_scale: float = 1.0) -> Surface:
-    """Whitley's function: sum over i, j of y^2/4000 - cos y + 1, y = 100 (x_i^2 - x_j)^2 + (1 - x_j)^2."""
-    builder = analytic(whitley_value, whitley_gradient, whitley_hessian)
-    return Surface("", whole("dim", dim, 1), builder, {}, loss_scale)

@@ -7,6 +7,7 @@ import warp as wp
 
 from rollingball.errors import InputError, positive_scalar, scalar, whole
 from rollingball.surfaces.base import Surface, analytic
+from rollingball.surfaces.bounding import INFINITE, cosine_over, farthest, least, settled, sine_over
 from rollingball.surfaces.catalogue import Matrix, Vector, catalogued, matrix, vector
 
 
@@ -37,12 +38,19 @@ def plane_hessian(x: Any, p: Any):
     return zero_matrix(x)
 
 
+@wp.func
+def plane_bounds(x: Any, reach: wp.float64, p: Any):
+    return settled(wp.length(plane_gradient(x, p))), wp.float64(0.0)
+
+
 @catalogued
 def plane(slope: Vector, offset: float = 0.0, loss_scale: float = 1.0) -> Surface:
     """The plane f(x) = slope . x + offset, in the dimension of ``slope`` (d,)."""
     tilt = vector("slope", slope)
     params = {"slope": tilt, "offset": scalar("offset", offset)}
-    return Surface("", len(tilt), analytic(plane_value, plane_gradient, plane_hessian), params, loss_scale)
+    return Surface(
+        "", len(tilt), analytic(plane_value, plane_gradient, plane_hessian, plane_bounds), params, loss_scale
+    )
 
 
 @wp.func
@@ -76,17 +84,25 @@ def quadratic_hessian(x: Any, p: Any):
     return bend
 
 
+@wp.func
+def quadratic_bounds(x: Any, reach: wp.float64, p: Any):
+    return settled(wp.length(quadratic_gradient(x, p)) + p.steepest * reach), p.steepest
+
+
 @catalogued
 def quadratic(matrix: Matrix, linear: Vector | None = None, constant: float = 0.0, loss_scale: float = 1.0) -> Surface:
     """The quadratic x'Ax/2 + b'x + c with A = ``matrix`` (d, d; its symmetric part counts), b = ``linear`` (d,)."""
     square = _square(matrix)
     dim = len(square)
+    symmetric = (square + square.T) / 2
     params = {
-        "matrix": (square + square.T) / 2,
+        "matrix": symmetric,
+        "steepest": float(np.linalg.norm(symmetric, 2)),  # the largest curvature, for bounds
         "linear": np.zeros(dim) if linear is None else vector("linear", linear, dim),
         "constant": scalar("constant", constant),
     }
-    return Surface("", dim, analytic(quadratic_value, quadratic_gradient, quadratic_hessian), params, loss_scale)
+    builder = analytic(quadratic_value, quadratic_gradient, quadratic_hessian, quadratic_bounds)
+    return Surface("", dim, builder, params, loss_scale)
 
 
 def _square(value: Any) -> np.ndarray:
@@ -120,11 +136,26 @@ def sine_hessian(x: Any, p: Any):
     return bend
 
 
+@wp.func
+def sine_bounds(x: Any, reach: wp.float64, p: Any):
+    wave = wp.abs(p.amplitude * p.frequency)
+    square, bend = wp.float64(0.0), wp.float64(0.0)
+    for i in range(len(x)):
+        angle, far = p.frequency * x[i], wp.abs(p.frequency) * reach
+        middle, radius = cosine_over(angle, far)
+        square += (wp.abs(middle) + radius) * (wp.abs(middle) + radius)
+        middle, radius = sine_over(angle, far)
+        bend = wp.max(bend, wave * wp.abs(p.frequency) * (wp.abs(middle) + radius))
+    slope = least(wave * wp.sqrt(square), wp.length(sine_gradient(x, p)) + bend * reach)
+    return settled(slope), settled(bend)
+
+
 @catalogued
 def sine(dim: int = 1, amplitude: float = 1.0, frequency: float = 1.0, loss_scale: float = 1.0) -> Surface:
     """The sum over coordinates of amplitude * sin(frequency * x_i)."""
     params = {"amplitude": scalar("amplitude", amplitude), "frequency": scalar("frequency", frequency)}
-    return Surface("", whole("dim", dim, 1), analytic(sine_value, sine_gradient, sine_hessian), params, loss_scale)
+    builder = analytic(sine_value, sine_gradient, sine_hessian, sine_bounds)
+    return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
 
 
 @wp.func
@@ -151,11 +182,23 @@ def cubic_hessian(x: Any, p: Any):
     return bend
 
 
+@wp.func
+def cubic_bounds(x: Any, reach: wp.float64, p: Any):
+    fourth = wp.float64(0.0)
+    for i in range(len(x)):
+        fourth += x[i] * x[i] * x[i] * x[i]
+    # |grad f| is 3 |c| times the square of the 4-norm, which is at most the Euclidean one
+    norm = wp.sqrt(wp.sqrt(fourth)) + reach
+    slope = wp.float64(3.0) * wp.abs(p.coefficient) * norm * norm
+    return settled(slope), settled(wp.float64(6.0) * wp.abs(p.coefficient) * (farthest(x) + reach))
+
+
 @catalogued
 def cubic(dim: int = 1, coefficient: float = 1.0, loss_scale: float = 1.0) -> Surface:
     """The sum over coordinates of coefficient * x_i^3."""
     params = {"coefficient": scalar("coefficient", coefficient)}
-    return Surface("", whole("dim", dim, 1), analytic(cubic_value, cubic_gradient, cubic_hessian), params, loss_scale)
+    builder = analytic(cubic_value, cubic_gradient, cubic_hessian, cubic_bounds)
+    return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
 
 
 @wp.func
@@ -183,11 +226,41 @@ def double_well_hessian(x: Any, p: Any):
     return bend
 
 
+@wp.func
+def double_well_slope(t: wp.float64, p: Any):
+    """|df/dx_0| at x_0 = t."""
+    return wp.abs(wp.float64(4.0) * p.depth * t * (t * t - wp.float64(1.0)) + p.tilt)
+
+
+@wp.func
+def double_well_bounds(x: Any, reach: wp.float64, p: Any):
+    near = wp.max(wp.abs(x[0]) - reach, wp.float64(0.0))
+    far = wp.abs(x[0]) + reach
+    ends = wp.max(
+        wp.abs(wp.float64(12.0) * near * near - wp.float64(4.0)), wp.abs(wp.float64(12.0) * far * far - wp.float64(4.0))
+    )
+    first, last = x[0] - reach, x[0] + reach
+    turn = wp.float64(0.5773502691896258)  # df/dx_0 turns at +- 1 / sqrt 3
+    along = wp.max(double_well_slope(first, p), double_well_slope(last, p))
+    along = wp.max(along, double_well_slope(wp.clamp(turn, first, last), p))
+    along = wp.max(along, double_well_slope(wp.clamp(-turn, first, last), p))
+    rest = wp.float64(0.0)
+    for i in range(1, len(x)):
+        rest += x[i] * x[i]
+    bend, across = wp.abs(p.depth) * ends, wp.float64(0.0)
+    if len(x) > 1:
+        across = wp.sqrt(rest) + reach
+        bend = wp.max(bend, wp.float64(1.0))
+    box = wp.sqrt(along * along + across * across)
+    slope = least(box, wp.length(double_well_gradient(x, p)) + bend * reach)
+    return settled(slope), settled(bend)
+
+
 @catalogued
 def double_well(dim: int = 1, depth: float = 1.0, tilt: float = 0.0, loss_scale: float = 1.0) -> Surface:
     """Two wells at x_0 = +-1: depth * (x_0^2 - 1)^2 + tilt * x_0, plus x_i^2 / 2 in every other coordinate."""
     params = {"depth": scalar("depth", depth), "tilt": scalar("tilt", tilt)}
-    builder = analytic(double_well_value, double_well_gradient, double_well_hessian)
+    builder = analytic(double_well_value, double_well_gradient, double_well_hessian, double_well_bounds)
     return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
 
 
@@ -210,9 +283,22 @@ def sphere_hessian(x: Any, p: Any):
     return bend
 
 
+@wp.func
+def sphere_bounds(x: Any, reach: wp.float64, p: Any):
+    slope, bend = INFINITE, INFINITE
+    away = wp.length(x)
+    far = away + reach
+    if far < p.radius:
+        root = wp.sqrt(p.radius * p.radius - far * far)
+        slope, bend = far / root, p.radius * p.radius / (root * root * root)
+    if away - reach > p.radius:  # no surface in reach
+        slope, bend = -wp.float64(1.0), -wp.float64(1.0)
+    return slope, bend
+
+
 def _sphere(dim: int, radius: float, center: float, side: float, loss_scale: float) -> Surface:
     params = {"radius": positive_scalar("radius", radius), "center": center, "side": side}
-    builder = analytic(sphere_value, sphere_gradient, sphere_hessian)
+    builder = analytic(sphere_value, sphere_gradient, sphere_hessian, sphere_bounds)
     return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
 
 

@@ -14,6 +14,7 @@ import warp as wp
 from rollingball.errors import positive_scalar, whole
 from rollingball.numeric import LANES, Lanes, Numeric
 from rollingball.surfaces.base import Pieces, Surface
+from rollingball.surfaces.bounds_wells import well_bounds
 from rollingball.surfaces.catalogue import Matrix, catalogued, matrix
 
 # Contraction to fused multiply-adds is all the freedom the lanes need; -ffast-math would lose NaN.
@@ -118,7 +119,8 @@ def wells(numeric: Numeric, cooperative: bool) -> Pieces:
         _height, _slope, bend = second(x, p)
         return bend
 
-    return Pieces(height, gradient, hessian, first, second, cpu_flags=CPU_FLAGS)
+    bounds = well_bounds(numeric, power_of_two(numeric.wide))
+    return Pieces(height, gradient, hessian, first, second, bounds, cpu_flags=CPU_FLAGS)
 
 
 def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:

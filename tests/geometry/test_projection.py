@@ -22,7 +22,7 @@ FOOT = rb.FootpointRBO(0.01)
 
 
 def one_step(surface, start, radius, lr, **options):
-    run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(lr, **options), start=start, steps=1, gap_seeds=0)
+    run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(lr, **options), start=start, steps=1, gap=None)
     candidate = run.center[0, 0].copy()
     g = surface.gradient(run.foot[0, 0])
     candidate[:-1] -= lr * g
@@ -97,7 +97,7 @@ def test_feet_are_found_where_the_valley_of_the_distance_bends(name):
     surface, lr, (low, high) = STEEP[name]
     random = np.random.default_rng(0)
     start, radius = random.uniform(low, high, (60, surface.dim)), random.uniform(0.1, 3, 60)
-    run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(lr), start=start, steps=1, gap_seeds=0)
+    run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(lr), start=start, steps=1, gap=None)
     assert (run.status == rb.Status.RUNNING).all()
     scale = surface.loss_scale
     for ball in range(60):
@@ -114,7 +114,7 @@ def test_feet_are_found_where_the_valley_of_the_distance_bends(name):
 @pytest.mark.parametrize("radius", [1e6, 1e8])
 def test_a_huge_ball_has_an_exact_foot_too(radius):
     surface, start = rb.surfaces.sine(dim=2), np.random.default_rng(1).uniform(-1, 1, (40, 2))
-    run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(1e-3), start=start, steps=1, gap_seeds=0)
+    run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(1e-3), start=start, steps=1, gap=None)
     for ball in range(40):
         candidate = run.center[0, ball].copy()
         g = surface.gradient(start[ball])
@@ -130,7 +130,7 @@ def test_a_saddle_is_left_along_its_one_falling_direction(dim, steepest):
     diagonal[0], diagonal[-1] = steepest, 1.5  # only the last is focal for radius 1
     turn = np.linalg.qr(np.random.default_rng(dim).normal(size=(dim, dim)))[0]
     surface = rb.surfaces.quadratic(turn @ np.diag(diagonal) @ turn.T)
-    run = rb.simulate(surface, rb.Ball(1.0), rb.FootpointRBO(1e-9), start=np.zeros(dim), steps=1, gap_seeds=0)
+    run = rb.simulate(surface, rb.Ball(1.0), rb.FootpointRBO(1e-9), start=np.zeros(dim), steps=1, gap=None)
     assert run.status[0] == rb.Status.RUNNING
     along = np.abs(turn.T @ run.foot[1, 0])
     # of x^2 + (3/4 x^2 - 1)^2, as in a parabola of curvature 1.5
@@ -159,7 +159,7 @@ def test_too_few_iterations_are_owned_up_to_and_the_last_good_foot_kept():
 
 def test_a_rough_slope_still_ends_at_feet():
     surface = rb.surfaces.riemann()
-    run = rb.simulate(surface, rb.Ball(1.0), rb.FootpointRBO(1e-3), start=[2.0], steps=300, gap_seeds=0)
+    run = rb.simulate(surface, rb.Ball(1.0), rb.FootpointRBO(1e-3), start=[2.0], steps=300, gap=None)
     assert run.status[0] == rb.Status.RUNNING
     curvature = 1 + np.abs(surface.hessian(run.foot[1:, 0]).ravel())  # |A| near its size, at heights near 1
     assert (run.residual[1:, 0] <= 1e-10 * 3 * curvature).all()

@@ -8,7 +8,7 @@ import rollingball as rb
 
 START = np.array([[1.2, -0.7], [-0.4, 1.9]])
 ROSENBROCK = rb.surfaces.rosenbrock(b=3.0)
-OPTIONS = {"start": START, "steps": 40, "gap_seeds": 0}
+OPTIONS = {"start": START, "steps": 40, "gap": None}
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
@@ -67,7 +67,7 @@ def test_entropy_sgd_without_noise_is_its_definition():
 def test_entropy_sgd_noise_is_normal_and_seeded():
     flat = rb.surfaces.plane([0.0, 0.0])
     method = rb.EntropySGD(1.0, scope=1.0, inner_steps=1, inner_lr=0.25, noise=2.0, averaging=0.0)
-    options = {"start": np.zeros((4000, 2)), "steps": 2, "gap_seeds": 0}
+    options = {"start": np.zeros((4000, 2)), "steps": 2, "gap": None}
     run = rb.simulate(flat, None, method, seed=3, **options)
     moves = np.diff(run.foot, axis=0)  # y = noise * sqrt(inner_lr) * N(0, 1) from x, and x <- mean = y
     assert abs(moves.mean()) < 0.04

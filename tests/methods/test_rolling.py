@@ -83,7 +83,7 @@ def test_oracle_f11_order_in_the_learning_rate(oracle):
     exact = flow_of_the_parabola(1.0, 1.0, 0.5, 1.0)
     errors = []
     for n in counts:
-        run = rb.simulate(parabola(), rb.Ball(0.5), rb.FootpointRBO(1.0 / n), start=[1.0], steps=n, gap_seeds=0)
+        run = rb.simulate(parabola(), rb.Ball(0.5), rb.FootpointRBO(1.0 / n), start=[1.0], steps=n, gap=None)
         errors.append(run.foot[-1, 0, 0] - exact)
     np.testing.assert_allclose(errors, list(case["expected"]["err"].values()), rtol=0, atol=1e-9)
     slopes = -np.diff(np.log(np.abs(errors))) / np.diff(np.log(counts))
@@ -97,7 +97,7 @@ def test_oracle_f12_rate_at_a_minimum_and_stability(oracle):
     curvature, radius = case["inputs"]["lam"], case["inputs"]["rho"]
     start = [[1e-7]] * 2
     lr = case["inputs"]["eta"]
-    run = rb.simulate(parabola(curvature), rb.Ball(radius), rb.FootpointRBO(lr), start=start, steps=40, gap_seeds=0)
+    run = rb.simulate(parabola(curvature), rb.Ball(radius), rb.FootpointRBO(lr), start=start, steps=40, gap=None)
     factor = run.foot[1, :, 0] / run.foot[0, :, 0]
     expected = 1 - np.array(lr) * curvature / (1 - radius * curvature)
     np.testing.assert_allclose(factor, expected, rtol=0, atol=case["tol"])
@@ -148,7 +148,7 @@ def test_the_distance_rule_agrees_with_a_transcription():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("place", [0.0, 1000.0])
 def test_a_ball_smaller_than_rounding_still_rolls_by_the_distance_rule(dtype, place):
-    options = {"start": [place + 1.0], "steps": 20, "dtype": dtype, "gap_seeds": 0}
+    options = {"start": [place + 1.0], "steps": 20, "dtype": dtype, "gap": None}
     distance = rb.simulate(rb.surfaces.sine(), rb.Ball(1e-12), rb.DistanceRBO(0.01, reproject=True), **options)
     foot = rb.simulate(rb.surfaces.sine(), rb.Ball(1e-12), rb.FootpointRBO(0.01), **options)
     tolerance = 1e-9 if dtype == "float64" else 2e-3 if place else 1e-5
@@ -193,7 +193,7 @@ def test_figure_4_threshold_of_exploration():
 @given(scale=st.floats(1e-2, 1e2), start=st.floats(-2, 2), radius=st.floats(0.05, 0.4))
 def test_rolling_on_the_scaled_loss_is_rolling_on_its_graph(method, scale, start, radius):
     """theory section 1: loss_scale L is f replaced by L f with lr / L."""
-    options = {"start": [start], "steps": 20, "gap_seeds": 0}
+    options = {"start": [start], "steps": 20, "gap": None}
     scaled = rb.simulate(rb.surfaces.sine(loss_scale=scale), rb.Ball(radius / scale), method(0.05), **options)
     taller = rb.surfaces.sine(amplitude=scale)
     replaced = rb.simulate(taller, rb.Ball(radius / scale), method(0.05 / scale), **options)
@@ -207,7 +207,7 @@ def test_a_vanishing_ball_is_gradient_descent_at_first_order_whatever_the_scale(
     surface = rb.surfaces.sine(loss_scale=scale)
     worst = []
     for n in (100, 200, 400):
-        options = {"start": [1.2], "steps": n, "gap_seeds": 0}
+        options = {"start": [1.2], "steps": n, "gap": None}
         ball = rb.simulate(surface, rb.Ball(1e-12), rb.FootpointRBO(1 / n), **options)
         point = rb.simulate(surface, None, rb.GradientDescent(1 / n), **options)
         worst.append(np.abs(ball.foot - point.foot).max())
@@ -227,7 +227,7 @@ def test_rotating_the_loss_rotates_the_run(angle, radius):
     c, s = np.cos(angle), np.sin(angle)
     rotation = np.array([[c, -s], [s, c]])
     matrix, start = np.diag([2.0, 0.5]), np.array([1.0, -0.7])
-    options = {"steps": 15, "gap_seeds": 0}
+    options = {"steps": 15, "gap": None}
     method, ball = rb.FootpointRBO(0.1), rb.Ball(radius)
     straight = rb.simulate(rb.surfaces.quadratic(matrix), ball, method, start=start, **options)
     turned = rb.surfaces.quadratic(rotation @ matrix @ rotation.T)
@@ -237,7 +237,7 @@ def test_rotating_the_loss_rotates_the_run(angle, radius):
 
 @given(height=st.floats(-1e3, 1e3))
 def test_adding_a_constant_moves_nothing_sideways(height):
-    options = {"start": [1.0], "steps": 20, "gap_seeds": 0}
+    options = {"start": [1.0], "steps": 20, "gap": None}
     method, ball = rb.FootpointRBO(0.1), rb.Ball(0.5)
     low = rb.simulate(rb.surfaces.quadratic([[1.0]]), ball, method, **options)
     high = rb.simulate(rb.surfaces.quadratic([[1.0]], constant=height), ball, method, **options)

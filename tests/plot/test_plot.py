@@ -339,7 +339,7 @@ def test_bounds_of_a_ball_at_rest_are_a_box():
 
 
 def test_the_last_ball_of_a_run_touches_the_section():
-    run = rb.simulate(LINE, rb.Ball(0.5), rb.FootpointRBO(lr=0.05), start=[[0.9]], steps=5, gap_seeds=0)
+    run = rb.simulate(LINE, rb.Ball(0.5), rb.FootpointRBO(lr=0.05), start=[[0.9]], steps=5, gap=None)
     ax = center_path(run, section(LINE, [(-2.0, 2.0)]))
     (circle,) = (patch for patch in ax.patches if isinstance(patch, Circle))
     (graph,) = lines(ax, 4000)

@@ -1,5 +1,6 @@
 """Every surface of the catalogue against its definition in plain numpy, and what the factories refuse."""
 
+import itertools
 import json
 from functools import partial
 
@@ -103,6 +104,17 @@ def wells(x, width=0.4, centers=WELLS):
     return np.sum(x**2) - np.sum(np.exp(-np.sum(away**2, axis=1) / width**2))
 
 
+def sampled(x):  # a cubic in each coordinate, which the spline through its heights is
+    return np.prod(0.3 * x**3 - x + 0.7)
+
+
+def grid_of(define, dim):
+    """Heights of a definition and their box."""
+    axes = [np.linspace(-2.1, 2.2, 9 + 2 * axis) for axis in range(dim)]
+    heights = [define(np.array(point)) for point in itertools.product(*axes)]
+    return np.reshape(heights, [len(axis) for axis in axes]), [[-2.1, 2.2]] * dim
+
+
 # name: how it is built in d dimensions, its definition, the dimensions, and how far out the points lie
 CASES = {
     "plane": (lambda d: S.plane(TILT[:d], 0.3), plane, (1, 3, 8), 3.0),
@@ -125,6 +137,7 @@ CASES = {
     "riemann": (lambda d: S.riemann(10), riemann, (1,), 3.0),
     "weierstrass": (lambda d: S.weierstrass(0.4, 3.5, 4), weierstrass, (1,), 2.0),
     "sine-mse": (lambda d: S.sine_mse(DATA_X, DATA_Y), sine_mse, (1,), 3.0),
+    "sampled": (lambda d: S.sampled(*grid_of(sampled, d)), sampled, (1, 2), 2.0),
     "gaussian-wells": (lambda d: S.gaussian_wells(WELLS[:, :d], width=0.4), wells, (1, 2, 3, 8), 1.0),
 }  # fmt: skip
 EACH = [(name, dim) for name, (_, _, dims, _) in CASES.items() for dim in dims]
@@ -304,7 +317,7 @@ def test_wells_in_single_precision(ball, method, tolerance):
     start = np.array([[1.0, 0.5], [-2.0, 0.25], np.round(WELLS[0, :2] * 64) / 64])
     surface = S.gaussian_wells(WELLS[:, :2], width=0.4)
     wide, narrow = (
-        rb.simulate(surface, ball, method, start=start, steps=1, dtype=dtype, gap_seeds=0)
+        rb.simulate(surface, ball, method, start=start, steps=1, dtype=dtype, gap=None)
         for dtype in ("float64", "float32")
     )
     assert narrow.foot.dtype == np.float32
@@ -331,6 +344,23 @@ REFUSED = {
     "offsets": [*VECTORS[:3], "text", np.ones(3), None],
     **dict.fromkeys(("slopes", "frequencies", "centers"), MATRICES),
     "matrix": [*MATRICES, np.ones((2, 3))],
+    "heights": [
+        *MATRICES,
+        [1.0, 2.0, 3.0],
+        [1.0, 2.0, np.nan, 4.0],
+        np.ones((3, 9)),
+        np.ones((4, 4, 4)),
+    ],
+    "box": [
+        *MATRICES,
+        [0.0, 1.0],
+        [[0.0, 1.0]] * 2,
+        [[1.0, 1.0]],
+        [[1.0, 0.0]],
+        [[1e17, 1e17 + 16]],
+        [[-1e308, 1e308]],
+    ],
+    "border": ["natural", None, 3.0, ["periodic"], ""],
 }
 GOOD = {
     "plane": {"slope": [1.0, 2.0]},
@@ -339,6 +369,7 @@ GOOD = {
     "cosine-sum": {"amplitudes": [1.0, 2.0], "frequencies": np.eye(2)},
     "sine-mse": {"x": [1.0, 2.0], "y": [1.0, 2.0]},
     "formula": {"text": "x"},
+    "sampled": {"heights": [1.0, 2.0, 0.0, 1.0], "box": [[0.0, 1.0]]},
 }
 ARGUMENTS = [
     (name, argument)

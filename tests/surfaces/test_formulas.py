@@ -517,9 +517,7 @@ def test_params_of_users_are_arguments():
 def test_users_functions_roll_in_either_precision():
     surface = rb.surface(dim=2)(swell_typed)
     for dtype, tolerance in (("float64", 1e-10), ("float32", 1e-6)):
-        run = rb.simulate(
-            surface, None, rb.GradientDescent(lr=0.1), start=[1.0, 0.5], steps=1, dtype=dtype, gap_seeds=0
-        )
+        run = rb.simulate(surface, None, rb.GradientDescent(lr=0.1), start=[1.0, 0.5], steps=1, dtype=dtype, gap=None)
         x = np.array([1.0, 0.5])
         np.testing.assert_allclose(run.foot[1, 0], x - 0.1 * slope_of(define_swell, x), rtol=tolerance)
 

@@ -1,0 +1,165 @@
+"""A ball lowered onto the graph: less its height, f(x) + sqrt(rho^2 - |x - c|^2), is the objective of its contacts.
+
+The ball's centre may be moved sideways within a box around c (``core``, half its sides): a ball that may settle
+anywhere over the box touches first at the highest point that any of them touches. Where x is at a border of the graph
+the contact is there.
+"""
+
+import functools
+from typing import Any
+
+import warp as wp
+
+from rollingball.geometry.linear import cholesky, cholesky_solve
+from rollingball.geometry.objective import Objective, axis_search, lowest
+from rollingball.geometry.spread import spread_program
+from rollingball.numeric import Numeric
+from rollingball.surfaces.base import SurfaceFunctions
+
+
+@functools.cache
+def contact_query(numeric: Numeric) -> Any:
+    """A ball above a point, and where the graph ends."""
+    wide = numeric.wide.vector
+
+    @wp.struct
+    class ContactQuery:
+        center: wide
+        core: wide
+        radius: wp.float64
+        low: wide
+        high: wide
+
+    return ContactQuery
+
+
+@functools.cache
+def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objective:
+    """The objective whose minima are the contacts of a ball (theory, section 3)."""
+    vector, dim, wide, matrix = numeric.vector, numeric.dim, numeric.wide.vector, numeric.wide.matrix
+    height_of, first, second, parameters = functions.height, functions.first, functions.second, functions.parameters
+    query = contact_query(numeric)
+    spread = spread_program(functions, numeric)
+    zero, one, half_, two, infinite = (wp.float64(v) for v in (0.0, 1.0, 0.5, 2.0, float("inf")))
+    rounding = wp.float64(2.3e-16)
+
+    @wp.func
+    def sideways(x: wide, q: query):
+        """From the nearest place of the ball's centre to x."""
+        s = x - q.center
+        for i in range(dim):
+            s[i] = wp.sign(s[i]) * wp.max(wp.abs(s[i]) - q.core[i], zero)
+        return s
+
+    @wp.func
+    def value(x: wide, q: query, p: parameters):
+        s = sideways(x, q)
+        square = q.radius * q.radius - wp.dot(s, s)
+        if square < zero:
+            return infinite
+        for i in range(dim):
+            if x[i] < q.low[i] or x[i] > q.high[i]:
+                return infinite
+        return -(height_of(vector(x), p) + wp.sqrt(square))
+
+    along_axes = axis_search(query, value, numeric)
+
+    @wp.func
+    def examine(middle: wide, half: wide, q: query, estimate: wp.float64, p: parameters):
+        x = vector(middle)
+        nearest = zero
+        for i in range(dim):
+            aside = wp.max(wp.abs(middle[i] - q.center[i]) - q.core[i] - half[i], zero)
+            nearest += aside * aside
+        square = q.radius * q.radius
+        if nearest > square:
+            return infinite, infinite
+        height, gradient = first(x, p)
+        g = wide(gradient)
+        rise, bend = spread(x, wp.length(g), wp.length(half), estimate, p)
+        if rise < zero:
+            return infinite, infinite
+        bound = -(height + rise + wp.sqrt(square - nearest))
+        s = sideways(middle, q)
+        square -= wp.dot(s, s)
+        if square <= zero:
+            return infinite, bound
+        cap = wp.sqrt(square)
+        here = -(height + cap)
+        # a sphere bends down by 1 / rho at least; where its centre may move, not at all
+        rounder = one / q.radius
+        for i in range(dim):
+            if q.core[i] > zero:
+                rounder = zero
+        if wp.isfinite(bend):
+            second_order = here
+            for i in range(dim):
+                second_order += lowest(s[i] / cap - g[i], rounder - bend, half[i])
+            bound = wp.max(bound, second_order)
+        return here, bound
+
+    @wp.func
+    def clamped(x: wide, q: query):
+        inside = x
+        for i in range(dim):
+            inside[i] = wp.clamp(x[i], q.low[i], q.high[i])
+        return inside
+
+    @wp.func
+    def polish(start: wide, q: query, p: parameters, settings: Any):
+        x = clamped(start, q)
+        height, gradient, hessian = second(vector(x), p)
+        evaluations = int(1)
+        here = value(x, q, p)
+        shift = zero
+        done = bool(False)
+        if not (here < infinite):
+            done = True
+        iteration = int(0)
+        while not done and iteration < settings.max_iterations:
+            iteration += 1
+            s = sideways(x, q)
+            cap = wp.max(wp.sqrt(q.radius * q.radius - wp.dot(s, s)), wp.float64(1e-12) * q.radius)
+            slope = s / cap - wide(gradient)
+            a = wp.outer(s, s) / (cap * cap * cap) - matrix(hessian)
+            for i in range(dim):
+                if q.core[i] == zero or s[i] != zero:
+                    a[i, i] += one / cap
+                # at a border of the graph that the slope presses against, this coordinate stays
+                if (x[i] <= q.low[i] and slope[i] > zero) or (x[i] >= q.high[i] and slope[i] < zero):
+                    slope[i] = zero
+                    for j in range(dim):
+                        a[i, j] = zero
+                        a[j, i] = zero
+                    a[i, i] = one
+            least_shift = wp.float64(1e-3) * (one / q.radius + wp.sqrt(wp.ddot(a, a)))
+            factor, smallest = cholesky(a, shift)
+            if not (smallest > zero):
+                shift = wp.max(two * shift, least_shift)
+            else:
+                step = -cholesky_solve(factor, slope)
+                size = wp.length(step)
+                if size > half_ * q.radius:
+                    step = step * (half_ * q.radius / size)
+                trial = clamped(x + step, q)
+                there = value(trial, q, p)
+                evaluations += 1
+                slack = wp.float64(4.0) * rounding * (wp.abs(here) + wp.abs(height))
+                if there <= here + slack:
+                    tiny = size <= wp.float64(settings.tol) and shift == zero
+                    done = tiny or size <= wp.float64(4.0) * rounding * (wp.length(x) + q.radius)
+                    x = trial
+                    here = there
+                    height, gradient, hessian = second(vector(x), p)
+                    evaluations += 1
+                    shift = wp.where(shift > least_shift, wp.float64(0.2) * shift, zero)
+                else:
+                    shift = wp.max(wp.float64(4.0) * shift, least_shift)
+                    if size <= wp.float64(1e-8) * q.radius:
+                        iteration = settings.max_iterations
+        if not done and here < infinite:
+            x, here, tries = along_axes(x, here, wp.float64(1e-3) * q.radius, q, p)
+            evaluations += tries
+        return x, here, evaluations
+
+    return Objective(query, value, examine, polish)

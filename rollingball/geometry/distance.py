@@ -1,0 +1,87 @@
+"""The squared distance of a point to the graph, D(x) = |x - c|^2 / 2 + (f(x) - c_y)^2 / 2, as an objective."""
+
+import functools
+from typing import Any
+
+import warp as wp
+
+from rollingball.geometry.foot import FOUND, foot_struct
+from rollingball.geometry.newton import newton_program
+from rollingball.geometry.objective import Objective, axis_search, lowest
+from rollingball.geometry.spread import spread_program
+from rollingball.numeric import Numeric
+from rollingball.surfaces.base import SurfaceFunctions
+
+
+@functools.cache
+def distance_query(numeric: Numeric) -> Any:
+    """The point whose feet are sought."""
+    vector = numeric.vector
+
+    @wp.struct
+    class DistanceQuery:
+        center: vector
+        center_height: wp.float64
+
+    return DistanceQuery
+
+
+@functools.cache
+def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objective:
+    """The objective whose minima are the nearest points of the graph (theory, section 2)."""
+    vector, dim, wide = numeric.vector, numeric.dim, numeric.wide.vector
+    height_of, first, parameters = functions.height, functions.first, functions.parameters
+    query, foot_type = distance_query(numeric), foot_struct(numeric)
+    project = newton_program(functions, numeric)
+    spread = spread_program(functions, numeric)
+    zero, one, half_, infinite = (wp.float64(v) for v in (0.0, 1.0, 0.5, float("inf")))
+
+    @wp.func
+    def value(x: wide, q: query, p: parameters):
+        drop = height_of(vector(x), p) - q.center_height
+        return half_ * (wp.length_sq(x - wide(q.center)) + drop * drop)
+
+    along_axes = axis_search(query, value, numeric)
+
+    @wp.func
+    def examine(middle: wide, half: wide, q: query, estimate: wp.float64, p: parameters):
+        x = vector(middle)
+        height, gradient = first(x, p)
+        g = wide(gradient)
+        away = middle - wide(q.center)
+        drop = height - q.center_height
+        here = half_ * (wp.dot(away, away) + drop * drop)
+        rise, bend = spread(x, wp.length(g), wp.length(half), estimate, p)
+        if rise < zero:
+            return infinite, infinite
+        above = wp.max(wp.abs(drop) - rise, zero)
+        bound = above * above
+        for i in range(dim):
+            aside = wp.max(wp.abs(away[i]) - half[i], zero)
+            bound += aside * aside
+        bound = half_ * bound
+        if wp.isfinite(bend):
+            # Hess D = I + g g' + (f - c_y) H
+            second_order = here
+            for i in range(dim):
+                second_order += lowest(away[i] + drop * g[i], one - bend * (wp.abs(drop) + rise), half[i])
+            bound = wp.max(bound, second_order)
+        return here, bound
+
+    @wp.func
+    def polish(start: wide, q: query, p: parameters, settings: Any):
+        guess = foot_type()
+        guess.point = vector(start)
+        height, gradient = first(guess.point, p)
+        guess.height = height
+        guess.gradient = gradient
+        found = project(q.center, q.center_height, guess, p, settings)
+        x = wide(found.point)
+        here = value(x, q, p)
+        evaluations = found.evaluations + 2
+        if found.status != FOUND and wp.isfinite(here):
+            x, here, tries = along_axes(x, here, wp.float64(1e-3) * wp.sqrt(here), q, p)
+            evaluations += tries
+        return x, here, evaluations
+
+    return Objective(query, value, examine, polish)

@@ -1,0 +1,256 @@
+"""Global minimisation inside a kernel: seeds polished by a local method, then branch and bound, for one query.
+
+An objective is made small over a box: the squared distance of a point to the graph (distance.py), or less the height
+of a ball that rests on it (contact.py).
+
+The walk over the cells keeps no stack: where it stands is a level and a whole number for each axis, as in a binary
+fraction. A cell is left out when its bound is above the best value found; what remains at the end is proved to hold
+every minimum within the tolerance, if the bounds are right.
+"""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import warp as wp
+
+from rollingball.geometry.foot import NOT_FINITE
+from rollingball.geometry.objective import Objective
+from rollingball.numeric import Numeric
+
+MOST = 8  # minima kept for one query: a ball in the plane has three contacts at most, save by accident
+KEPT = 4  # of all seeds, the lowest so many are polished
+DEEPEST = 44  # halvings of a cell, at most
+
+COMPLETE = wp.constant(0)  # every cell was examined
+OUT_OF_NODES = wp.constant(1)  # the budget ended first
+NOT_SEARCHED = wp.constant(2)
+
+
+@functools.cache
+def minima_struct(numeric: Numeric) -> Any:
+    """The minima found for one query, the lowest first at the end of a search."""
+    places = wp.types.matrix((MOST, numeric.dim), wp.float64)
+    lows = wp.types.vector(MOST, wp.float64)
+
+    @wp.struct
+    class Minima:
+        count: int
+        points: places
+        values: lows
+        best: wp.float64
+        evaluations: int
+        nodes: int
+        outcome: int
+        status: int  # FOUND, or why there is no minimum
+
+    return Minima
+
+
+@functools.cache
+def golden_ratios(dim: int) -> tuple[float, ...]:
+    """The golden ratio's generalisation to d dimensions: its powers, modulo 1, fill a cube evenly."""
+    golden = 2.0
+    for _ in range(60):
+        golden = (1 + golden) ** (1 / (dim + 1))
+    return tuple(golden ** -(i + 1) % 1.0 for i in range(dim))
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Two Warp functions, run one after the other.
+
+    from_seeds(first, low, high, same, tie, q, p, settings) -> Minima
+    branch_and_bound(known Minima, low, high, same, tie, estimate, q, p, settings) -> Minima
+
+    ``first`` is a point to begin at, ``low`` and ``high`` the box, ``same`` the distance below which two minima are
+    one, ``tie`` how much higher than the best a minimum may be, ``estimate`` as in spread.py. Of the settings they take
+    ``seeds`` and ``nodes``.
+    """
+
+    from_seeds: Any
+    branch_and_bound: Any
+
+
+@functools.cache
+def search_program(objective: Objective, numeric: Numeric) -> Search:
+    """The search for the minima of one objective."""
+    dim, wide = numeric.dim, numeric.wide.vector
+    minima = minima_struct(numeric)
+    query, value, examine, polish = objective.query, objective.value, objective.examine, objective.polish
+    seed_values = wp.types.vector(KEPT, wp.float64)
+    seed_points = wp.types.matrix((KEPT, dim), wp.float64)
+    place = wp.types.vector(dim, wp.int64)
+    ratios = wide(*golden_ratios(dim))
+    one, half_, two, huge = wp.float64(1.0), wp.float64(0.5), wp.float64(2.0), wp.float64(1e300)
+    children = 2**dim
+
+    @wp.func
+    def row(points: Any, index: int):
+        x = wide()
+        for i in range(dim):
+            x[i] = points[index, i]
+        return x
+
+    @wp.func
+    def near_known(x: wide, found: minima, same: wp.float64):
+        """Whether a minimum is known within ``same`` of x."""
+        near = bool(False)
+        k = int(0)
+        while k < found.count:
+            if wp.length(row(found.points, k) - x) <= same:
+                near = True
+            k += 1
+        return near
+
+    @wp.func
+    def add(found: minima, x: wide, lowness: wp.float64, same: wp.float64, tie: wp.float64):
+        """The minima with one more, less those that are now too high."""
+        if not (lowness <= found.best + tie):  # false for NaN
+            return found
+        kept = found
+        kept.best = wp.min(found.best, lowness)
+        kept.count = 0
+        fresh = bool(True)
+        k = int(0)
+        while k < found.count:
+            there = row(found.points, k)
+            lower = found.values[k]
+            if wp.length(there - x) <= same and fresh:  # the same one: the lower of the two
+                fresh = False
+                if lowness < lower:
+                    there = x
+                    lower = lowness
+            if lower <= kept.best + tie:
+                for i in range(dim):
+                    kept.points[kept.count, i] = there[i]
+                kept.values[kept.count] = lower
+                kept.count += 1
+            k += 1
+        if fresh and kept.count < MOST:
+            for i in range(dim):
+                kept.points[kept.count, i] = x[i]
+            kept.values[kept.count] = lowness
+            kept.count += 1
+        return kept
+
+    @wp.func
+    def polished(found: minima, x: wide, same: wp.float64, tie: wp.float64, q: query, p: Any, settings: Any):
+        """The minima with the one below x."""
+        there, lowness, evaluations = polish(x, q, p, settings)
+        known = add(found, there, lowness, same, tie)
+        known.evaluations += evaluations
+        return known
+
+    @wp.func
+    def from_seeds(
+        first: wide, low: wide, high: wide, same: wp.float64, tie: wp.float64, q: query, p: Any, settings: Any
+    ):
+        """The minima below the first point and below the lowest of points that fill the box evenly."""
+        found = minima()
+        found.best = huge
+        found.outcome = NOT_SEARCHED
+        found = polished(found, first, same, tie, q, p, settings)
+        lows = seed_values()
+        kept = seed_points()
+        for k in range(KEPT):
+            lows[k] = huge
+        seed = int(0)
+        while seed < settings.seeds:
+            x = first
+            for i in range(dim):
+                share = ratios[i] * wp.float64(seed + 1) + half_
+                x[i] = low[i] + (high[i] - low[i]) * (share - wp.floor(share))
+            here = value(x, q, p)
+            highest = int(0)
+            for k in range(1, KEPT):
+                if lows[k] > lows[highest]:
+                    highest = k
+            if here < lows[highest]:  # false for NaN: there is no surface there
+                lows[highest] = here
+                for i in range(dim):
+                    kept[highest, i] = x[i]
+            seed += 1
+        found.evaluations += settings.seeds
+        k = int(0)
+        while k < KEPT:
+            if lows[k] < huge:
+                found = polished(found, row(kept, k), same, tie, q, p, settings)
+            k += 1
+        if found.count == 0:
+            found.status = NOT_FINITE
+        return found
+
+    @wp.func
+    def branch_and_bound(
+        known: minima,
+        low: wide,
+        high: wide,
+        same: wp.float64,
+        tie: wp.float64,
+        estimate: wp.float64,
+        q: query,
+        p: Any,
+        settings: Any,
+    ):
+        """The minima in the whole box, if the budget of nodes suffices."""
+        found = known
+        root = half_ * (high - low)
+        at = place()
+        level = int(0)
+        nodes = int(0)
+        scale = one
+        found.outcome = COMPLETE
+        if settings.nodes == 0 or dim > 2:
+            found.outcome = NOT_SEARCHED
+            level = -1
+        while level >= 0:
+            if nodes >= settings.nodes:
+                found.outcome = OUT_OF_NODES
+                break
+            nodes += 1
+            half = root * scale
+            middle = low
+            for i in range(dim):
+                middle[i] += half[i] * wp.float64(wp.int64(2) * at[i] + wp.int64(1))
+            here, bound = examine(middle, half, q, estimate, p)
+            descend = bool(False)
+            if not (bound > found.best + tie):
+                if here < found.best - tie:
+                    found = polished(found, middle, same, tie, q, p, settings)
+                if here - bound <= wp.float64(0.25) * tie:
+                    # what is lower than all that is known lies within a tolerance of here
+                    if not near_known(middle, found, two * wp.length(half) + same):
+                        found = polished(found, middle, same, tie, q, p, settings)
+                elif level >= DEEPEST or wp.length(half) <= wp.float64(0.01) * same:
+                    found = add(found, middle, here, same, tie)  # a kink, or an end of the surface
+                else:
+                    descend = True
+            if descend:
+                level += 1
+                scale = scale * half_
+                for i in range(dim):
+                    at[i] = wp.int64(2) * at[i]
+            else:
+                onward = bool(True)
+                while onward:
+                    child = int(0)
+                    for i in range(dim):
+                        child += int(at[i] & wp.int64(1)) << i
+                    if level == 0:
+                        level = -1
+                        onward = False
+                    elif child + 1 < children:
+                        for i in range(dim):
+                            at[i] = (at[i] & ~wp.int64(1)) | wp.int64(((child + 1) >> i) & 1)
+                        onward = False
+                    else:
+                        level -= 1
+                        scale = scale * two
+                        for i in range(dim):
+                            at[i] = at[i] >> wp.int64(1)
+        found.nodes = nodes
+        found.evaluations += nodes
+        return found
+
+    return Search(from_seeds, branch_and_bound)

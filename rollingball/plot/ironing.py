@@ -1,0 +1,156 @@
+"""A surface as balls of several radii feel it: f_rho, their contacts, and what is left of the relief."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rollingball.errors import InputError, positive, positive_scalar
+from rollingball.geometry.contacts import checked_box, contacts
+from rollingball.geometry.grid import iron_grid
+from rollingball.geometry.projection import GlobalProjection
+from rollingball.plot.paths import contour, section
+from rollingball.plot.style import INK, PALETTE, STYLE, axes
+from rollingball.surfaces import Surface
+
+
+def offset(surface: Surface, radius: float, box: Any, ax: Any = None, color: str = INK, points: int = 400) -> Any:
+    """The exact f_rho of one radius over an interval ((low, high),), on the graph of L f; returns the axes."""
+    ax = axes(ax)
+    ((left, right),) = checked_box("box", box, 1)
+    x = np.linspace(left, right, points)
+    height = contacts(surface, x[:, None], radius).height
+    ax.plot(x, height, color=color, linewidth=1.0, label=f"$f_\\rho$, $\\rho$ = {radius:g}")
+    return ax
+
+
+def ironing(surface: Surface, radii: Any, box: Any, ax: Any = None, points: int = 400) -> Any:
+    """A section ((low, high),) with f_rho of several radii: each with the ball at its lowest place, and its contacts.
+
+    Dots on the graph are all the points that a ball of that radius touches from above the interval.
+    """
+    from matplotlib.patches import Circle
+
+    ax = section(surface, box, ax)
+    ((left, right),) = checked_box("box", box, 1)
+    x = np.linspace(left, right, points)
+    scale, high = surface.loss_scale, -np.inf
+    given = positive("radii", radii).ravel()
+    count = len(given)
+    for index, radius in enumerate(given):
+        color = PALETTE[index % len(PALETTE)]
+        resting = contacts(surface, x[:, None], radius)
+        ax.plot(x, resting.height, color=color, linewidth=1.2, label=f"$\\rho$ = {radius:g}")
+        touched = resting.feet[..., 0].ravel()
+        touched = touched[np.isfinite(touched)]
+        ax.plot(touched, scale * surface.value(touched[:, None]), ".", color=color, markersize=2.5, alpha=0.7)
+        target = left + (index + 0.5) / count * (right - left)  # balls beside each other are seen better
+        center, feet = _resting(surface, float(radius), x, resting.height, target)
+        ax.add_patch(Circle(center, radius, facecolor=color, alpha=0.12, edgecolor=color, linewidth=0.8))
+        ax.plot(*center, "o", color=color, markersize=3)
+        ax.plot(feet, scale * surface.value(feet[:, None]), "o", color=color, markeredgecolor=INK, markersize=4.5)
+        high = max(high, float(np.nanmax(resting.height)), center[1] + radius)
+    graph = scale * surface.value(x[:, None])
+    low = float(np.nanmin(graph))
+    ax.set(ylim=(low - 0.05 * (high - low), high + 0.03 * (high - low)), xlim=(left, right))
+    ax.set_aspect("equal")  # a ball is round
+    ax.set_ylabel("height on the graph of $f$" if scale == 1 else f"height on the graph of {scale:g} $f$")
+    return ax
+
+
+def _resting(
+    surface: Surface, radius: float, x: np.ndarray, height: np.ndarray, target: float
+) -> tuple[tuple[float, float], np.ndarray]:
+    """Where a ball rests, in one of the lowest valleys of f_rho, near ``target``: its centre, and all its contacts."""
+    height = np.where(np.isfinite(height), height, np.inf)
+    inner = np.arange(len(x) // 20 + 1, len(x) - len(x) // 20 - 1)
+    valleys = inner[(height[inner] <= height[inner - 1]) & (height[inner] <= height[inner + 1])]
+    if not len(valleys):
+        valleys = np.array([height.argmin()])
+    lowest = valleys[height[valleys] <= height[valleys].min() + 0.02 * np.ptp(height[np.isfinite(height)])]
+    index = int(lowest[np.abs(x[lowest] - target).argmin()])
+    low, high = x[max(index - 1, 0)], x[min(index + 1, len(x) - 1)]
+    for _halving in range(50):  # on the sign of the slope of f_rho
+        middle = (low + high) / 2
+        slope = contacts(surface, [[middle]], radius).slope[0, 0]
+        low, high = (low, middle) if slope > 0 else (middle, high)
+    found = contacts(surface, [[(low + high) / 2]], radius, GlobalProjection(tie=1e-6))
+    feet = found.feet[0, : found.count[0], 0]
+    return ((low + high) / 2, float(found.height[0])), feet
+
+
+def ironed_contour(surface: Surface, radius: float, box: Any, ax: Any = None, points: int = 200) -> Any:
+    """Filled contours of f_rho over a box in two dimensions, with the points that the ball can touch; returns the axes.
+
+    It is the dilation of samples (:func:`rollingball.iron_grid`).
+    """
+    ax = axes(ax)
+    low, high = checked_box("box", box, 2).T
+    steps = (high - low) / (points - 1)
+    rho = positive_scalar("radius", radius)
+    if rho < steps.max():
+        raise InputError("radius", radius, f"at least {steps.max():.3g}, the distance of the samples")
+    margin = np.ceil(rho / steps).astype(int)
+    grid = [low[i] + steps[i] * np.arange(-margin[i], points + margin[i]) for i in range(2)]
+    mesh = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1)
+    heights = surface.loss_scale * surface.value(mesh.reshape(-1, 2)).reshape(mesh.shape[:-1])
+    rolled = iron_grid(heights, steps, rho)
+    inside = tuple(slice(m, m + points) for m in margin)
+    x, y = np.meshgrid(*(grid[i][inside[i]] for i in range(2)), indexing="ij")
+    ax.contourf(x, y, rolled.heights[inside], levels=24, cmap="Greys")
+    feet = np.unique(rolled.contact[inside].reshape(-1, 2), axis=0)
+    at = low + steps * (feet - margin)
+    ax.plot(at[:, 0], at[:, 1], ",", color=PALETTE[1], alpha=0.6)
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="$\\theta_1$", ylabel="$\\theta_2$", aspect="equal")
+    return ax
+
+
+def relief(radii: Any, deltas: dict[str, Any], limits: dict[str, float] | None = None, ax: Any = None) -> Any:
+    """Delta against the radius, log-log, one curve for each graph, with limit / rho where it is known (Figure 2)."""
+    ax = axes(ax)
+    radii = positive("radii", radii)
+    for index, (graph, delta) in enumerate(deltas.items()):
+        color = PALETTE[index % len(PALETTE)]
+        ax.loglog(radii, delta, "o-", color=color, markersize=3, label=f"{graph} graph")
+        limit = (limits or {}).get(graph, np.nan)
+        if np.isfinite(limit):
+            tail = radii[limit / radii < 2 * np.nanmax(delta)]
+            ax.loglog(tail, limit / tail, ":", color=color, linewidth=1.0, label=f"{limit:.4g} / $\\rho$")
+    ax.set(xlabel="$\\rho$", ylabel="$\\Delta(\\rho)$")
+    ax.legend()
+    return ax
+
+
+def ironing_sheet(
+    surface: Surface,
+    radii: Any,
+    box: Any,
+    title: str = "",
+    deltas: dict[str, Any] | None = None,
+    delta_radii: Any = None,
+    limits: dict[str, float] | None = None,
+) -> Any:
+    """One figure: f and f_rho of several radii, and Delta beside or below them; a matplotlib Figure."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    given = [float(radius) for radius in positive("radii", radii).ravel()]
+    with matplotlib.rc_context(STYLE):
+        if surface.dim == 1:
+            figure = Figure(figsize=(7.5, 7.0 if deltas else 4.0), layout="constrained")
+            panels = figure.subplots(2 if deltas else 1, 1, squeeze=False)[:, 0]
+            ironing(surface, given, box, panels[0])
+            above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": min(len(given), 6)}
+            panels[0].legend(fontsize=8, **above)
+        else:
+            columns = len(given) + 1 + bool(deltas)
+            figure = Figure(figsize=(3.1 * columns, 3.2), layout="constrained")
+            panels = figure.subplots(1, columns, squeeze=False)[0]
+            contour(surface, box, panels[0]).set_title("$f$")
+            for ax, radius in zip(panels[1:], given, strict=False):
+                ironed_contour(surface, radius, box, ax).set_title(f"$f_\\rho$, $\\rho$ = {radius:g}")
+        if deltas:
+            relief(delta_radii, deltas, limits, panels[-1])
+        figure.suptitle(title, parse_math=False)
+    return figure

@@ -1,0 +1,86 @@
+"""The tables of a scene file whose fields are fixed: balls and starts, pictures, ironing. Untrusted input."""
+
+import msgspec
+import numpy as np
+
+from rollingball.ball import Ball
+from rollingball.errors import InputError, numbers, one_of, positive, positive_scalar, whole
+from rollingball.schedule import Schedule
+
+
+class Cloud(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Starts drawn evenly from the cube of half-width ``spread`` around a point."""
+
+    around: list[float]
+    count: int
+    spread: float
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        numbers("around", self.around)
+        whole("count", self.count, 1)
+        if positive_scalar("spread", self.spread) > 1e300:
+            raise InputError("spread", self.spread, "one finite number above 0, at most 1e300")
+        whole("seed", self.seed)
+
+    def points(self) -> np.ndarray:
+        """The starts (count, d)."""
+        shape = (self.count, len(self.around))
+        return np.asarray(self.around) + np.random.default_rng(self.seed).uniform(-self.spread, self.spread, shape)
+
+
+class BallTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[ball]``: a ball of each radius is rolled from each start (a list of points, or one point).
+
+    With ``lift``, a ball that does not fit where it starts is raised onto f_rho.
+    """
+
+    start: list[list[float] | float] | Cloud
+    radius: float | list[float] | Schedule | None = None
+    lift: bool = False
+
+    def __post_init__(self) -> None:
+        if self.radius is not None:
+            Ball(self.radius)
+
+
+class PlotTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[plot]``: the box to draw, a pair [low, high] for each axis."""
+
+    box: list[tuple[float, float]]
+
+    def __post_init__(self) -> None:
+        pairs = numbers("box", self.box, "finite pairs [low, high]")
+        if not (pairs[:, 0] < pairs[:, 1]).all():
+            raise InputError("box", self.box, "pairs [low, high] with low < high")
+
+
+class DeltaTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[iron.delta]``: Delta(rho) at ``count`` radii from ``low`` to ``high``, evenly in their logarithm."""
+
+    low: float
+    high: float
+    count: int = 25
+    graph: list[str] = msgspec.field(default_factory=lambda: ["full"])
+
+    def __post_init__(self) -> None:
+        positive_scalar("low", self.low)
+        if positive_scalar("high", self.high) <= self.low:
+            raise InputError("high", self.high, f"a number above low, {self.low:g}")
+        whole("count", self.count, 2)
+        for graph in self.graph:
+            one_of("graph", graph, ("full", "truncated"))
+
+    def radii(self) -> np.ndarray:
+        """The radii (count,)."""
+        return np.geomspace(self.low, self.high, self.count)
+
+
+class IronTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[iron]``: what ``rollingball iron`` draws over the box of ``[plot]``: f_rho of some radii, and Delta."""
+
+    radii: list[float]
+    delta: DeltaTable | None = None
+
+    def __post_init__(self) -> None:
+        positive("radii", self.radii)
