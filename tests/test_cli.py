@@ -143,6 +143,59 @@ def test_the_scene_left_behind_is_the_one_that_ran(rolled):
     assert content["scene"]["surface"]["matrix"] == [[1.0]]
 
 
+IRONED = """
+[surface]
+type = "sine"
+[iron]
+radii = [0.5, 2.0]
+[iron.delta]
+low = 0.5
+high = 2.0
+count = 2
+graph = ["full", "truncated"]
+[plot]
+box = [[-9.42477796076938, 9.42477796076938]]
+"""
+
+
+def test_iron_leaves_a_picture_and_the_numbers(tmp_path, capsys):
+    scene = tmp_path / "ironed.toml"
+    scene.write_text(IRONED)
+    cli.main(["iron", str(scene), "--out", str(tmp_path / "out")])
+    content = json.loads((tmp_path / "out" / "iron.json").read_text())
+    delta = 1.7416700366280964  # oracle G07
+    np.testing.assert_allclose(content["delta"]["full"], [2.0, delta], rtol=0, atol=1e-8)
+    np.testing.assert_allclose(content["delta"]["truncated"], [2.0, delta], rtol=0, atol=1e-8)
+    limits = content["limit of radius x delta"]
+    assert limits["full"] == pytest.approx(np.pi**2 / 2, abs=1e-9)
+    assert limits["truncated"] == pytest.approx(9 * np.pi**2 / 8, abs=1e-9)
+    picture(tmp_path / "out" / "iron.png")
+    assert "1.74167004" in capsys.readouterr().out
+
+
+def test_iron_in_two_dimensions(tmp_path):
+    cli.main(
+        ["iron", "demo", "--out", str(tmp_path), "--iron.radii", "[0.5]", "--plot.box", "[[-2.0, 2.0], [-2.0, 2.0]]"]
+    )
+    assert json.loads((tmp_path / "iron.json").read_text())["radii"] == [0.5]
+    picture(tmp_path / "iron.png")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["iron", "demo"], "$.iron"),
+        (["run", "fig2-delta"], "$.run"),
+        (["iron", "fig2-delta", "--iron.radii", "[0.0]"], "radii"),
+        (["iron", "fig2-delta", "--iron.delta.high", "0.01"], "high"),
+        (["iron", "fig2-delta", "--iron.delta.graph", '["half"]'], "graph"),
+        (["iron", "fig2-delta", "--surface.dim", "3"], "$.iron"),
+    ],
+)
+def test_iron_refuses_before_anything_is_compiled(arguments, named, refused, no_compiling, tmp_path):
+    assert named in refused(*arguments, "--out", tmp_path)
+
+
 def test_plot_draws_the_same_picture_again(rolled, capsys):
     before = picture(rolled / "paths.png")
     (rolled / "paths.png").unlink()

@@ -5,6 +5,8 @@ import pytest
 import warp as wp
 
 import rollingball as rb
+from rollingball.geometry import contacts as contacts_module
+from rollingball.geometry import footpoints as footpoints_module
 from rollingball.numeric import Numeric, fill, launch, layout
 from rollingball.rollout import rollout
 from rollingball.surfaces.base import evaluation
@@ -25,6 +27,7 @@ METHODS = [
     rb.HeavyBall(0.02),
     rb.SAM(0.02),
     rb.EntropySGD(0.1, noise=0.0),
+    rb.FootpointRBO(0.02, projection=rb.GlobalProjection()),
 ]
 STARTS = np.random.default_rng(0).uniform(-1, 1, (64, 2))
 
@@ -64,6 +67,31 @@ def test_many_balls_on_a_device_do_not_share_sums(cuda):
     np.testing.assert_allclose(many.foot[:, :100], few.foot, rtol=0, atol=1e-10)
 
 
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", SURFACES)
+def test_nearest_points_and_contacts_on_a_device_are_those_of_the_cpu(cuda, name):
+    surface, points = SURFACES[name], np.concatenate([STARTS, np.full((64, 1), 2.0)], axis=1)
+    here, there = (rb.project(surface, points, device=device) for device in ("cpu", cuda))
+    np.testing.assert_allclose(there.distance, here.distance, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(there.certified, here.certified)
+    here, there = (rb.contacts(surface, STARTS, 0.7, device=device) for device in ("cpu", cuda))
+    np.testing.assert_allclose(there.height, here.height, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(there.count, here.count)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["wells", "formula"])
+def test_searches_compile_for_a_gpu_without_one(name, tmp_path):
+    numeric, projection = Numeric(2), rb.GlobalProjection()
+    functions, settings = SURFACES[name].functions(numeric), layout(rb.GlobalProjection().settings())
+    for kernel in (
+        contacts_module._kernel(functions, settings, numeric),
+        footpoints_module._kernel(functions, projection, settings, numeric),
+    ):
+        built = wp.compile_aot_module(kernel.module, arch=90, module_dir=tmp_path, use_ptx=True)
+        assert all(".visible .entry" in path.read_text() for path in built)
+
+
 def made(surface, method, dtype, cooperative):
     numeric = Numeric(surface.dim, dtype)
     functions = surface.functions(numeric, cooperative)
@@ -77,7 +105,8 @@ def made(surface, method, dtype, cooperative):
     ("name", "cooperative"), [("wells", True), ("wells", False), ("formula", False), ("quadratic", False)]
 )
 def test_the_rollout_compiles_for_a_gpu_without_one(name, cooperative, dtype, tmp_path):
-    for method in (METHODS[0], METHODS[1], METHODS[6]):
+    searching = [METHODS[7]] if cooperative and dtype == "float64" else []  # the longest to compile
+    for method in (METHODS[0], METHODS[1], METHODS[6], *searching):
         module = made(SURFACES[name], method, dtype, cooperative).kernel.module
         built = wp.compile_aot_module(module, arch=90, module_dir=tmp_path, use_ptx=True)
         assert all(".visible .entry" in path.read_text() for path in built)
