@@ -18,7 +18,23 @@ from rollingball.geometry.grid import IronedGrid, iron_grid
 from rollingball.geometry.ironed import IronedSurface, ironed
 from rollingball.geometry.projection import GlobalProjection, GradientProjection, NewtonProjection
 from rollingball.geometry.reach import Reach, curvatures, reach, unreachable, upper_reach
-from rollingball.methods import SAM, DistanceRBO, EntropySGD, FootpointRBO, GradientDescent, HeavyBall
+from rollingball.methods import (
+    RK4,
+    SAM,
+    Bosh3,
+    DistanceRBO,
+    Dopri5,
+    EntropySGD,
+    Euler,
+    FootpointFlow,
+    FootpointRBO,
+    GradientDescent,
+    HeavyBall,
+    Heun,
+    IronedFlow,
+    Rosenbrock,
+    Tsit5,
+)
 from rollingball.rollout import Stop
 from rollingball.schedule import Schedule
 from rollingball.status import Certificate, Status
@@ -30,32 +46,41 @@ __version__ = "0.1.0"
 from rollingball.simulate import Progress, resume, simulate
 
 __all__ = [
+    "RK4",
     "SAM",
     "Ball",
     "BallError",
+    "Bosh3",
     "Certificate",
     "Contacts",
     "DistanceRBO",
+    "Dopri5",
     "EntropySGD",
+    "Euler",
     "FileError",
+    "FootpointFlow",
     "FootpointRBO",
     "Footpoints",
     "GlobalProjection",
     "GradientDescent",
     "GradientProjection",
     "HeavyBall",
+    "Heun",
     "InputError",
+    "IronedFlow",
     "IronedGrid",
     "IronedSurface",
     "NewtonProjection",
     "Progress",
     "Reach",
     "RollingBallError",
+    "Rosenbrock",
     "Schedule",
     "Status",
     "Stop",
     "Surface",
     "Trajectory",
+    "Tsit5",
     "contacts",
     "curvatures",
     "delta",

@@ -10,6 +10,7 @@ from rollingball.errors import InputError
 from rollingball.geometry.contacts import contacts
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.plan import Plan
+from rollingball.surfaces.base import Surface
 
 
 def fitted(plan: Plan, lift: bool, threads: int | None) -> Plan:
@@ -22,14 +23,8 @@ def fitted(plan: Plan, lift: bool, threads: int | None) -> Plan:
     if plan.state is not None or not plan.method.rolls or not (lift or exact):
         return plan
     surface, radius = plan.surface, np.broadcast_to(plan.radius[0], len(plan.start))
-    g = surface.loss_scale * surface.gradient(plan.start)
-    w = np.sqrt(1 + (g**2).sum(axis=1))
-    center = plan.start - (radius / w)[:, None] * g
-    height = surface.loss_scale * surface.value(plan.start) + radius / w
-    sound = np.isfinite(center).all(axis=1) & np.isfinite(height)  # the kernel says of the others that they are not
-    resting = contacts(surface, np.where(sound[:, None], center, 0.0), radius, threads=threads)
-    depth = np.where(sound, resting.height - height, 0.0)
-    inside = depth > 1e-9 * radius + 1e-14 * np.abs(height)
+    centers, depth = sunk(surface, plan.start, radius, threads)
+    inside = depth > 0
     if not inside.any():
         return plan
     if not lift:
@@ -40,4 +35,21 @@ def fitted(plan: Plan, lift: bool, threads: int | None) -> Plan:
             f"a footpoint where a ball of radius {radius[ball]:g} fits: this one is {depth[ball]:.3g} too low; "
             "lift=True raises it",
         )
-    return replace(plan, start=np.where(inside[:, None], resting.feet[:, 0], plan.start))
+    resting = contacts(surface, centers[inside], radius[inside], threads=threads)
+    start = plan.start.copy()
+    start[inside] = resting.feet[:, 0]
+    return replace(plan, start=start)
+
+
+def sunk(
+    surface: Surface, feet: np.ndarray, radius: np.ndarray, threads: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The horizontal centres (B, d) of balls that touch at ``feet``, and how much too low they are (B,), or 0."""
+    g = surface.loss_scale * surface.gradient(feet)
+    w = np.sqrt(1 + (g**2).sum(axis=1))
+    center = feet - (radius / w)[:, None] * g
+    height = surface.loss_scale * surface.value(feet) + radius / w
+    sound = np.isfinite(center).all(axis=1) & np.isfinite(height)  # of the others the kernel says that they are not
+    resting = contacts(surface, np.where(sound[:, None], center, 0.0), radius, threads=threads)
+    depth = np.where(sound, resting.height - height, 0.0)
+    return center, np.where(depth > 1e-9 * radius + 1e-14 * np.abs(height), depth, 0.0)

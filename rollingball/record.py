@@ -79,36 +79,42 @@ def _times(plan: Plan, step: np.ndarray) -> np.ndarray:
 
 def _scene(plan: Plan) -> dict[str, Any]:
     """What made the run, resolved, in plain JSON."""
+    run = {
+        **_spread(written(plan.method), plan.earlier + plan.steps),
+        "steps": plan.steps,
+        "every": plan.every,
+        "stop": written(plan.stop),
+        "seed": plan.seed,
+        "dtype": plan.numeric.dtype,
+        "device": plan.device,
+    }
+    named = {"name": plan.surface.name, "dim": plan.surface.dim, "loss_scale": plan.surface.loss_scale}
+    return {
+        "surface": plan.surface.recipe or named,
+        "ball": _spread(written(plan.ball), plan.earlier + plan.steps),
+        "run": run,
+        "versions": versions(),
+    }
+
+
+def written(value: Any) -> Any:
+    """A struct as plain JSON; numpy arrays and numbers become lists and numbers."""
+    return msgspec.to_builtins(value, enc_hook=lambda item: item.tolist())
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run depends on."""
     import platform
 
     import warp as wp
 
     from rollingball import __version__
 
-    def builtins(value: Any) -> Any:
-        return msgspec.to_builtins(value, enc_hook=lambda item: item.tolist())  # numpy arrays and numbers
-
-    run = {
-        **_spread(builtins(plan.method), plan.earlier + plan.steps),
-        "steps": plan.steps,
-        "every": plan.every,
-        "stop": builtins(plan.stop),
-        "seed": plan.seed,
-        "dtype": plan.numeric.dtype,
-        "device": plan.device,
-    }
-    versions = {
+    return {
         "rollingball": __version__,
         "warp": wp.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
-    }
-    named = {"name": plan.surface.name, "dim": plan.surface.dim, "loss_scale": plan.surface.loss_scale}
-    return {
-        "surface": plan.surface.recipe or named,
-        "ball": _spread(builtins(plan.ball), plan.earlier + plan.steps),
-        "run": run,
-        "versions": versions,
     }
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from rollingball.ball import Ball
 from rollingball.errors import BallError, InputError, whole
 from rollingball.fit import fitted
+from rollingball.flow_run import plan_flow, run_flow
 from rollingball.geometry.projection import GlobalProjection
-from rollingball.methods import Method
+from rollingball.methods import FLOWS, Flow, Method
 from rollingball.numeric import fill, launch, layout
 from rollingball.plan import Plan, plan_run
 from rollingball.record import to_trajectory
@@ -47,10 +48,13 @@ Callback = Callable[[Progress], Any]
 def simulate(
     surface: Surface,
     ball: Ball | None,
-    method: Method,
+    method: Method | Flow,
     *,
-    start: Any,
-    steps: int,
+    start: Any = None,
+    steps: int | None = None,
+    start_center: Any = None,
+    duration: float | None = None,
+    save_at: Any = None,
     every: int = 1,
     stop: Stop | None = None,
     device: str = "cpu",
@@ -74,7 +78,11 @@ def simulate(
         method: How it moves.
         start: First footpoints (B, d), or (d,) for one; or a Trajectory to go on from (its last state, bit for bit; a
             ball that had converged rolls again if the stop rules changed).
-        steps: How many steps, 0 or more.
+        steps: How many steps of a discrete method, 0 or more.
+        start_center: For a continuous method, horizontal positions of centres (B, d), which are lifted onto f_rho; in
+            place of ``start``.
+        duration: For a continuous method, the time to roll, above 0: the sum of the learning rates of a discrete run.
+        save_at: For a continuous method, the times of the frames (T,), ascending; by default 100, the last at the end.
         every: Record a frame each so many steps, and the last one.
         stop: When a ball may end earlier; its last state then fills the frames that follow.
         device: ``"cpu"`` or a CUDA device such as ``"cuda:0"``.
@@ -96,19 +104,41 @@ def simulate(
             paper's does.
         BallError: for a failed ball, with ``throw``.
     """
+    if isinstance(method, FLOWS):
+        given = {"steps": steps, "stop": stop, "callback": callback, "chunk": chunk}
+        for name, value in given.items():
+            if value is not None:
+                raise InputError(name, value, "nothing, for a continuous method")
+        flow_plan = plan_flow(
+            surface, ball, method, start, start_center, duration, save_at, lift, device, dtype
+        )  # fmt: skip
+        _check_options(gap, lift, threads, None)
+        return _judged(run_flow(flow_plan, gap, threads, progress), throw)
+    for name, value in {"start_center": start_center, "duration": duration, "save_at": save_at}.items():
+        if value is not None:
+            raise InputError(name, value, "nothing, for a discrete method")
     if callback is not None and not callable(callback):
         raise InputError("callback", callback, "a function of a Progress")
     plan = plan_run(surface, ball, method, start, steps, every, stop, device, dtype, seed)
+    _check_options(gap, lift, threads, chunk)
+    plan = fitted(plan, lift, threads)
+    record = _roll(plan, threads, chunk, progress, callback)
+    trajectory = to_trajectory(plan, record, gap, threads)
+    return _judged(trajectory, throw)
+
+
+def _check_options(gap: Any, lift: Any, threads: Any, chunk: Any) -> None:
     if gap is not None and not isinstance(gap, GlobalProjection):
         raise InputError("gap", gap, "a GlobalProjection or None")
     if not isinstance(lift, bool):
         raise InputError("lift", lift, "True or False")
-    for field, value, least in (("threads", threads, 1), ("chunk", chunk, 1)):
+    for field, value in (("threads", threads), ("chunk", chunk)):
         if value is not None:
-            whole(field, value, least)
-    plan = fitted(plan, lift, threads)
-    record = _roll(plan, threads, chunk, progress, callback)
-    trajectory = to_trajectory(plan, record, gap, threads)
+            whole(field, value, 1)
+
+
+def _judged(trajectory: Trajectory, throw: bool) -> Trajectory:
+    """The trajectory, or with ``throw`` an error for a ball that failed."""
     failed = [ball for ball, status in enumerate(trajectory.status) if Status(status).failed]
     if throw and failed:
         message = Status(trajectory.status[failed[0]]).message

@@ -15,6 +15,8 @@ class Status(enum.IntEnum):
     DIVERGED = 4
     TUNNELLED = 5
     NOT_FINITE = 6
+    RESTING = 7
+    STEP_TOO_SMALL = 8
 
     @property
     def message(self) -> str:
@@ -24,7 +26,7 @@ class Status(enum.IntEnum):
     @property
     def failed(self) -> bool:
         """True when what was recorded is not the motion that was asked for."""
-        return self not in (Status.RUNNING, Status.CONVERGED)
+        return self not in (Status.RUNNING, Status.CONVERGED, Status.RESTING)
 
 
 _MESSAGES = {
@@ -40,6 +42,9 @@ _MESSAGES = {
     "is local, and a ball beyond the upper reach can roll through a wall: use a smaller radius or lr",
     Status.NOT_FINITE: "not finite: the loss or its gradient was NaN or infinite; the last good state was kept; lower "
     "lr, or start inside the domain",
+    Status.RESTING: "resting: the slopes of its contacts balance, so the ball lies still",
+    Status.STEP_TOO_SMALL: "step too small: the integrator could not keep its tolerance; raise rtol and atol, or use "
+    "Rosenbrock",
 }
 
 

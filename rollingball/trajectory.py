@@ -38,6 +38,9 @@ class Trajectory:
         scene: What made it: surface, ball, run, seed, versions, device.
         state: The final state by field, from which a run goes on; None after slicing it away.
         certified: Whether ``gap`` is certified.
+        contacts: How many contacts a continuous method knew at each frame (T, B); None for a discrete one.
+        events: Of a continuous method: ``time`` (B, E), ``kind`` (B, E; 2 a contact appears, 3 one is left, 4 rest, -1
+            none), ``contacts`` (B, E) after it, ``center`` (B, E, d). None for a discrete one.
     """
 
     step: np.ndarray
@@ -55,6 +58,8 @@ class Trajectory:
     scene: dict[str, Any] = field(default_factory=dict)
     state: dict[str, np.ndarray] | None = None
     certified: bool = False
+    contacts: np.ndarray | None = None
+    events: dict[str, np.ndarray] | None = None
 
     @property
     def dim(self) -> int:
@@ -90,7 +95,8 @@ class Trajectory:
         chosen = np.arange(len(self))[pick]
         keeps_end = len(chosen) > 0 and chosen[-1] == len(self) - 1
         parts = {name: getattr(self, name)[pick] for name in FRAMES}
-        return replace(self, **parts, state=self.state if keeps_end else None)
+        contacts = None if self.contacts is None else self.contacts[pick]
+        return replace(self, **parts, contacts=contacts, state=self.state if keeps_end else None)
 
     def select(self, balls: int | slice | Iterable[int]) -> Trajectory:
         """The chosen balls at every frame."""
@@ -98,7 +104,10 @@ class Trajectory:
         parts = {name: getattr(self, name)[:, pick] for name in FRAMES if getattr(self, name).ndim > 1}
         parts |= {name: getattr(self, name)[pick] for name in BALLS}
         state = None if self.state is None else {name: value[pick] for name, value in self.state.items()}
-        return replace(self, **parts, state=state, scene=_picked(self.scene, self.balls, pick))
+        contacts = None if self.contacts is None else self.contacts[:, pick]
+        events = None if self.events is None else {name: value[pick] for name, value in self.events.items()}
+        scene = _picked(self.scene, self.balls, pick)
+        return replace(self, **parts, state=state, scene=scene, contacts=contacts, events=events)
 
     def at(self, time: Any) -> Trajectory:
         """The trajectory at the given times, linear between frames.
@@ -126,7 +135,8 @@ class Trajectory:
             values = getattr(self, name)
             weight = share.reshape(-1, *[1] * (values.ndim - 1))
             parts[name] = values[left] * (1 - weight) + values[right] * weight
-        return replace(self, **parts, state=None)
+        contacts = None if self.contacts is None else self.contacts[left]
+        return replace(self, **parts, state=None, contacts=contacts)
 
     def append(self, later: Trajectory) -> Trajectory:
         """This run followed by one that went on from its end; their shared frame appears once.
@@ -157,6 +167,8 @@ class Trajectory:
             evaluations=self.evaluations + later.evaluations,
             seconds=self.seconds + later.seconds,
             certified=self.certified and later.certified,
+            contacts=None,
+            events=None,
         )
 
     def messages(self) -> list[str]:

@@ -16,6 +16,7 @@ from rollingball.trajectory import BALLS, FRAMES, Trajectory
 
 FORMAT = 1
 STATE = "state."
+EVENTS = "events."
 
 
 def save(trajectory: Trajectory, path: Path) -> None:
@@ -23,7 +24,10 @@ def save(trajectory: Trajectory, path: Path) -> None:
     from safetensors.numpy import save as to_bytes
 
     arrays = {name: np.ascontiguousarray(getattr(trajectory, name)) for name in FRAMES + BALLS}
-    arrays |= {STATE + name: np.ascontiguousarray(value) for name, value in (trajectory.state or {}).items()}
+    for prefix, table in ((STATE, trajectory.state), (EVENTS, trajectory.events)):
+        arrays |= {prefix + name: np.ascontiguousarray(value) for name, value in (table or {}).items()}
+    if trajectory.contacts is not None:
+        arrays["contacts"] = np.ascontiguousarray(trajectory.contacts)
     metadata = {
         "rollingball": json.dumps({"format": FORMAT, "seconds": trajectory.seconds, "certified": trajectory.certified}),
         "scene": json.dumps(trajectory.scene),
@@ -67,7 +71,10 @@ def load(path: Path) -> Trajectory:
     if missing:
         raise FileError(f"{path}: not a rollingball trajectory: {', '.join(missing)} missing")
     _check_shapes(path, arrays)
-    state = {name.removeprefix(STATE): value for name, value in arrays.items() if name.startswith(STATE)}
+    state, events = (
+        {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+        for prefix in (STATE, EVENTS)
+    )
     try:
         scene = json.loads(metadata.get("scene", "{}"))
         seconds, certified = float(head["seconds"]), bool(head["certified"])
@@ -76,7 +83,10 @@ def load(path: Path) -> Trajectory:
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise FileError(f"{path}: not a rollingball trajectory: its metadata cannot be read") from None
     parts = {name: arrays[name] for name in FRAMES + BALLS}
-    return Trajectory(**parts, seconds=seconds, scene=scene, state=state or None, certified=certified)
+    return Trajectory(
+        **parts, seconds=seconds, scene=scene, state=state or None, certified=certified,
+        contacts=arrays.get("contacts"), events=events or None,
+    )  # fmt: skip
 
 
 def _head(path: Path, metadata: dict[str, str]) -> dict[str, Any]:

@@ -73,17 +73,18 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             nearest += aside * aside
         square = q.radius * q.radius
         if nearest > square:
-            return infinite, infinite
+            return infinite, infinite, 1
         height, gradient = first(x, p)
         g = wide(gradient)
         rise, bend = spread(x, wp.length(g), wp.length(half), estimate, p)
         if rise < zero:
-            return infinite, infinite
+            return infinite, infinite, 1
+        steady = wp.where(wp.isfinite(height + rise), 1, 0)  # not at the rim of a surface
         bound = -(height + rise + wp.sqrt(square - nearest))
         s = sideways(middle, q)
         square -= wp.dot(s, s)
         if square <= zero:
-            return infinite, bound
+            return infinite, bound, steady
         cap = wp.sqrt(square)
         here = -(height + cap)
         # a sphere bends down by 1 / rho at least; where its centre may move, not at all
@@ -96,7 +97,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             for i in range(dim):
                 second_order += lowest(s[i] / cap - g[i], rounder - bend, half[i])
             bound = wp.max(bound, second_order)
-        return here, bound
+        return here, bound, steady
 
     @wp.func
     def clamped(x: wide, q: query):

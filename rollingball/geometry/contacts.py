@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.errors import InputError, not_negative, numbers, points, positive
+from rollingball.errors import InputError, not_negative, numbers, points, positive, whole
 from rollingball.geometry.contact import contact_objective, contact_query
 from rollingball.geometry.hull import least_norm_program
 from rollingball.geometry.minima import certificates, ordered
@@ -82,6 +82,8 @@ def contacts(
     search = GlobalProjection() if search is None else search
     if not isinstance(search, GlobalProjection):
         raise InputError("search", search, "a GlobalProjection")
+    if threads is not None:
+        whole("threads", threads, 1)
     at = points("centers", centers, surface.dim)
     radii = positive("radius", radius)
     if radii.ndim > 1 or (radii.ndim == 1 and len(radii) not in (1, len(at))):
@@ -175,10 +177,12 @@ def contact_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         if wp.isfinite(height):
             size += wp.abs(height)
         tie = wp.float64(settings.tie) * q.radius + rounding * size
-        found = from_seeds(first, low, high, same * q.radius, tie, q, p, settings)
+        # around a contact, the height is within a tie of it up to sqrt(2 tie rho) away
+        apart = wp.max(same * q.radius, wp.float64(4.0) * wp.sqrt(tie * q.radius))
+        found = from_seeds(first, low, high, apart, tie, q, p, settings)
         if found.count > 0 and settings.nodes > 0 and dim <= 2:
             rely = estimate(first, low, high, p, settings)
-            found = branch_and_bound(found, low, high, same * q.radius, tie, rely, q, p, settings)
+            found = branch_and_bound(found, low, high, apart, tie, rely, q, p, settings)
         return found
 
     return contact
@@ -199,7 +203,7 @@ def slope_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         ball = s / wp.max(-lowness - height, wp.float64(1e-300))
         g = wide(gradient)
         # at a ridge of f, or where the graph ends, the slope of the ball is between those of the surface
-        if wp.length(g - ball) <= wp.float64(1e-5) * (wp.float64(1.0) + wp.length(g)):
+        if wp.length(g - ball) < wp.float64(1e-5) * (wp.float64(1.0) + wp.length(g)):  # false for an infinite slope
             return g
         return ball
 

@@ -13,7 +13,7 @@ from rollingball.geometry.projection import GlobalProjection
 from rollingball.geometry.samples import highest
 from rollingball.surfaces.base import Surface
 
-MOST_CELLS = 100_000  # of one round of the search
+MOST_CELLS = 50_000  # of one round of the search
 
 
 def delta(
@@ -49,6 +49,8 @@ def delta(
     if not isinstance(surface, Surface) or surface.dim > 2:
         raise InputError("surface", surface, "a Surface in one or two dimensions")
     sizes = positive("radii", radii)
+    if sizes.ndim > 1:
+        raise InputError("radii", radii, "one radius, or a list of them")
     corners = checked_box("box", box, surface.dim)
     one_of("graph", graph, ("full", "truncated"))
     positive_scalar("tolerance", tolerance)

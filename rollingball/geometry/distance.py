@@ -53,7 +53,8 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         here = half_ * (wp.dot(away, away) + drop * drop)
         rise, bend = spread(x, wp.length(g), wp.length(half), estimate, p)
         if rise < zero:
-            return infinite, infinite
+            return infinite, infinite, 1
+        steady = wp.where(wp.isfinite(height + rise), 1, 0)  # not at the rim of a surface
         above = wp.max(wp.abs(drop) - rise, zero)
         bound = above * above
         for i in range(dim):
@@ -66,7 +67,7 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
             for i in range(dim):
                 second_order += lowest(away[i] + drop * g[i], one - bend * (wp.abs(drop) + rise), half[i])
             bound = wp.max(bound, second_order)
-        return here, bound
+        return here, bound, steady
 
     @wp.func
     def polish(start: wide, q: query, p: parameters, settings: Any):

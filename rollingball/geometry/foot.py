@@ -13,6 +13,8 @@ FOCAL_POINT = wp.constant(int(Status.FOCAL_POINT))
 NO_FOOT = wp.constant(int(Status.NO_FOOT))
 DIVERGED = wp.constant(int(Status.DIVERGED))
 NOT_FINITE = wp.constant(int(Status.NOT_FINITE))
+RESTING = wp.constant(int(Status.RESTING))
+STEP_TOO_SMALL = wp.constant(int(Status.STEP_TOO_SMALL))
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.errors import InputError, positive
+from rollingball.errors import InputError, positive, whole
 from rollingball.errors import points as checked_points
 from rollingball.geometry.foot import foot_struct
 from rollingball.geometry.minima import certificates, ordered
@@ -84,6 +84,8 @@ def project(
     projection = GlobalProjection() if projection is None else projection
     if not isinstance(projection, Projection):
         raise InputError("projection", projection, "a GlobalProjection, NewtonProjection or GradientProjection")
+    if threads is not None:
+        whole("threads", threads, 1)
     where = checked_points("points", points, surface.dim + 1)
     return nearest_points(surface, where, where[:, :-1], projection, device_name(device), threads)
 

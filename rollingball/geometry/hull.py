@@ -1,6 +1,7 @@
 """The point of least norm in the convex hull of a few slopes: the direction in which a ball at a kink descends."""
 
 import functools
+from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
@@ -9,9 +10,47 @@ from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.numeric import Numeric
 
 
+@dataclass(frozen=True, eq=False)
+class Hull:
+    """Warp functions of ``slopes (most, d)``, of which ``count`` are there; weights are vectors of length ``most``.
+
+    row(slopes, k) -> vector
+    mixture(slopes, weights, count) -> vector
+    affine(slopes, present, count) -> weights      of the least norm in the affine hull of those with present above 0
+    convex(slopes, count) -> weights               of the least norm in the convex hull
+    """
+
+    row: Any
+    mixture: Any
+    affine: Any
+    convex: Any
+
+
 @functools.cache
 def least_norm_program(most: int, numeric: Numeric) -> Any:
-    """``least_norm(slopes (most, d), count) -> vector`` by Wolfe's algorithm (Math. Programming 11, 1976), float64.
+    """``least_norm(slopes (most, d), count) -> vector``: the point of least norm in the convex hull of some slopes."""
+    hull, wide = hull_program(most, numeric), numeric.wide.vector
+    rows = wp.types.matrix((most, numeric.dim), wp.float64)
+    convex, mixture, row = hull.convex, hull.mixture, hull.row
+
+    @wp.func
+    def least_norm(slopes: rows, count: int):
+        best = mixture(slopes, convex(slopes, count), count)
+        scale = wp.float64(0.0)
+        k = int(0)
+        while k < count:
+            scale = wp.max(scale, wp.length(row(slopes, k)))
+            k += 1
+        if wp.length(best) <= wp.float64(1e-14) * scale:  # the ball rests
+            best = wide()
+        return best
+
+    return least_norm
+
+
+@functools.cache
+def hull_program(most: int, numeric: Numeric) -> Hull:
+    """Wolfe's algorithm (Math. Programming 11, 1976), float64.
 
     It keeps a set of slopes whose affine hull's point of least norm is inside their convex hull, adds the slope that
     promises most, and drops those whose weight would turn negative.
@@ -40,8 +79,13 @@ def least_norm_program(most: int, numeric: Numeric) -> Any:
         return g
 
     @wp.func
-    def affine_weights(slopes: rows, weights: weights_type, scale: wp.float64, count: int):
+    def affine(slopes: rows, weights: weights_type, count: int):
         """Weights, of sum 1, of the point of least norm in the affine hull of the slopes with a weight."""
+        scale = wp.float64(1e-300)
+        k = int(0)
+        while k < count:
+            scale = wp.max(scale, wp.length_sq(row(slopes, k)))
+            k += 1
         gram = gram_type()
         right = weights_type()
         for i in range(most):
@@ -64,7 +108,7 @@ def least_norm_program(most: int, numeric: Numeric) -> Any:
         return solved / total
 
     @wp.func
-    def least_norm(slopes: rows, count: int):
+    def convex(slopes: rows, count: int):
         weights = weights_type()
         scale = zero
         start = int(0)
@@ -93,7 +137,7 @@ def least_norm_program(most: int, numeric: Numeric) -> Any:
                 inner = int(0)
                 while inner < most:
                     inner += 1
-                    aim = affine_weights(slopes, weights, scale, count)
+                    aim = affine(slopes, weights, count)
                     share = one
                     leaving = int(-1)
                     k = int(0)
@@ -114,14 +158,14 @@ def least_norm_program(most: int, numeric: Numeric) -> Any:
                     else:
                         inner = most
                 fresh = mixture(slopes, weights, count)
-                if wp.length_sq(fresh) < wp.length_sq(best):
-                    best = fresh
-                else:
+                if not (wp.length_sq(fresh) < wp.length_sq(best)):
                     rounds = 4 * most
+                best = fresh
             else:
                 rounds = 4 * most
-        if wp.length_sq(best) <= rounding * rounding * scale:
-            best = wide()
-        return best
+        for k in range(most):
+            if weights[k] <= rounding:
+                weights[k] = zero
+        return weights
 
-    return least_norm
+    return Hull(row, mixture, affine, convex)

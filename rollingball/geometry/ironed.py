@@ -193,7 +193,7 @@ def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
             height, gradient, hessian = second_of(x, p.base)
             s = x - q.center
             cap = -found.values[lowest] - height
-            if wp.length(gradient - s / cap) > wp.float64(1e-5) * (one + wp.length(gradient)):
+            if not (wp.length(gradient - s / cap) < wp.float64(1e-5) * (one + wp.length(gradient))):
                 return -(identity + wp.outer(s, s) / (cap * cap)) / cap
             metric = identity + wp.outer(gradient, gradient)
             factor, _smallest = cholesky(metric - cap * hessian, zero)

@@ -79,3 +79,34 @@ def eigenvectors(a: Any, identity: Any):
                         vectors[k, p] = c * left - s * right
                         vectors[k, q] = s * left + c * right
     return vectors, diagonal
+
+
+@wp.func
+def gauss_solve(a: Any, right: Any):
+    """The solution of a s = right for any regular matrix, by elimination with partial pivots."""
+    left = a
+    s = right
+    for k in range(len(right)):
+        pivot = int(k)
+        for i in range(k + 1, len(right)):
+            if wp.abs(left[i, k]) > wp.abs(left[pivot, k]):
+                pivot = i
+        for j in range(len(right)):
+            held = left[k, j]
+            left[k, j] = left[pivot, j]
+            left[pivot, j] = held
+        kept = s[k]
+        s[k] = s[pivot]
+        s[pivot] = kept
+        for i in range(k + 1, len(right)):
+            share = left[i, k] / left[k, k]
+            for j in range(len(right)):
+                left[i, j] = left[i, j] - share * left[k, j]
+            s[i] = s[i] - share * s[k]
+    for back in range(len(right)):
+        i = len(right) - 1 - back
+        total = s[i]
+        for j in range(i + 1, len(right)):
+            total -= left[i, j] * s[j]
+        s[i] = total / left[i, i]
+    return s

@@ -14,6 +14,7 @@ from rollingball.surfaces.base import SurfaceFunctions
 
 # Minima of D closer than this share of the distance are one.
 SAME = wp.constant(wp.float64(1e-5))
+FLAT = wp.constant(wp.float64(4.0))  # around a minimum, D is within a tie of it up to sqrt(2 tie) away
 
 
 @functools.cache
@@ -44,11 +45,13 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
     @wp.func
     def anywhere(q: query, p: parameters):
-        """A value of D at some point of the graph, where there is none at the centre: in ever wider cubes."""
-        best = value(wide(q.center), q, p)
+        """A point of the graph and D there, in ever wider cubes where there is none below the centre."""
+        place = wide(q.center)
+        best = value(place, q, p)
         reach = wp.float64(1e-3)
         while not wp.isfinite(best) and reach < wp.float64(1e9):
-            for seed in range(32):
+            seed = int(0)
+            while seed < 512:
                 x = wide(q.center)
                 for i in range(dim):
                     share = ratios[i] * wp.float64(seed + 1) + half_
@@ -56,8 +59,10 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
                 here = value(x, q, p)
                 if here < best or (wp.isfinite(here) and not wp.isfinite(best)):
                     best = here
+                    place = x
+                seed += 1
             reach = two * reach
-        return best
+        return place, best
 
     @wp.func
     def nearest(center: vector, center_height: wp.float64, first: wide, p: parameters, settings: Any):
@@ -66,18 +71,19 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         q.center_height = center_height
         c = wide(center)
         known = value(first, q, p)
-        below = anywhere(q, p)
+        place, there = anywhere(q, p)
         begin = first
-        if not (known < below):
-            begin = c
-            known = below
+        if not (known < there):
+            begin = place
+            known = there
         reach = wp.sqrt(two * known) * wider
         aside = wide()
         for i in range(dim):
             aside[i] = reach
         low, high = inside(c - aside, c + aside, p)
         tie = two * wp.float64(settings.tie) * known + height_rounding * reach * wp.abs(center_height)
-        found = from_seeds(begin, low, high, SAME * reach, tie, q, p, settings)
+        same = wp.max(SAME * reach, FLAT * wp.sqrt(tie))
+        found = from_seeds(begin, low, high, same, tie, q, p, settings)
         if found.count > 0 and settings.nodes > 0 and dim <= 2:
             reach = wp.sqrt(two * (found.best + tie)) * wider
             for i in range(dim):
@@ -85,7 +91,8 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             low, high = inside(c - aside, c + aside, p)
             tie = two * wp.float64(settings.tie) * found.best + height_rounding * reach * wp.abs(center_height)
             rely = estimate(begin, low, high, p, settings)
-            found = branch_and_bound(found, low, high, SAME * reach, tie, rely, q, p, settings)
+            same = wp.max(SAME * reach, FLAT * wp.sqrt(tie))
+            found = branch_and_bound(found, low, high, same, tie, rely, q, p, settings)
         return found
 
     return nearest

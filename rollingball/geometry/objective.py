@@ -14,7 +14,9 @@ class Objective:
     """Three Warp functions, and the struct ``query`` that they take beside the parameters of the surface.
 
     value(x, q, p) -> float64                             infinite or NaN where there is no surface
-    examine(middle, half, q, estimate, p) -> value, bound   at the middle of a cell; below ``bound`` it is nowhere in it
+    examine(middle, half, q, estimate, p) -> value, bound, steady
+                                                          at the middle of a cell; below ``bound`` it is nowhere in it;
+                                                          not steady (0): the loss may do anything there
     polish(x, q, p, settings) -> x, value, evaluations    a local minimum from x
     """
 

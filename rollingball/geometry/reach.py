@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.errors import InputError, points, positive_scalar, whole
-from rollingball.geometry.contacts import checked_box, contacts
+from rollingball.geometry.contacts import checked_box, contacts, domain_of
 from rollingball.geometry.footpoints import project
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.geometry.samples import highest, spread
@@ -46,7 +46,7 @@ def curvatures(surface: Surface, x: Any) -> np.ndarray:
     Raises:
         InputError: for points that are not finite numbers of shape (B, d).
     """
-    at = points("x", x, surface.dim)
+    at = points("x", x, _surface(surface).dim)
     scale = surface.loss_scale
     g, bend = scale * surface.gradient(at), scale * surface.hessian(at)
     w = np.sqrt(1 + (g**2).sum(axis=1))[:, None, None]
@@ -80,11 +80,15 @@ def unreachable(
     Raises:
         InputError: for an argument that cannot be used.
     """
-    at = points("x", x, surface.dim)
+    at = points("x", x, _surface(surface).dim)
     rho = positive_scalar("radius", radius)
+    _search(search)
+    domain_of(surface, box)
     centers, heights = _tangent(surface, at, np.full(len(at), rho), 1.0)
     resting = contacts(surface, centers, rho, search, box=box, threads=threads)
-    return resting.height > heights + ROUNDING * (np.abs(heights) + rho)
+    steep = surface.loss_scale * np.linalg.norm(surface.gradient(at), axis=1)
+    size = np.abs(heights) + rho + steep * (np.linalg.norm(at, axis=1) + rho)
+    return resting.height > heights + ROUNDING * size
 
 
 def reach(surface: Surface, box: Any, *, samples: int | None = None, search: GlobalProjection | None = None) -> Reach:
@@ -124,8 +128,11 @@ def medial_radius(
     q that is tangent at p is smaller, |q - p|^2 / (2 <q - p, nu>) (Ma, Bae and Choi, The Visual Computer 28, 2012).
     """
     # balls of the radius of curvature of a sphere touch it everywhere: no proof of that ends
-    search = GlobalProjection(nodes=2000) if search is None else search
-    at = points("x", x, surface.dim)
+    search = GlobalProjection(nodes=2000) if search is None else _search(search)
+    at = points("x", x, _surface(surface).dim)
+    positive_scalar("largest", largest)
+    if side not in (1.0, -1.0):
+        raise InputError("side", side, "1 for above, -1 for below")
     feet = np.concatenate([at, surface.loss_scale * surface.value(at)[:, None]], axis=1)
     radii = np.full(len(at), float(largest))
     active = np.ones(len(at), dtype=bool)
@@ -152,6 +159,18 @@ def medial_radius(
     return radii
 
 
+def _surface(surface: Any) -> Surface:
+    if not isinstance(surface, Surface):
+        raise InputError("surface", surface, "a Surface, such as rb.surfaces.sine()")
+    return surface
+
+
+def _search(search: Any) -> GlobalProjection | None:
+    if search is not None and not isinstance(search, GlobalProjection):
+        raise InputError("search", search, "a GlobalProjection")
+    return search
+
+
 def _tangent(surface: Surface, at: np.ndarray, radii: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
     """The centres of balls that touch the graph at ``at`` from one side: horizontal parts and heights."""
     g = surface.loss_scale * surface.gradient(at)
@@ -162,8 +181,8 @@ def _tangent(surface: Surface, at: np.ndarray, radii: np.ndarray, side: float) -
 def _reach(
     surface: Surface, box: Any, sides: tuple[float, ...], samples: int | None, search: GlobalProjection | None
 ) -> Reach:
-    if not isinstance(surface, Surface):
-        raise InputError("surface", surface, "a Surface, such as rb.surfaces.sine()")
+    _surface(surface)
+    _search(search)
     corners = checked_box("box", box, surface.dim)
     count = 2**16 if samples is None else whole("samples", samples, 16)
 

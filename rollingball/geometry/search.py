@@ -21,6 +21,8 @@ from rollingball.numeric import Numeric
 MOST = 8  # minima kept for one query: a ball in the plane has three contacts at most, save by accident
 KEPT = 4  # of all seeds, the lowest so many are polished
 DEEPEST = 44  # halvings of a cell, at most
+TINY = wp.constant(wp.float64(1e-7))  # cells at a kink, to this share of it
+RIM = wp.constant(wp.float64(1e-3))  # cells at the rim of a surface are halved to this share of the box
 
 COMPLETE = wp.constant(0)  # every cell was examined
 OUT_OF_NODES = wp.constant(1)  # the budget ended first
@@ -213,7 +215,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
             middle = low
             for i in range(dim):
                 middle[i] += half[i] * wp.float64(wp.int64(2) * at[i] + wp.int64(1))
-            here, bound = examine(middle, half, q, estimate, p)
+            here, bound, steady = examine(middle, half, q, estimate, p)
             descend = bool(False)
             if not (bound > found.best + tie):
                 if here < found.best - tie:
@@ -222,7 +224,10 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                     # what is lower than all that is known lies within a tolerance of here
                     if not near_known(middle, found, two * wp.length(half) + same):
                         found = polished(found, middle, same, tie, q, p, settings)
-                elif level >= DEEPEST or wp.length(half) <= wp.float64(0.01) * same:
+                elif steady == 0 and scale <= RIM:
+                    found.outcome = OUT_OF_NODES  # no proof ends at a rim
+                    found = add(found, middle, here, same, tie)
+                elif level >= DEEPEST or scale <= TINY:
                     found = add(found, middle, here, same, tie)  # a kink, or an end of the surface
                 else:
                     descend = True

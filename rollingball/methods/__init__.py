@@ -1,9 +1,31 @@
-"""The ways a ball moves: the paper's two rules, and the baselines it is compared with."""
+"""The ways a ball moves: the paper's two rules, baselines, and the continuous-time limits with their integrators."""
 
 from rollingball.methods.baselines import SAM, EntropySGD, GradientDescent, HeavyBall
+from rollingball.methods.flows import FLOWS, Flow, FootpointFlow, IronedFlow
+from rollingball.methods.integrators import RK4, Bosh3, Dopri5, Euler, Heun, Rosenbrock, Tsit5
 from rollingball.methods.rolling import DistanceRBO, FootpointRBO
 
 METHODS = (FootpointRBO, DistanceRBO, GradientDescent, HeavyBall, SAM, EntropySGD)
 Method = FootpointRBO | DistanceRBO | GradientDescent | HeavyBall | SAM | EntropySGD
 
-__all__ = ["METHODS", "SAM", "DistanceRBO", "EntropySGD", "FootpointRBO", "GradientDescent", "HeavyBall", "Method"]
+__all__ = [
+    "FLOWS",
+    "METHODS",
+    "RK4",
+    "SAM",
+    "Bosh3",
+    "DistanceRBO",
+    "Dopri5",
+    "EntropySGD",
+    "Euler",
+    "Flow",
+    "FootpointFlow",
+    "FootpointRBO",
+    "GradientDescent",
+    "HeavyBall",
+    "Heun",
+    "IronedFlow",
+    "Method",
+    "Rosenbrock",
+    "Tsit5",
+]

@@ -1,0 +1,227 @@
+"""The kernel that rolls balls in continuous time: steps, their control, events and frames, each ball for itself."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import warp as wp
+
+from rollingball.geometry.foot import FOUND, NO_FOOT, NOT_FINITE, RESTING, STEP_TOO_SMALL
+from rollingball.methods.events import NOTHING, SHORTER
+from rollingball.methods.flows import FlowProgram
+from rollingball.numeric import Numeric, struct
+from rollingball.surfaces.base import SurfaceFunctions, kernel_options
+
+MOST_EVENTS = 64  # kept for one ball
+RUNNING = FOUND
+REST = wp.constant(4)
+
+
+@dataclass(frozen=True, eq=False)
+class FlowRollout:
+    """A compiled flow and the struct in which it keeps its balls."""
+
+    kernel: Any
+    state: Any
+
+
+@functools.cache
+def flow_rollout(
+    program: FlowProgram, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, adaptive: bool
+) -> FlowRollout:
+    """The kernel of one flow on one family of surfaces."""
+    wide, vector, parameters = numeric.wide.vector, numeric.vector, functions.parameters
+    memory_type, settings_type = program.memory, struct(settings_layout, numeric)
+    begin, velocity_of, check = program.begin, program.velocity, program.check
+    settled, frame_of, carrying_of = program.settled, program.frame, program.carrying
+    step, between, travelled = program.stepper.step, program.stepper.between, program.stepper.travelled
+    zero, one = wp.float64(0.0), wp.float64(1.0)
+    power = wp.float64(1 / program.stepper.control)
+    fixed = 0 if adaptive else 1
+    tiny = wp.float64(1e-14)
+
+    @wp.struct
+    class State:
+        x: wide
+        velocity: wide
+        memory: memory_type
+        height: wp.float64  # of the centre, where it is integrated
+        time: wp.float64
+        h: wp.float64
+        last_error: wp.float64
+        status: int
+        next_frame: int
+        steps: int
+        rejected: int
+        failures: int  # in a row
+        events: int
+
+    @wp.func
+    def first_step(x: wide, velocity: wide, settings: settings_type):
+        """A hundredth of the time in which x changes by its own size, in the units of the tolerance."""
+        if settings.first_step > settings.first_step * wp.float64(0.0):
+            return wp.float64(settings.first_step)
+        scale = wp.float64(settings.atol) + wp.float64(settings.rtol) * wp.length(x)
+        speed = wp.length(velocity) / scale
+        if speed < wp.float64(1e-5):
+            return wp.float64(1e-3)
+        return wp.float64(0.01) * wp.max(wp.length(x) / scale, one) / speed
+
+    @wp.func
+    def placed(x: wide, radius: wp.float64, p: parameters, settings: settings_type):
+        state = State()
+        state.x = x
+        state.memory = begin(x, radius, p, settings)
+        state.status = state.memory.status
+        state.last_error = one
+        if state.status == RUNNING:
+            settled_x, settled_memory = settled(state.x, state.memory, p, settings)
+            state.x = settled_x
+            state.memory = settled_memory
+            state.velocity = velocity_of(state.x, state.memory, p, settings)
+            state.h = first_step(state.x, state.velocity, settings)
+            here = frame_of(state.x, state.memory, p, settings)
+            state.height = here.center_height
+        return state
+
+    @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
+    def flow(
+        # in:
+        p: parameters,
+        settings: settings_type,
+        radius: wp.array(dtype=wp.float64),
+        start: wp.array(dtype=vector),
+        save_at: wp.array(dtype=wp.float64),
+        duration: wp.float64,
+        begins: int,
+        budget: int,  # steps of this launch
+        # in, out:
+        states: wp.array(dtype=State),
+        # out:
+        foot: wp.array2d(dtype=vector),
+        center: wp.array2d(dtype=vector),
+        center_height: wp.array2d(dtype=wp.float64),
+        height: wp.array2d(dtype=wp.float64),
+        residual: wp.array2d(dtype=wp.float64),
+        contacts: wp.array2d(dtype=wp.int32),
+        event_time: wp.array2d(dtype=wp.float64),
+        event_kind: wp.array2d(dtype=wp.int32),
+        event_contacts: wp.array2d(dtype=wp.int32),
+        event_center: wp.array2d(dtype=vector),
+        first_ball: int,
+    ):
+        ball = first_ball + wp.tid()
+        state = states[ball]
+        if begins > 0:
+            state = placed(start[ball], radius[ball], p, settings)
+        tries = int(0)
+        while state.status == RUNNING and state.time < duration and tries < budget:
+            tries += 1
+            left = duration - state.time
+            h = wp.min(state.h, left)
+            last = h >= left * (one - tiny)
+            if last:
+                h = left
+            made = step(state.x, state.velocity, state.memory, h, p, settings)
+            sound = made.memory.status == RUNNING and wp.isfinite(wp.length_sq(made.x) + wp.length_sq(made.velocity))
+            share = one
+            event = NOTHING
+            too_long = sound and fixed == 0 and made.error > one
+            spent = made.memory.evaluations
+            if sound and not too_long:
+                first, first_share, first_event = check(state.x, state.velocity, state.memory, made, h, p, settings)
+                made = first
+                share = first_share
+                event = first_event
+                if event == SHORTER:
+                    sound = False
+            if not sound:
+                # there was no contact, or no velocity: a shorter step, then the status of what was missing
+                state.failures += 1
+                state.rejected += 1
+                state.h = wp.float64(0.25) * h
+                if state.failures > 40:
+                    state.status = made.memory.status
+                    if made.memory.status == RUNNING:
+                        state.status = wp.where(event == SHORTER, NO_FOOT, NOT_FINITE)
+            elif too_long:
+                state.rejected += 1
+                state.memory.evaluations = spent
+                state.h = h * wp.max(wp.float64(0.2), wp.float64(0.9) * wp.pow(made.error, -power))
+                if state.h <= tiny * (duration + state.time):
+                    state.status = STEP_TOO_SMALL
+            else:
+                taken = share * h
+                end = state.time + taken
+                if last and event == NOTHING:
+                    end = duration
+                rise = p.wide.loss_scale * travelled(state.velocity, made, taken)
+                while state.next_frame < save_at.shape[0] and save_at[state.next_frame] <= end:
+                    part = one
+                    if taken > zero:
+                        part = wp.min((save_at[state.next_frame] - state.time) / taken, one)
+                    where = between(state.x, state.velocity, made, taken, part)
+                    if part == one:
+                        where = made.x
+                    held = state.memory
+                    if part == one:
+                        held = made.memory
+                    here = frame_of(where, held, p, settings)
+                    if settings.reproject == 0:
+                        here.center_height = state.height - part * rise
+                    f = state.next_frame
+                    foot[f, ball] = vector(here.foot)
+                    center[f, ball] = vector(here.center)
+                    center_height[f, ball] = here.center_height
+                    height[f, ball] = here.height
+                    residual[f, ball] = here.residual
+                    contacts[f, ball] = here.contacts
+                    state.next_frame += 1
+                state.height = state.height - rise
+                state.time = end
+                state.steps += 1
+                state.failures = 0
+                state.x = made.x
+                state.memory = made.memory
+                state.velocity = made.velocity
+                if event != NOTHING or state.memory.count > 1:
+                    kept = state.memory
+                    if event != NOTHING:
+                        kept = carrying_of(state.memory)
+                    settled_x, settled_memory = settled(state.x, kept, p, settings)
+                    state.x = settled_x
+                    state.memory = settled_memory
+                    state.velocity = velocity_of(state.x, state.memory, p, settings)
+                    resting = wp.length_sq(state.velocity) == zero
+                    if event != NOTHING or resting:
+                        if state.events < event_time.shape[1]:
+                            event_time[ball, state.events] = state.time
+                            event_kind[ball, state.events] = wp.where(resting, REST, event)
+                            event_contacts[ball, state.events] = state.memory.count
+                            event_center[ball, state.events] = vector(state.x)
+                        state.events += 1
+                    if resting:
+                        state.status = RESTING
+                if fixed == 0 and event == NOTHING:
+                    grown = wp.float64(0.9) * wp.pow(wp.max(made.error, wp.float64(1e-10)), wp.float64(-0.7) * power)
+                    grown = grown * wp.pow(wp.max(state.last_error, wp.float64(1e-4)), wp.float64(0.4) * power)
+                    state.last_error = made.error
+                    if not last:
+                        state.h = h * wp.clamp(grown, wp.float64(0.2), wp.float64(5.0))
+        done = state.status != RUNNING or state.time >= duration
+        if done and state.memory.count > 0:
+            here = frame_of(state.x, state.memory, p, settings)
+            if settings.reproject == 0:
+                here.center_height = state.height
+            while state.next_frame < save_at.shape[0]:  # the last state stays
+                f = state.next_frame
+                foot[f, ball] = vector(here.foot)
+                center[f, ball] = vector(here.center)
+                center_height[f, ball] = here.center_height
+                height[f, ball] = here.height
+                residual[f, ball] = here.residual
+                contacts[f, ball] = here.contacts
+                state.next_frame += 1
+        states[ball] = state
+
+    return FlowRollout(flow, State)

@@ -1,0 +1,195 @@
+"""A run in continuous time: its plan, its launches, and its Trajectory."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rollingball.ball import Ball
+from rollingball.errors import InputError, numbers, one_of, points, positive_scalar
+from rollingball.fit import sunk
+from rollingball.geometry.footpoints import nearest_points
+from rollingball.geometry.projection import GlobalProjection
+from rollingball.methods.flows import FootpointFlow, IronedFlow
+from rollingball.numeric import Numeric, device_name, fill, launch, layout
+from rollingball.record import versions, written
+from rollingball.schedule import Schedule
+from rollingball.status import Certificate, Status
+from rollingball.surfaces.base import Surface
+from rollingball.trajectory import Trajectory
+
+FRAMES = 100  # recorded where no times are asked for
+BUDGET = 2000  # steps of one launch
+
+
+@dataclass(frozen=True)
+class FlowPlan:
+    """A run in continuous time whose every argument has been checked."""
+
+    surface: Surface
+    ball: Ball | None
+    method: Any
+    start: np.ndarray  # the state: a footpoint, or the horizontal part of a centre (B, d)
+    on_center: bool  # whether the start was given as one
+    radius: np.ndarray  # (B,)
+    duration: float
+    save_at: np.ndarray  # (T,)
+    device: str
+    lift: bool
+
+
+def plan_flow(
+    surface: Any, ball: Any, method: Any, start: Any, start_center: Any, duration: Any, save_at: Any, lift: Any,
+    device: str, dtype: Any,
+) -> FlowPlan:  # fmt: skip
+    """Check every argument of a run and broadcast starts and radii over its balls."""
+    if not isinstance(surface, Surface):
+        raise InputError("surface", surface, "a Surface, such as rb.surfaces.sine()")
+    if not isinstance(ball, Ball) and not (ball is None and isinstance(method, FootpointFlow)):
+        raise InputError("ball", ball, "a Ball, such as rb.Ball(radius=1.0)")
+    if ball is not None and isinstance(ball.radius, Schedule):
+        raise InputError("radius", ball.radius, "a number, or one for each ball, in continuous time")
+    if (start is None) == (start_center is None):
+        raise InputError("start", start, "footpoints in start, or horizontal centres in start_center, and not both")
+    if start_center is not None and isinstance(method, FootpointFlow):
+        raise InputError("start_center", start_center, "nothing: this flow starts from footpoints")
+    if not isinstance(lift, bool):
+        raise InputError("lift", lift, "True or False")
+    one_of("dtype", getattr(dtype, "__name__", dtype), ("float64",))
+    if duration is None:
+        raise InputError("duration", None, "a time above 0, for a continuous method")
+    length = positive_scalar("duration", duration)
+    times = np.linspace(0, length, FRAMES) if save_at is None else np.atleast_1d(numbers("save_at", save_at))
+    if times.ndim != 1 or (np.diff(times) <= 0).any() or times[0] < 0 or times[-1] > length:
+        raise InputError("save_at", save_at, f"ascending times within [0, {length:g}]")
+    on_center = start_center is not None
+    field = "start_center" if on_center else "start"
+    places = points(field, start_center if on_center else start, surface.dim)
+    radius = np.zeros(1) if ball is None else ball.radii(1)[0]
+    balls = max(len(places), len(radius))
+    for name, count in ((field, len(places)), ("radius", len(radius))):
+        if count not in (1, balls):
+            raise InputError(name, f"{count} of them", f"one, or one for each of the {balls} balls")
+    places = np.ascontiguousarray(np.broadcast_to(places, (balls, surface.dim)))
+    radius = np.ascontiguousarray(np.broadcast_to(radius, (balls,)))
+    return FlowPlan(surface, ball, method, places, on_center, radius, length, times, device_name(device), lift)
+
+
+def run_flow(plan: FlowPlan, search: GlobalProjection | None, threads: int | None, progress: bool) -> Trajectory:
+    """Roll balls in continuous time and record them."""
+    import warp as wp
+
+    from rollingball.flow import MOST_EVENTS, flow_rollout
+
+    begins = _centers(plan, threads) if isinstance(plan.method, IronedFlow) else plan.start
+    surface, device, numeric = plan.surface, plan.device, Numeric(plan.surface.dim)
+    functions, settings = surface.functions(numeric), plan.method.settings()
+    program = plan.method.program(functions, numeric)
+    made = flow_rollout(program, functions, layout(settings), numeric, plan.method.integrator.adaptive)
+    balls, frames, vector = len(begins), len(plan.save_at), numeric.vector
+
+    def empty(shape: tuple[int, int], kind: Any, value: Any = np.inf) -> Any:
+        return wp.full(shape, kind(value), dtype=kind, device=device)
+
+    by_frame, by_event = (frames, balls), (balls, MOST_EVENTS)
+    record = {
+        "foot": empty(by_frame, vector),
+        "center": empty(by_frame, vector),
+        **{name: empty(by_frame, wp.float64) for name in ("center_height", "height", "residual")},
+        "contacts": empty(by_frame, wp.int32, 0),
+        "event_time": empty(by_event, wp.float64),
+        "event_kind": empty(by_event, wp.int32, -1),
+        "event_contacts": empty(by_event, wp.int32, 0),
+        "event_center": empty(by_event, vector),
+    }
+    states: Any = wp.zeros(balls, dtype=made.state, device=device)
+    inputs = [
+        surface.parameters(numeric, device),
+        fill(settings, numeric, device),
+        wp.array(plan.radius, dtype=wp.float64, device=device),
+        wp.array(begins, dtype=vector, device=device),
+        wp.array(plan.save_at, dtype=wp.float64, device=device),
+        wp.float64(plan.duration),
+    ]
+    wp.load_module(made.kernel.module, device=device, block_dim=1 if device == "cpu" else None)
+    bar = None
+    if progress:
+        from tqdm import tqdm
+
+        bar = tqdm(total=100, unit="%", desc=surface.name)
+    began, first = time.perf_counter(), 1
+    while True:
+        launch(made.kernel, balls, [*inputs, first, BUDGET, states, *record.values()], device, threads)
+        first = 0
+        now = states.numpy()
+        going = (now["status"] == Status.RUNNING) & (now["time"] < plan.duration)
+        if bar is not None:
+            bar.update(int(100 * np.where(going, now["time"] / plan.duration, 1.0).mean()) - bar.n)
+        if not going.any():
+            break
+    seconds = time.perf_counter() - began
+    if bar is not None:
+        bar.close()
+    host = {name: array.numpy() for name, array in record.items()}
+    return _trajectory(plan, host, now, search, seconds, threads)
+
+
+def _centers(plan: FlowPlan, threads: int | None) -> np.ndarray:
+    """Where the centres begin: as given, or above the footpoints given, whose balls have to fit."""
+    if plan.on_center:
+        return plan.start
+    centers, depth = sunk(plan.surface, plan.start, plan.radius, threads)
+    if (depth > 0).any() and not plan.lift:
+        ball = int((depth > 0).argmax())
+        raise InputError(
+            "start",
+            plan.start[ball].tolist(),
+            f"a footpoint where a ball of radius {plan.radius[ball]:g} fits: this one is {depth[ball]:.3g} too low; "
+            "lift=True raises it",
+        )
+    return centers
+
+
+def _trajectory(
+    plan: FlowPlan, host: dict[str, np.ndarray], states: np.ndarray, search: Any, seconds: float, threads: int | None
+) -> Trajectory:
+    surface, times = plan.surface, plan.save_at
+    center = np.concatenate([host["center"], host["center_height"][..., None]], axis=-1)
+    radius = plan.radius * np.ones((len(times), 1))
+    status, gap, certified = states["status"].astype(np.int32), np.full(radius.shape, np.nan), False
+    if search is not None and plan.ball is None:
+        gap = np.zeros_like(radius)
+    elif search is not None:
+        feet, at = host["foot"].reshape(-1, surface.dim), center.reshape(-1, surface.dim + 1)
+        near = nearest_points(surface, at, feet, search, plan.device, threads)
+        gap = near.distance.reshape(radius.shape) - radius
+        certified = bool((near.certified == Certificate.PROVEN).all())
+        below = (~near.above & (near.count > 0)).reshape(radius.shape).any(axis=0)
+        status[(status == Status.RUNNING) & below] = Status.TUNNELLED
+    kept = max(int((host["event_kind"] >= 0).sum(axis=1).max(initial=0)), 1)
+    names = ("time", "kind", "contacts", "center")
+    run = {**written(plan.method), "duration": plan.duration, "dtype": "float64", "device": plan.device}
+    named = {"name": surface.name, "dim": surface.dim, "loss_scale": surface.loss_scale}
+    return Trajectory(
+        step=np.arange(len(times)),
+        time=times,
+        foot=host["foot"],
+        center=center,
+        loss=host["height"] / surface.loss_scale,
+        gap=gap,
+        residual=host["residual"],
+        radius=radius,
+        status=status,
+        steps=states["steps"].astype(np.int64),
+        evaluations=states["memory"]["evaluations"].astype(np.int64),
+        seconds=seconds,
+        scene={
+            "surface": surface.recipe or named, "ball": written(plan.ball), "run": run, "versions": versions(),
+        },
+        certified=certified,
+        contacts=host["contacts"],
+        events={name: host[f"event_{name}"][:, :kept] for name in names},
+    )  # fmt: skip

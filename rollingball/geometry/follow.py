@@ -1,0 +1,94 @@
+"""The contact of a ball that moves a little: Newton's method from where it touched before."""
+
+import functools
+from typing import Any
+
+import warp as wp
+
+from rollingball.geometry.contact import contact_objective, contact_query
+from rollingball.geometry.linear import cholesky, cholesky_solve
+from rollingball.numeric import Numeric
+from rollingball.surfaces.base import SurfaceFunctions
+
+
+@functools.cache
+def touch_struct(numeric: Numeric) -> Any:
+    """A contact of a ball."""
+    wide = numeric.wide.vector
+
+    @wp.struct
+    class Touch:
+        foot: wide
+        slope: wide  # of L f there, or of the ball at a ridge
+        height: wp.float64  # of the centre of the ball that rests on this contact
+        found: int
+        evaluations: int
+
+    return Touch
+
+
+@functools.cache
+def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``follow(center, radius, foot, p, settings) -> Touch``: the contact near ``foot`` of a ball above ``center``."""
+    vector, dim, wide, matrix = numeric.vector, numeric.dim, numeric.wide.vector, numeric.wide.matrix
+    second, parameters, touch_type = functions.second, functions.parameters, touch_struct(numeric)
+    polish, query = contact_objective(functions, numeric).polish, contact_query(numeric)
+    first_of = functions.first
+    zero, one, infinite = wp.float64(0.0), wp.float64(1.0), wp.float64(float("inf"))
+
+    @wp.func
+    def follow(center: wide, radius: wp.float64, start: wide, p: parameters, settings: Any):
+        touch = touch_type()
+        foot = start
+        iteration = int(0)
+        astray = int(0)
+        while astray == 0 and touch.found == 0 and iteration < 12:
+            iteration += 1
+            s = foot - center
+            square = radius * radius - wp.dot(s, s)
+            if square <= wp.float64(1e-12) * radius * radius:
+                astray = 1
+            else:
+                height, gradient, hessian = second(vector(foot), p)
+                touch.evaluations += 1
+                cap = wp.sqrt(square)
+                g = wide(gradient)
+                bend = matrix(hessian)
+                a = wp.outer(s, s) / (cap * square) - bend
+                for i in range(dim):
+                    a[i, i] += one / cap
+                factor, smallest = cholesky(a, zero)
+                if not (smallest > zero and wp.isfinite(height)):
+                    astray = 1
+                else:
+                    step = cholesky_solve(factor, g - s / cap)
+                    size = wp.length(step)
+                    if not (size < wp.float64(0.5) * radius):
+                        astray = 1
+                    foot = foot + step
+                    touch.foot = foot
+                    touch.slope = g + bend * step
+                    touch.height = height + cap + wp.float64(0.5) * wp.dot(step, g - s / cap)
+                    if astray == 0 and size <= wp.float64(1e-11) * (radius + wp.length(foot)):
+                        touch.found = 1
+        if touch.found == 0:  # far off, or at a ridge: the safeguarded way
+            q = query()
+            q.center = center
+            q.radius = radius
+            for i in range(dim):
+                q.low[i] = -infinite
+                q.high[i] = infinite
+            polished, lowness, evaluations = polish(start, q, p, settings)
+            touch.foot = polished
+            touch.height = -lowness
+            touch.evaluations += evaluations
+            if wp.isfinite(lowness):
+                touch.found = 1
+                height, gradient = first_of(vector(touch.foot), p)
+                ball = (touch.foot - center) / wp.max(touch.height - height, wp.float64(1e-300))
+                touch.slope = wide(gradient)
+                if not (wp.length(ball - touch.slope) < wp.float64(1e-5) * (one + wp.length(touch.slope))):
+                    touch.slope = ball
+        return touch
+
+    return follow
