@@ -10,6 +10,7 @@ A **Ball** rolls on a **Surface** by a **Method**; :func:`simulate` rolls many a
 
 from rollingball import surfaces
 from rollingball.ball import Ball
+from rollingball.compare import Comparison, compare
 from rollingball.errors import BallError, FileError, InputError, RollingBallError
 from rollingball.geometry.contacts import Contacts, contacts
 from rollingball.geometry.delta import delta
@@ -52,6 +53,7 @@ __all__ = [
     "BallError",
     "Bosh3",
     "Certificate",
+    "Comparison",
     "Contacts",
     "DistanceRBO",
     "Dopri5",
@@ -81,6 +83,7 @@ __all__ = [
     "Surface",
     "Trajectory",
     "Tsit5",
+    "compare",
     "contacts",
     "curvatures",
     "delta",

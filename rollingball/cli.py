@@ -1,4 +1,4 @@
-"""The command line: demo, run, iron, plot, scenes, doctor."""
+"""The command line: demo, run, iron, compare, plot, scenes, doctor."""
 
 import dataclasses
 import json
@@ -53,7 +53,23 @@ class Iron:
 
     def run(self, overrides: dict[str, str]) -> None:
         """Do it."""
+        from rollingball.studies import iron_scene
+
         iron_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
+
+
+@dataclasses.dataclass(frozen=True)
+class Compare:
+    """Roll Algorithm 1 with exact feet at several learning rates beside the flow of the ironed loss, its limit."""
+
+    scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [compare], or a shipped one.")]
+    out: Annotated[Path | None, arg(help="Folder for the runs, numbers and picture; by default out/NAME.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.studies import compare_scene
+
+        compare_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +128,7 @@ class RollingBall:
     """Balls that roll on the graph of a loss."""
 
     # a table with one field, not a bare union: for that tyro reads the source of typing.py, a tenth of a second
-    command: Annotated[Demo | Run | Iron | Plot | Scenes | Doctor, arg(help="What to do.")]
+    command: Annotated[Demo | Run | Iron | Compare | Plot | Scenes | Doctor, arg(help="What to do.")]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -160,13 +176,14 @@ def _none(overrides: dict[str, str]) -> None:
 def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -> None:
     """Roll all runs of a scene into ``out``: a .safetensors for each, the scene, and a picture."""
     from rollingball.scene import load_scene
+    from rollingball.studies import writable
     from rollingball.trajectory_file import write_beside
 
     scene = load_scene(source, overrides)
     if not scene.run:
-        raise InputError("$.run", [], "one run or more; this scene is for rollingball iron")
+        raise InputError("$.run", [], "one run or more; this scene is for rollingball iron or compare")
     _check(scene, device)
-    _writable(out)
+    writable(out)
     print(
         f"{scene.title or source}: new kernels take some seconds to compile, once",
         flush=True,
@@ -177,7 +194,10 @@ def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -
         run = scene.roll(index, device=device, progress=sys.stderr.isatty())
         run.save(out / f"{name}.safetensors")
         took = time.perf_counter() - began
-        print(f"  {name}: {run.balls} balls, {run.step[-1]} steps: {run.seconds:.2f} s to roll, {took:.2f} s in all")
+        print(
+            f"  {name}: {run.balls} balls, {run.steps.max(initial=0)} steps: "
+            f"{run.seconds:.2f} s to roll, {took:.2f} s in all"
+        )
         for line in summary(run):
             print(f"    {line}")
         runs[name] = run
@@ -186,41 +206,6 @@ def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -
     print(f"  {out}/: {', '.join(f'{name}.safetensors' for name in runs)}, {MANIFEST}")
     drawn = scene.build_surface().dim <= 2
     print(f"  {draw(out)}" if drawn else "  no picture: surfaces are drawn in one and two dimensions")
-
-
-def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
-    """Draw f_rho, contacts and Delta of a scene into ``out``: iron.png, and the numbers of Delta in iron.json."""
-    from rollingball.geometry.delta import asymptote, delta
-    from rollingball.plot import ironing_sheet, png
-    from rollingball.scene import load_scene
-    from rollingball.trajectory_file import write_beside
-
-    scene = load_scene(source, overrides)
-    if scene.iron is None or scene.plot is None:
-        raise InputError("$.iron", None, "a table [iron] with radii, and a box in [plot]")
-    _check(scene, "cpu")
-    _writable(out)
-    surface, box, table = scene.build_surface(), scene.plot.box, scene.iron.delta
-    print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
-    content: dict[str, Any] = {"box": box, "radii": scene.iron.radii}
-    deltas: dict[str, Any] = {}
-    limits, delta_radii = {}, None
-    if table is not None:
-        delta_radii = table.radii()
-        deltas = {graph: delta(surface, delta_radii, box, graph) for graph in table.graph}
-        limits = {graph: asymptote(surface, box, graph) for graph in table.graph}
-        print("".join(f"{name:>18}" for name in ("radius", *(f"Delta, {graph}" for graph in deltas))))
-        for row in zip(delta_radii, *deltas.values(), strict=True):
-            print("".join(f"{number:18.9g}" for number in row))
-        for graph, limit in limits.items():
-            print(f"  {graph} graph: radius x Delta tends to {limit:.9g}")
-        known = {graph: limit if limit == limit else None for graph, limit in limits.items()}
-        content["delta"] = {"radii": delta_radii.tolist(), **{name: part.tolist() for name, part in deltas.items()}}
-        content["limit of radius x delta"] = known
-    figure = ironing_sheet(surface, scene.iron.radii, box, scene.title, deltas, delta_radii, limits)
-    write_beside(out / "iron.png", png(figure))
-    write_beside(out / "iron.json", json.dumps(content, indent=2).encode())
-    print(f"  {out}/: iron.png, iron.json")
 
 
 def summary(run: "Trajectory") -> list[str]:
@@ -287,19 +272,6 @@ def _check(scene: "Scene", device: str) -> None:
 
     device_name(device)
     scene.check()
-
-
-def _writable(out: Path) -> None:
-    """Make the folder and see that a file can be written into it, before anything is compiled."""
-    from rollingball.trajectory_file import write_beside
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{out}: cannot be made a folder: {error.strerror or error}") from None
-    probe = out / ".writable"
-    write_beside(probe, b"")
-    probe.unlink()
 
 
 def _quiet() -> None:

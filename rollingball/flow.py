@@ -35,7 +35,7 @@ def flow_rollout(
     begin, velocity_of, check = program.begin, program.velocity, program.check
     settled, frame_of, carrying_of = program.settled, program.frame, program.carrying
     step, between, travelled = program.stepper.step, program.stepper.between, program.stepper.travelled
-    zero, one = wp.float64(0.0), wp.float64(1.0)
+    zero, one, two = wp.float64(0.0), wp.float64(1.0), wp.float64(2.0)
     power = wp.float64(1 / program.stepper.control)
     fixed = 0 if adaptive else 1
     tiny = wp.float64(1e-14)
@@ -54,6 +54,7 @@ def flow_rollout(
         steps: int
         rejected: int
         failures: int  # in a row
+        stalled: int  # steps in a row in which no time passed
         events: int
 
     @wp.func
@@ -83,6 +84,13 @@ def flow_rollout(
             here = frame_of(state.x, state.memory, p, settings)
             state.height = here.center_height
         return state
+
+    @wp.func
+    def cubic_height(before: wp.float64, start: wp.float64, after: wp.float64, finish: wp.float64, share: wp.float64):
+        """The height of a centre inside a step, by the cubic through both ends and their rates."""
+        rest = one - share
+        ends = rest * rest * (one + two * share) * before + share * share * (one + two * rest) * after
+        return ends + share * rest * (rest * start - share * finish)
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def flow(
@@ -140,7 +148,7 @@ def flow_rollout(
                 state.failures += 1
                 state.rejected += 1
                 state.h = wp.float64(0.25) * h
-                if state.failures > 40:
+                if state.failures > 40 or state.h <= tiny * duration:
                     state.status = made.memory.status
                     if made.memory.status == RUNNING:
                         state.status = wp.where(event == SHORTER, NO_FOOT, NOT_FINITE)
@@ -168,7 +176,11 @@ def flow_rollout(
                         held = made.memory
                     here = frame_of(where, held, p, settings)
                     if settings.reproject == 0:
-                        here.center_height = state.height - part * rise
+                        setting_out = -p.wide.loss_scale * wp.length_sq(state.velocity) * taken
+                        arriving = -p.wide.loss_scale * wp.length_sq(made.velocity) * taken
+                        here.center_height = cubic_height(
+                            state.height, setting_out, state.height - rise, arriving, part
+                        )
                     f = state.next_frame
                     foot[f, ball] = vector(here.foot)
                     center[f, ball] = vector(here.center)
@@ -178,7 +190,10 @@ def flow_rollout(
                     contacts[f, ball] = here.contacts
                     state.next_frame += 1
                 state.height = state.height - rise
+                state.stalled = wp.where(end - state.time <= tiny * duration, state.stalled + 1, 0)
                 state.time = end
+                if state.stalled > 20:
+                    state.status = STEP_TOO_SMALL
                 state.steps += 1
                 state.failures = 0
                 state.x = made.x
@@ -202,6 +217,8 @@ def flow_rollout(
                         state.events += 1
                     if resting:
                         state.status = RESTING
+                if fixed == 1:
+                    state.h = wp.float64(settings.first_step)
                 if fixed == 0 and event == NOTHING:
                     grown = wp.float64(0.9) * wp.pow(wp.max(made.error, wp.float64(1e-10)), wp.float64(-0.7) * power)
                     grown = grown * wp.pow(wp.max(state.last_error, wp.float64(1e-4)), wp.float64(0.4) * power)

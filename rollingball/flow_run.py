@@ -78,6 +78,16 @@ def plan_flow(
     return FlowPlan(surface, ball, method, places, on_center, radius, length, times, device_name(device), lift)
 
 
+def check_flow(surface: Surface, ball: Ball | None, method: Any, **options: Any) -> None:
+    """Check the arguments of a run in continuous time without running it.
+
+    Raises:
+        InputError: as :func:`rollingball.simulate` would.
+    """
+    given = {"start": None, "start_center": None, "save_at": None, "lift": False, "device": "cpu", "dtype": "float64"}
+    plan_flow(surface, ball, method, **{**given, **options})
+
+
 def run_flow(plan: FlowPlan, search: GlobalProjection | None, threads: int | None, progress: bool) -> Trajectory:
     """Roll balls in continuous time and record them."""
     import warp as wp

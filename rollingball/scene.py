@@ -18,12 +18,14 @@ import msgspec
 import numpy as np
 
 from rollingball.ball import Ball
-from rollingball.errors import FileError, InputError, numbers
+from rollingball.errors import FileError, InputError
+from rollingball.flow_run import check_flow
 from rollingball.geometry.projection import Projection
-from rollingball.methods import METHODS, Method
+from rollingball.methods import FLOWS, METHODS, Flow, Method
+from rollingball.methods.integrators import Integrator
 from rollingball.plan import check_run
 from rollingball.rollout import Stop
-from rollingball.scene_tables import BallTable, Cloud, DeltaTable, IronTable, PlotTable
+from rollingball.scene_tables import BallTable, Cloud, CompareTable, DeltaTable, IronTable, PlotTable
 from rollingball.schedule import Schedule
 from rollingball.simulate import simulate
 from rollingball.surfaces import CATALOGUE, Surface, from_recipe
@@ -62,6 +64,14 @@ COMMON: list[Any] = [
 ]
 
 
+COMMON_FLOW: list[Any] = [
+    ("duration", Annotated[float, msgspec.Meta(gt=0)]),
+    ("name", str | None, None),
+    ("save_at", list[float] | None, None),
+    ("radius", float | list[float] | None, None),
+]
+
+
 def _run_table(method: Any) -> Any:
     hints = get_type_hints(method)
     fields: list[Any] = []
@@ -70,14 +80,16 @@ def _run_table(method: Any) -> Any:
         fields.append((field.name, kind) if field.required else (field.name, kind, field.default))
     name = method.__struct_config__.tag
     return msgspec.defstruct(
-        method.__name__ + "Table", [*fields, *COMMON],
+        method.__name__ + "Table", [*fields, *(COMMON_FLOW if method in FLOWS else COMMON)],
         tag=name, tag_field="method", forbid_unknown_fields=True, kw_only=True, frozen=True,
     )  # fmt: skip
 
 
 SURFACE_TABLES = tuple(_surface_table(name, factory) for name, factory in CATALOGUE.items())
 PROJECTIONS = get_args(Projection)
-RUN_TABLES = tuple(_run_table(method) for method in METHODS)
+INTEGRATORS = get_args(Integrator)
+ALL_METHODS = (*METHODS, *FLOWS)
+RUN_TABLES = tuple(_run_table(method) for method in ALL_METHODS)
 SurfaceTable: Any = Union[SURFACE_TABLES]  # noqa: UP007
 RunTable: Any = Union[RUN_TABLES]  # noqa: UP007
 
@@ -93,12 +105,13 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 0
     plot: PlotTable | None = None
     iron: IronTable | None = None
+    compare: CompareTable | None = None
 
     def __post_init__(self) -> None:
-        if not self.run and self.iron is None:
-            raise InputError("run", [], "one run or more, or a table [iron]")
-        if self.run and self.ball is None:
-            raise InputError("ball", None, "a table with a start, for the runs")
+        if not self.run and self.iron is None and self.compare is None:
+            raise InputError("run", [], "one run or more, or a table [iron] or [compare]")
+        if (self.run or self.compare) and self.ball is None:
+            raise InputError("ball", None, "a table with a start, for the balls to roll")
 
     def build_surface(self) -> Surface:
         """The surface that ``[surface]`` describes."""
@@ -115,16 +128,18 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             names.append(next(choice for choice in choices if choice.lower() not in taken))
         return names
 
-    def arguments(self, index: int) -> tuple[Ball | None, Method, dict[str, Any]]:
+    def arguments(self, index: int) -> tuple[Ball | None, Method | Flow, dict[str, Any]]:
         """Ball, method and the other arguments of ``simulate`` for one run, each radius from each start."""
         assert self.ball is not None  # a scene with a run has one
-        run = self.run[index]
-        kind = METHODS[RUN_TABLES.index(type(run))]
+        run, starts = self.run[index], self.ball.points()
+        kind = ALL_METHODS[RUN_TABLES.index(type(run))]
         method = kind(**{field.name: getattr(run, field.name) for field in msgspec.structs.fields(kind)})
-        given = self.ball.start
-        starts = given.points() if isinstance(given, Cloud) else np.atleast_2d(numbers("start", given, "points"))
         radius = run.radius if run.radius is not None else self.ball.radius
-        options = {"steps": run.steps, "every": run.every, "stop": run.stop, "dtype": self.dtype, "seed": self.seed}
+        options: dict[str, Any]
+        if kind in FLOWS:
+            options = {"duration": run.duration, "save_at": run.save_at, "dtype": self.dtype}
+        else:
+            options = {"steps": run.steps, "every": run.every, "stop": run.stop, "dtype": self.dtype, "seed": self.seed}
         if not kind.uses_radius:
             return None, method, {"start": starts, **options}
         if radius is None:
@@ -144,7 +159,8 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for index in range(len(self.run)):
             try:
                 ball, method, options = self.arguments(index)
-                check_run(surface, ball, method, **options)
+                check: Any = check_flow if isinstance(method, FLOWS) else check_run
+                check(surface, ball, method, **options)
             except InputError as error:
                 shared = error.field == "start" or (error.field == "radius" and self.run[index].radius is None)
                 raise error.under("$.ball" if shared else f"$.run[{index}]") from None
@@ -228,7 +244,7 @@ def _value_at(path: str, table: Any) -> Any:
 def _table_at(path: str, table: Any) -> Any:
     """The struct that the table at ``path`` is read into."""
     parts, given = _parts(path), _value_at(path, table)
-    tags = {kind.__struct_config__.tag: kind for kind in (*SURFACE_TABLES, *RUN_TABLES, *PROJECTIONS)}
+    tags = {kind.__struct_config__.tag: kind for kind in (*SURFACE_TABLES, *RUN_TABLES, *PROJECTIONS, *INTEGRATORS)}
     if (parts and parts[-1] == "surface") or (len(parts) in (2, 3) and parts[0] == "run"):
         kind = tags.get(given.get("method", given.get("type"))) if isinstance(given, dict) else None
         if kind is not None:
@@ -239,6 +255,7 @@ def _table_at(path: str, table: Any) -> Any:
         "stop": Stop,
         "start": Cloud,
         "iron": IronTable,
+        "compare": CompareTable,
         "delta": DeltaTable,
         "radius": Schedule,
         "lr": Schedule,
@@ -247,7 +264,8 @@ def _table_at(path: str, table: Any) -> Any:
 
 
 def _tags_at(path: str) -> list[str]:
-    kinds = RUN_TABLES if path.endswith(".method") else PROJECTIONS if "projection" in path else SURFACE_TABLES
+    kinds: Any = RUN_TABLES if path.endswith(".method") else PROJECTIONS if "projection" in path else SURFACE_TABLES
+    kinds = INTEGRATORS if "integrator" in path else kinds
     return [kind.__struct_config__.tag for kind in kinds]
 
 
@@ -298,5 +316,6 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a scene file, for editors."""
     made = msgspec.json.schema(Scene)
     scene = made["$defs"]["Scene"]
-    scene |= {"anyOf": [{"required": ["run"]}, {"required": ["iron"]}], "dependentRequired": {"run": ["ball"]}}
+    scene["anyOf"] = [{"required": [name]} for name in ("run", "iron", "compare")]
+    scene["dependentRequired"] = {"run": ["ball"], "compare": ["ball"]}
     return made

@@ -43,6 +43,11 @@ class BallTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.radius is not None:
             Ball(self.radius)
 
+    def points(self) -> np.ndarray:
+        """The starts (B, d)."""
+        given = self.start
+        return given.points() if isinstance(given, Cloud) else np.atleast_2d(numbers("start", given, "points"))
+
 
 class PlotTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[plot]``: the box to draw, a pair [low, high] for each axis."""
@@ -84,3 +89,20 @@ class IronTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         positive("radii", self.radii)
+
+
+class CompareTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[compare]``: Algorithm 1 with exact feet at several learning rates, beside the flow of the ironed loss."""
+
+    lr: list[float]
+    duration: float
+    frames: int = 201
+    tolerance: float = 1e-2
+    on: str = "horizontal"
+
+    def __post_init__(self) -> None:
+        positive("lr", self.lr)
+        positive_scalar("duration", self.duration)
+        whole("frames", self.frames, 2)
+        positive_scalar("tolerance", self.tolerance)
+        one_of("on", self.on, ("horizontal", "center", "foot"))

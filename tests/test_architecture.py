@@ -38,15 +38,23 @@ SEES = {
     "states": FLOOR | {"numeric"},
     "fit": MATHEMATICS | {"plan"},
     "record": MATHEMATICS | {"plan", "rollout", "states", "trajectory", "__init__"},  # it records the version
-    "simulate": MATHEMATICS | {"fit", "plan", "record", "rollout", "states", "trajectory"},
+    "flow": MATHEMATICS,
+    "flow_run": MATHEMATICS | {"fit", "flow", "record", "trajectory"},
+    "compare": FLOOR | {"trajectory", "trajectory_file"},
+    "studies": MATHEMATICS | {"compare", "plot", "scene", "simulate", "trajectory_file"},
+    "simulate": MATHEMATICS | {"fit", "flow_run", "plan", "record", "rollout", "states", "trajectory"},
     "scene_tables": NUMBERS,
-    "scene": MATHEMATICS | {"scene_tables", "plan", "rollout", "simulate", "trajectory"},
-    "plot": FLOOR | {"surfaces", "geometry", "trajectory"},
+    "scene": MATHEMATICS | {"scene_tables", "flow_run", "plan", "rollout", "simulate", "trajectory"},
+    "plot": FLOOR | {"surfaces", "geometry", "trajectory", "compare"},
     "doctor": FLOOR,
     "__main__": {"cli"},
 }
 # Only these may be seen importing a part that is for the end of a chain.
-SEEN_BY = {"cli": {"__main__"}, "plot": {"cli", "__init__", "plot"}, "pytorch": {"cli", "__init__", "pytorch"}}
+SEEN_BY = {
+    "cli": {"__main__"},
+    "plot": {"cli", "studies", "__init__", "plot"},
+    "pytorch": {"cli", "__init__", "pytorch"},
+}
 
 
 def named(path):

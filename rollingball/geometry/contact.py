@@ -11,7 +11,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.geometry.linear import cholesky, cholesky_solve
-from rollingball.geometry.objective import Objective, axis_search, lowest
+from rollingball.geometry.objective import Objective, kink_search, lowest
 from rollingball.geometry.spread import spread_program
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
@@ -40,7 +40,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
     height_of, first, second, parameters = functions.height, functions.first, functions.second, functions.parameters
     query = contact_query(numeric)
     spread = spread_program(functions, numeric)
-    zero, one, half_, two, infinite = (wp.float64(v) for v in (0.0, 1.0, 0.5, 2.0, float("inf")))
+    zero, one, half_, infinite = (wp.float64(v) for v in (0.0, 1.0, 0.5, float("inf")))
     rounding = wp.float64(2.3e-16)
 
     @wp.func
@@ -62,7 +62,14 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                 return infinite
         return -(height_of(vector(x), p) + wp.sqrt(square))
 
-    along_axes = axis_search(query, value, numeric)
+    @wp.func
+    def slope_of(x: wide, q: query, p: parameters):
+        s = sideways(x, q)
+        cap = wp.sqrt(wp.max(q.radius * q.radius - wp.dot(s, s), zero))
+        _height, gradient = first(vector(x), p)
+        return s / cap - wide(gradient)
+
+    at_kink = kink_search(query, value, slope_of, numeric)
 
     @wp.func
     def examine(middle: wide, half: wide, q: query, estimate: wp.float64, p: parameters):
@@ -81,6 +88,12 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             return infinite, infinite, 1
         steady = wp.where(wp.isfinite(height + rise), 1, 0)  # not at the rim of a surface
         bound = -(height + rise + wp.sqrt(square - nearest))
+        if wp.isfinite(bend):
+            # a ball that rests on the tangent plane is nowhere lower than one on what lies below that plane
+            top = height + half_ * bend * wp.dot(half, half) + q.radius * wp.sqrt(one + wp.dot(g, g))
+            for i in range(dim):
+                top += g[i] * (q.center[i] - middle[i]) + wp.abs(g[i]) * q.core[i]
+            bound = wp.max(bound, -top)
         s = sideways(middle, q)
         square -= wp.dot(s, s)
         if square <= zero:
@@ -134,32 +147,44 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                         a[j, i] = zero
                     a[i, i] = one
             least_shift = wp.float64(1e-3) * (one / q.radius + wp.sqrt(wp.ddot(a, a)))
+            slack = wp.float64(4.0) * rounding * (wp.abs(here) + wp.abs(height))
+            trial = x
+            there = infinite
+            size = q.radius
             factor, smallest = cholesky(a, shift)
-            if not (smallest > zero):
-                shift = wp.max(two * shift, least_shift)
-            else:
+            if smallest > zero:
                 step = -cholesky_solve(factor, slope)
                 size = wp.length(step)
-                if size > half_ * q.radius:
-                    step = step * (half_ * q.radius / size)
-                trial = clamped(x + step, q)
+                trial = clamped(x + step * wp.min(half_ * q.radius / wp.max(size, wp.float64(1e-300)), one), q)
                 there = value(trial, q, p)
                 evaluations += 1
-                slack = wp.float64(4.0) * rounding * (wp.abs(here) + wp.abs(height))
-                if there <= here + slack:
-                    tiny = size <= wp.float64(settings.tol) and shift == zero
-                    done = tiny or size <= wp.float64(4.0) * rounding * (wp.length(x) + q.radius)
-                    x = trial
-                    here = there
-                    height, gradient, hessian = second(vector(x), p)
+            newton = there <= here + slack
+            if not newton:
+                # the contact of a plane as steep as the loss is here lies uphill, and never beyond the ball's rim
+                g = wide(gradient)
+                aim = g * (q.radius / wp.sqrt(one + wp.dot(g, g))) - s
+                share = one
+                tries = int(0)
+                while tries < 4 and not (there < here - slack):
+                    tries += 1
+                    trial = clamped(x + share * aim, q)
+                    there = value(trial, q, p)
                     evaluations += 1
-                    shift = wp.where(shift > least_shift, wp.float64(0.2) * shift, zero)
-                else:
-                    shift = wp.max(wp.float64(4.0) * shift, least_shift)
-                    if size <= wp.float64(1e-8) * q.radius:
-                        iteration = settings.max_iterations
+                    share = wp.float64(0.25) * share
+            if newton or there < here - slack:
+                tiny = newton and size <= wp.float64(settings.tol) and shift == zero
+                done = tiny or (newton and size <= wp.float64(4.0) * rounding * (wp.length(x) + q.radius))
+                x = trial
+                here = there
+                height, gradient, hessian = second(vector(x), p)
+                evaluations += 1
+                shift = wp.where(newton and shift > least_shift, wp.float64(0.2) * shift, zero)
+            else:
+                shift = wp.max(wp.float64(4.0) * shift, least_shift)
+                if size <= wp.float64(1e-8) * q.radius:
+                    iteration = settings.max_iterations
         if not done and here < infinite:
-            x, here, tries = along_axes(x, here, wp.float64(1e-3) * q.radius, q, p)
+            x, here, tries = at_kink(x, here, wp.float64(1e-3) * q.radius, q, p)
             evaluations += tries
         return x, here, evaluations
 

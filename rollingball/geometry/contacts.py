@@ -9,6 +9,7 @@ import warp as wp
 
 from rollingball.errors import InputError, not_negative, numbers, points, positive, whole
 from rollingball.geometry.contact import contact_objective, contact_query
+from rollingball.geometry.foot import FOUND
 from rollingball.geometry.hull import least_norm_program
 from rollingball.geometry.minima import certificates, ordered
 from rollingball.geometry.projection import GlobalProjection
@@ -68,7 +69,7 @@ def contacts(
         surface: The surface.
         centers: The horizontal positions of the centres (B, d), or (d,) for one.
         radius: One radius, or one for each centre (B,).
-        search: How contacts are sought; ``tie`` says, in radii, by how much the heights of two contacts may differ.
+        search: How contacts are sought; ``tie`` says, in radii up to 1, by how much the heights of two may differ.
         core: The ball may be moved sideways so far along each axis; a number or (d,).
         box: The graph ends at this box, (low, high) for each axis; by default it ends where the surface does.
         device: Where to compute, in float64.
@@ -152,7 +153,7 @@ def contact_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     from_seeds, branch_and_bound = search.from_seeds, search.branch_and_bound
     query, height_of, vector = contact_query(numeric), functions.height, numeric.vector
     estimate, domain = estimate_program(functions, numeric), functions.domain
-    same, rounding = wp.float64(1e-5), wp.float64(4e-16)
+    same, rounding = wp.float64(1e-7), wp.float64(4e-16)
 
     @wp.func
     def contact(asked: query, p: parameters, settings: Any):
@@ -176,13 +177,16 @@ def contact_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         height = height_of(vector(first), p)
         if wp.isfinite(height):
             size += wp.abs(height)
-        tie = wp.float64(settings.tie) * q.radius + rounding * size
-        # around a contact, the height is within a tie of it up to sqrt(2 tie rho) away
-        apart = wp.max(same * q.radius, wp.float64(4.0) * wp.sqrt(tie * q.radius))
+        tie = wp.float64(settings.tie) * wp.min(q.radius, wp.float64(1.0)) + rounding * size
+        exact = wp.float64(1e-9) * wp.min(q.radius, wp.float64(1.0)) + rounding * size
+        # around a contact, the height is the same to rounding up to sqrt(2 exact rho) away
+        apart = wp.max(same * q.radius, wp.float64(4.0) * wp.sqrt(exact * q.radius))
         found = from_seeds(first, low, high, apart, tie, q, p, settings)
-        if found.count > 0 and settings.nodes > 0 and dim <= 2:
+        if settings.nodes > 0 and dim <= 2:
             rely = estimate(first, low, high, p, settings)
-            found = branch_and_bound(found, low, high, apart, tie, rely, q, p, settings)
+            found = branch_and_bound(found, low, high, apart, tie, wp.min(tie, exact), rely, q, p, settings)
+            if found.count > 0:
+                found.status = FOUND
         return found
 
     return contact

@@ -7,7 +7,7 @@ import warp as wp
 
 from rollingball.geometry.foot import FOUND, foot_struct
 from rollingball.geometry.newton import newton_program
-from rollingball.geometry.objective import Objective, axis_search, lowest
+from rollingball.geometry.objective import Objective, kink_search, lowest
 from rollingball.geometry.spread import spread_program
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
@@ -41,7 +41,12 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         drop = height_of(vector(x), p) - q.center_height
         return half_ * (wp.length_sq(x - wide(q.center)) + drop * drop)
 
-    along_axes = axis_search(query, value, numeric)
+    @wp.func
+    def slope_of(x: wide, q: query, p: parameters):
+        height, gradient = first(vector(x), p)
+        return x - wide(q.center) + (height - q.center_height) * wide(gradient)
+
+    at_kink = kink_search(query, value, slope_of, numeric)
 
     @wp.func
     def examine(middle: wide, half: wide, q: query, estimate: wp.float64, p: parameters):
@@ -81,7 +86,7 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         here = value(x, q, p)
         evaluations = found.evaluations + 2
         if found.status != FOUND and wp.isfinite(here):
-            x, here, tries = along_axes(x, here, wp.float64(1e-3) * wp.sqrt(here), q, p)
+            x, here, tries = at_kink(x, here, wp.float64(1e-3) * wp.sqrt(here), q, p)
             evaluations += tries
         return x, here, evaluations
 

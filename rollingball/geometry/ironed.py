@@ -17,6 +17,8 @@ from rollingball.geometry.search import MOST, minima_struct
 from rollingball.numeric import Numeric, fill, layout, struct
 from rollingball.surfaces.base import Builder, Inner, Pieces, Surface, SurfaceKind
 
+MOST_SAMPLES = 10**8  # of the quick variant
+
 
 @dataclass(frozen=True)
 class SettingsKind:
@@ -132,6 +134,8 @@ def _quick(surface: Surface, radius: float, box: Any, spacing: float) -> Surface
     cells = np.maximum(np.ceil((high - low) / spacing).astype(int), 3)
     steps = (high - low) / cells
     margin = np.ceil(radius / steps).astype(int)
+    if np.prod((cells + 2 * margin + 1).astype(float)) > MOST_SAMPLES:
+        raise InputError("spacing", spacing, f"a spacing that needs at most {MOST_SAMPLES:.0e} samples")
     axes = [low[i] + steps[i] * np.arange(-margin[i], cells[i] + margin[i] + 1) for i in range(surface.dim)]
     mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     heights = surface.loss_scale * surface.value(mesh.reshape(-1, surface.dim)).reshape(mesh.shape[:-1])

@@ -13,7 +13,8 @@ from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 # Minima of D closer than this share of the distance are one.
-SAME = wp.constant(wp.float64(1e-5))
+SAME = wp.constant(wp.float64(1e-7))
+EXACT = wp.constant(wp.float64(1e-9))  # the error allowed in a distance, or in its share of a distance below 1
 FLAT = wp.constant(wp.float64(4.0))  # around a minimum, D is within a tie of it up to sqrt(2 tie) away
 
 
@@ -31,7 +32,8 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     estimate, domain = estimate_program(functions, numeric), functions.domain
     ratios = wide(*golden_ratios(dim))
     half_, two = wp.float64(0.5), wp.float64(2.0)
-    wider, height_rounding = wp.float64(1.0 + 1e-9), wp.float64(4e-16)
+    one, wider = wp.float64(1.0), wp.float64(1.0 + 1e-9)
+    rounding = wp.float64(4e-16 if numeric.dtype == "float64" else 4e-7)
 
     @wp.func
     def inside(low: wide, high: wide, p: parameters):
@@ -56,6 +58,7 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
                 for i in range(dim):
                     share = ratios[i] * wp.float64(seed + 1) + half_
                     x[i] += reach * (two * (share - wp.floor(share)) - wp.float64(1.0))
+                x, _same = inside(x, x, p)
                 here = value(x, q, p)
                 if here < best or (wp.isfinite(here) and not wp.isfinite(best)):
                     best = here
@@ -81,7 +84,7 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         for i in range(dim):
             aside[i] = reach
         low, high = inside(c - aside, c + aside, p)
-        tie = two * wp.float64(settings.tie) * known + height_rounding * reach * wp.abs(center_height)
+        tie = reach * (wp.float64(settings.tie) * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
         same = wp.max(SAME * reach, FLAT * wp.sqrt(tie))
         found = from_seeds(begin, low, high, same, tie, q, p, settings)
         if found.count > 0 and settings.nodes > 0 and dim <= 2:
@@ -89,10 +92,11 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             for i in range(dim):
                 aside[i] = reach
             low, high = inside(c - aside, c + aside, p)
-            tie = two * wp.float64(settings.tie) * found.best + height_rounding * reach * wp.abs(center_height)
+            tie = reach * (wp.float64(settings.tie) * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
             rely = estimate(begin, low, high, p, settings)
             same = wp.max(SAME * reach, FLAT * wp.sqrt(tie))
-            found = branch_and_bound(found, low, high, same, tie, rely, q, p, settings)
+            exact = reach * (EXACT * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
+            found = branch_and_bound(found, low, high, same, tie, wp.min(tie, exact), rely, q, p, settings)
         return found
 
     return nearest

@@ -6,6 +6,7 @@ from typing import Any
 
 import warp as wp
 
+from rollingball.geometry.hull import hull_program
 from rollingball.numeric import Numeric
 
 
@@ -35,13 +36,18 @@ def lowest(slope: wp.float64, bend: wp.float64, half: wp.float64):
 
 
 @functools.cache
-def axis_search(query: Any, value: Any, numeric: Numeric) -> Any:
-    """``search(x, here, length, q, p) -> x, value, evaluations``: a minimum by steps along the axes, ever shorter.
+def kink_search(query: Any, value: Any, slope: Any, numeric: Numeric) -> Any:
+    """``search(x, here, length, q, p) -> x, value, evaluations``: a minimum by steps ever shorter, at a kink too.
 
-    At a ridge of the loss no slope vanishes and Newton stalls; this ends there all the same.
+    At a ridge of the loss no slope vanishes and Newton stalls. Steps along the axes, and against the point of least
+    norm among the slopes around x, which points along the ridge (Burke, Lewis and Overton, SIAM J. Optim. 15, 2005).
     """
     dim, wide = numeric.dim, numeric.wide.vector
     half, rounding = wp.float64(0.5), wp.float64(2.3e-16)
+    most = min(2 * dim, 8)
+    hull = hull_program(most, numeric)
+    convex, mixture = hull.convex, hull.mixture
+    rows = wp.types.matrix((most, dim), wp.float64)
 
     @wp.func
     def search(start: wide, here: wp.float64, length: wp.float64, q: query, p: Any):
@@ -52,6 +58,8 @@ def axis_search(query: Any, value: Any, numeric: Numeric) -> Any:
         while step > rounding * (wp.length(x) + length) and evaluations < 4000 * dim:
             best = x
             lower = least
+            around = rows()
+            count = int(0)
             for i in range(dim):
                 for side in range(2):
                     there = x
@@ -60,7 +68,22 @@ def axis_search(query: Any, value: Any, numeric: Numeric) -> Any:
                     if trial < lower:  # false for NaN
                         lower = trial
                         best = there
-            evaluations += 2 * dim
+                    steep = slope(there, q, p)
+                    if count < most and wp.isfinite(wp.length_sq(steep)):
+                        for j in range(dim):
+                            around[count, j] = steep[j]
+                        count += 1
+            evaluations += 4 * dim
+            if count > 0:
+                along = mixture(around, convex(around, count), count)
+                size = wp.length(along)
+                if size > wp.float64(0.0):
+                    there = x - along * (step / size)
+                    trial = value(there, q, p)
+                    evaluations += 1
+                    if trial < lower:
+                        lower = trial
+                        best = there
             if lower < least:
                 least = lower
                 x = best

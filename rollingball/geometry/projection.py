@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import msgspec
 import warp as wp
 
-from rollingball.errors import positive_scalar, whole
+from rollingball.errors import InputError, positive_scalar, whole
 from rollingball.geometry.foot import DIVERGED, FOUND, NOT_FINITE, foot_struct
 from rollingball.geometry.nearest import global_program
 from rollingball.geometry.newton import newton_program
@@ -91,7 +91,7 @@ class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="typ
         nodes: The most cells that a search for one point may examine; 0 searches from the seeds alone.
         tol: The error allowed in a foot, in parameter units.
         max_iterations: Steps of Newton's method from one seed.
-        tie: Feet whose distances differ by less than this share of the distance are all nearest.
+        tie: Feet whose distances differ by less than this are all nearest; a share of the distance where it is below 1.
         hessian_bound: What the norm of Hess f (not scaled) does not exceed.
 
     Raises:
@@ -111,7 +111,8 @@ class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="typ
         whole("nodes", self.nodes)
         positive_scalar("tol", self.tol)
         whole("max_iterations", self.max_iterations, 1)
-        positive_scalar("tie", self.tie)
+        if positive_scalar("tie", self.tie) >= 1:
+            raise InputError("tie", self.tie, "a number above 0 and below 1")
         if self.hessian_bound is not None:
             positive_scalar("hessian_bound", self.hessian_bound)
 

@@ -85,6 +85,8 @@ def unreachable(
     _search(search)
     domain_of(surface, box)
     centers, heights = _tangent(surface, at, np.full(len(at), rho), 1.0)
+    if not (np.isfinite(centers).all() and np.isfinite(heights).all()):
+        raise InputError("x", x, "points where the surface has a finite slope")
     resting = contacts(surface, centers, rho, search, box=box, threads=threads)
     steep = surface.loss_scale * np.linalg.norm(surface.gradient(at), axis=1)
     size = np.abs(heights) + rho + steep * (np.linalg.norm(at, axis=1) + rho)
@@ -190,6 +192,8 @@ def _reach(
         kappa = curvatures(surface, x)
         return np.max([side * kappa[:, -1 if side > 0 else 0] for side in sides], axis=0)
 
+    if not np.isfinite(sharpest(spread(corners, 64))).all():
+        raise InputError("box", box, "a box over which the surface is smooth")
     at, largest = highest(sharpest, corners, count)
     curvature = 1 / largest if largest > 0 else np.inf
     size = float(np.linalg.norm(np.diff(corners, axis=1)))

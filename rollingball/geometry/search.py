@@ -21,7 +21,6 @@ from rollingball.numeric import Numeric
 MOST = 8  # minima kept for one query: a ball in the plane has three contacts at most, save by accident
 KEPT = 4  # of all seeds, the lowest so many are polished
 DEEPEST = 44  # halvings of a cell, at most
-TINY = wp.constant(wp.float64(1e-7))  # cells at a kink, to this share of it
 RIM = wp.constant(wp.float64(1e-3))  # cells at the rim of a surface are halved to this share of the box
 
 COMPLETE = wp.constant(0)  # every cell was examined
@@ -63,11 +62,11 @@ class Search:
     """Two Warp functions, run one after the other.
 
     from_seeds(first, low, high, same, tie, q, p, settings) -> Minima
-    branch_and_bound(known Minima, low, high, same, tie, estimate, q, p, settings) -> Minima
+    branch_and_bound(known Minima, low, high, same, tie, exact, estimate, q, p, settings) -> Minima
 
     ``first`` is a point to begin at, ``low`` and ``high`` the box, ``same`` the distance below which two minima are
-    one, ``tie`` how much higher than the best a minimum may be, ``estimate`` as in spread.py. Of the settings they take
-    ``seeds`` and ``nodes``.
+    one, ``exact`` the error allowed in the lowest value, ``tie`` how much higher than that a minimum may be to be kept,
+    ``estimate`` as in spread.py. Of the settings they take ``seeds`` and ``nodes``.
     """
 
     from_seeds: Any
@@ -85,6 +84,8 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
     place = wp.types.vector(dim, wp.int64)
     ratios = wide(*golden_ratios(dim))
     one, half_, two, huge = wp.float64(1.0), wp.float64(0.5), wp.float64(2.0), wp.float64(1e300)
+    quarter = wp.float64(0.25)
+    rounding = wp.float64(1e-15 if numeric.dtype == "float64" else 1e-6)
     children = 2**dim
 
     @wp.func
@@ -129,7 +130,16 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                 kept.values[kept.count] = lower
                 kept.count += 1
             k += 1
-        if fresh and kept.count < MOST:
+        if fresh and kept.count == MOST:  # the highest makes room
+            highest = int(0)
+            for j in range(1, MOST):
+                if kept.values[j] > kept.values[highest]:
+                    highest = j
+            if kept.values[highest] > lowness:
+                for i in range(dim):
+                    kept.points[highest, i] = x[i]
+                kept.values[highest] = lowness
+        elif fresh:
             for i in range(dim):
                 kept.points[kept.count, i] = x[i]
             kept.values[kept.count] = lowness
@@ -137,9 +147,14 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         return kept
 
     @wp.func
-    def polished(found: minima, x: wide, same: wp.float64, tie: wp.float64, q: query, p: Any, settings: Any):
+    def polished(
+        found: minima, x: wide, here: wp.float64, same: wp.float64, tie: wp.float64, q: query, p: Any, settings: Any
+    ):
         """The minima with the one below x."""
         there, lowness, evaluations = polish(x, q, p, settings)
+        if not (lowness <= here + rounding * wp.abs(here)):  # at a kink it may stray
+            there = x
+            lowness = here
         known = add(found, there, lowness, same, tie)
         known.evaluations += evaluations
         return known
@@ -152,7 +167,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         found = minima()
         found.best = huge
         found.outcome = NOT_SEARCHED
-        found = polished(found, first, same, tie, q, p, settings)
+        found = polished(found, first, value(first, q, p), same, tie, q, p, settings)
         lows = seed_values()
         kept = seed_points()
         for k in range(KEPT):
@@ -177,7 +192,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         k = int(0)
         while k < KEPT:
             if lows[k] < huge:
-                found = polished(found, row(kept, k), same, tie, q, p, settings)
+                found = polished(found, row(kept, k), lows[k], same, tie, q, p, settings)
             k += 1
         if found.count == 0:
             found.status = NOT_FINITE
@@ -190,6 +205,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         high: wide,
         same: wp.float64,
         tie: wp.float64,
+        exact: wp.float64,
         estimate: wp.float64,
         q: query,
         p: Any,
@@ -218,17 +234,23 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
             here, bound, steady = examine(middle, half, q, estimate, p)
             descend = bool(False)
             if not (bound > found.best + tie):
-                if here < found.best - tie:
-                    found = polished(found, middle, same, tie, q, p, settings)
-                if here - bound <= wp.float64(0.25) * tie:
+                if here < found.best - wp.min(tie, wp.float64(10.0) * exact):
+                    found = polished(found, middle, here, same, tie, q, p, settings)
+                # where nothing lower than the best can be, only what is within a tie of it is of interest
+                known_enough = bound >= found.best - quarter * exact and here - bound <= quarter * tie
+                if known_enough or here - bound <= quarter * exact:
                     # what is lower than all that is known lies within a tolerance of here
-                    if not near_known(middle, found, two * wp.length(half) + same):
-                        found = polished(found, middle, same, tie, q, p, settings)
+                    room = found.count < MOST or here < found.best
+                    if room and not near_known(middle, found, two * wp.length(half) + same):
+                        found = polished(found, middle, here, same, tie, q, p, settings)
+                elif here >= huge and bound >= found.best - quarter * exact and wp.length(half) <= same:
+                    pass  # across the rim of the ball, and no lower than what is known beside it
                 elif steady == 0 and scale <= RIM:
                     found.outcome = OUT_OF_NODES  # no proof ends at a rim
                     found = add(found, middle, here, same, tie)
-                elif level >= DEEPEST or scale <= TINY:
-                    found = add(found, middle, here, same, tie)  # a kink, or an end of the surface
+                elif level >= DEEPEST:
+                    found.outcome = OUT_OF_NODES  # a kink so fine that rounding hides what happens there
+                    found = add(found, middle, here, same, tie)
                 else:
                     descend = True
             if descend:

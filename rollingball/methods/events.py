@@ -46,11 +46,27 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         return least
 
     @wp.func
+    def known(held: memory, foot: wide):
+        """Whether a foot is one of those held."""
+        found = bool(False)
+        k = int(0)
+        while k < held.count:
+            apart = foot
+            for i in range(dim):
+                apart[i] -= held.feet[k, i]
+            if wp.length(apart) <= wp.float64(1e-6) * held.radius:
+                found = True
+            k += 1
+        return found
+
+    @wp.func
     def miss(made: step_type, other: wide, event: int, p: parameters, settings: Any):
         """Above zero past the event, below before it, and what it took; ``other`` is a foot less its centre."""
         if event == LEAVE:
             return -made.memory.weights[idle(made.memory)], 0
         touch = follow(made.x, made.memory.radius, other + made.x, p, settings)
+        if known(made.memory, touch.foot):
+            return -one, touch.evaluations  # the other contact is not there yet
         return touch.height - top(made.memory), touch.evaluations
 
     @wp.func
@@ -90,8 +106,22 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         tolerance = wp.float64(1e-11) * held.radius + wp.float64(1e-14) * wp.abs(held.heights[0])
         found = search(made.x, held.radius, p, settings)
         evaluations += found.evaluations
-        if found.count == 0:
+        if found.count == 0 or made.memory.count != held.count:
             return made, share, SHORTER
+        # a contact that jumped to another place is not the one that was followed: its own end lies inside the step
+        k = int(0)
+        while k < held.count:
+            back = wide()
+            for i in range(dim):
+                back[i] = made.memory.feet[k, i] - made.x[i] + x[i]
+            touch = follow(x, held.radius, back, p, settings)
+            evaluations += touch.evaluations
+            for i in range(dim):
+                back[i] = touch.foot[i] - held.feet[k, i]
+            if not (wp.length(back) <= wp.float64(1e-4) * held.radius):
+                made.memory.evaluations = evaluations
+                return made, share, SHORTER
+            k += 1
         excess = -found.best - top(made.memory)
         if excess > tolerance:
             lowest = int(0)
@@ -107,6 +137,8 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
             touch = follow(x, held.radius, other + x, p, settings)
             evaluations += touch.evaluations
             before = touch.height - top(held)
+            if known(held, touch.foot):
+                before = -one
         elif made.memory.count > 1:
             least = made.memory.weights[idle(made.memory)]
             if least < -wp.float64(1e-10):

@@ -221,7 +221,7 @@ def _footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric
 
     @wp.func
     def field(x: wide, held: Foot, p: parameters, settings: Any):
-        _height, gradient, hessian = second(vector(x), p)
+        height, gradient, hessian = second(vector(x), p)
         g = wide(gradient)
         square = one + wp.dot(g, g)
         a = wp.outer(g, g) - matrix(hessian) * (held.radius / wp.sqrt(square))
@@ -234,7 +234,7 @@ def _footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric
         speed = cholesky_solve(factor, g) * (-square / p.wide.loss_scale)
         if not (smallest > wp.float64(1e-12)):
             moved.status = FOCAL_POINT
-        if not wp.isfinite(wp.length_sq(speed)):
+        if not wp.isfinite(wp.length_sq(speed) + height):
             moved.status = NOT_FINITE
         return speed, moved
 

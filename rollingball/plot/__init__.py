@@ -1,19 +1,23 @@
 """Pictures of surfaces and trajectories; matplotlib is imported inside the functions."""
 
+from rollingball.plot.comparison import comparison_sheet, order, separation
 from rollingball.plot.ironing import ironed_contour, ironing, ironing_sheet, offset, relief
 from rollingball.plot.paths import center_path, contour, paths, section
 from rollingball.plot.sheet import png, sheet
 
 __all__ = [
     "center_path",
+    "comparison_sheet",
     "contour",
     "ironed_contour",
     "ironing",
     "ironing_sheet",
     "offset",
+    "order",
     "paths",
     "png",
     "relief",
     "section",
+    "separation",
     "sheet",
 ]

@@ -6,7 +6,8 @@ import numpy as np
 import warp as wp
 
 from rollingball.errors import InputError, positive_scalar, scalar, whole
-from rollingball.surfaces.base import Surface, analytic
+from rollingball.numeric import Numeric
+from rollingball.surfaces.base import Pieces, Surface, analytic
 from rollingball.surfaces.bounding import INFINITE, cosine_over, farthest, least, settled, sine_over
 from rollingball.surfaces.catalogue import Matrix, Vector, catalogued, matrix, vector
 
@@ -296,10 +297,23 @@ def sphere_bounds(x: Any, reach: wp.float64, p: Any):
     return slope, bend
 
 
+def sphere(numeric: Numeric, cooperative: bool) -> Pieces:
+    """The Warp functions of a hemisphere, over the box around its disc."""
+    wide, dim = numeric.wide.vector, numeric.dim
+
+    @wp.func
+    def domain(p: Any):
+        high = wide()
+        for i in range(dim):
+            high[i] = p.radius
+        return -high, high
+
+    return Pieces(sphere_value, sphere_gradient, sphere_hessian, bounds=sphere_bounds, domain=domain)
+
+
 def _sphere(dim: int, radius: float, center: float, side: float, loss_scale: float) -> Surface:
     params = {"radius": positive_scalar("radius", radius), "center": center, "side": side}
-    builder = analytic(sphere_value, sphere_gradient, sphere_hessian, sphere_bounds)
-    return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
+    return Surface("", whole("dim", dim, 1), sphere, params, loss_scale)
 
 
 @catalogued

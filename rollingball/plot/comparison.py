@@ -1,0 +1,77 @@
+"""Discrete runs beside the continuous one: how far apart over time, and over the learning rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rollingball.compare import Comparison
+from rollingball.plot.paths import center_path, contour, section
+from rollingball.plot.sheet import heights
+from rollingball.plot.style import INK, PALETTE, STYLE, axes
+from rollingball.surfaces import Surface
+from rollingball.trajectory import Trajectory
+
+
+def separation(comparison: Comparison, ax: Any = None) -> Any:
+    """The distance of each discrete run from the continuous one over time, median over balls; returns the axes."""
+    ax = axes(ax)
+    for run, rate in enumerate(comparison.lr):
+        middle = np.median(comparison.distance[run], axis=1)
+        ax.semilogy(comparison.time, np.maximum(middle, 1e-16), color=PALETTE[run % len(PALETTE)], label=f"lr {rate:g}")
+    ax.axhline(comparison.tolerance, color=INK, linewidth=0.6, linestyle=":")
+    positive = comparison.distance[comparison.distance > 1e-12]
+    if positive.size:
+        ax.set_ylim(bottom=float(np.quantile(positive, 0.01)) / 2)
+    ax.set(xlabel="time", ylabel="distance")
+    ax.legend()
+    return ax
+
+
+def order(comparison: Comparison, ax: Any = None) -> Any:
+    """The largest distance over the learning rate, log-log, with the fitted slope; returns the axes."""
+    ax = axes(ax)
+    middle = np.median(comparison.largest, axis=1)
+    ax.loglog(comparison.lr, middle, "o-", color=PALETTE[0], label="median of the balls")
+    slope = float(np.median(comparison.order))
+    if np.isfinite(slope):
+        fitted = middle[0] * (comparison.lr / comparison.lr[0]) ** slope
+        ax.loglog(comparison.lr, fitted, ":", color=INK, label=f"slope {slope:.3f}")
+    low, high = ax.get_ylim()
+    if high < 10 * low:  # no order to be read from less than a decade
+        ax.set_ylim(low / 3, high * 3)
+    ax.set_xticks(comparison.lr, [f"{rate:g}" for rate in comparison.lr])
+    ax.minorticks_off()
+    ax.set(xlabel="learning rate", ylabel="largest distance")
+    ax.legend()
+    return ax
+
+
+def comparison_sheet(
+    comparison: Comparison, discrete: Trajectory, continuous: Trajectory, surface: Surface, box: Any, title: str = ""
+) -> Any:
+    """One figure: the paths of the coarsest discrete run and of the flow, their distance, and its order."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(11.5, 3.6), layout="constrained")
+        left, middle, right = figure.subplots(1, 3, width_ratios=(1.3, 1, 1))
+        if surface.dim == 1:
+            center_path(continuous, section(surface, box, left))
+            left.plot(discrete.center[..., 0], discrete.center[..., 1], ".", color=INK, markersize=3)
+            left.set(xlim=box[0], ylim=heights([continuous], surface, box))
+            left.set_title(f"centres: line the flow, dots lr {comparison.lr[0]:g}")
+        elif surface.dim == 2:
+            contour(surface, box, left)
+            for ball in range(continuous.balls):
+                center = continuous.center[:, ball]
+                left.plot(center[:, 0], center[:, 1], color=PALETTE[ball % len(PALETTE)])
+            left.plot(discrete.center[..., 0], discrete.center[..., 1], ".", color=INK, markersize=2)
+            left.set(xlim=box[0], ylim=box[1])
+            left.set_title(f"centres: line the flow, dots lr {comparison.lr[0]:g}")
+        separation(comparison, middle)
+        order(comparison, right)
+        figure.suptitle(title, parse_math=False)
+    return figure
