@@ -10,7 +10,7 @@ FINE = rb.Dopri5(1e-11, 1e-13)
 PROVED = rb.GlobalProjection()
 TROUGH = [[1.0, 0.5], [-1.0, 0.5]]  # f = |x| + y / 2
 POCKET = [[1.0, 0.0], [-0.5, 0.8], [-0.5, -0.8]]
-JUMPS = "a followed contact that ends inside a step jumps to another one unnoticed, and the ball sinks"
+MISSED = "a contact that appears and is left again inside one step is not seen: the ball sinks by up to 2e-4 there"
 
 
 def parabola(k=1.0, **options):
@@ -109,7 +109,6 @@ def test_oracle_f14_the_height_falls_by_the_square_of_the_slope(oracle):
     assert simpson(slope**2, x=run.time) == pytest.approx(expected["int_g2"], abs=1e-10)
 
 
-@pytest.mark.xfail(strict=True, reason="without projection the height between steps is interpolated linearly")
 def test_between_steps_a_height_that_is_integrated_is_as_exact_as_the_place():
     times = np.linspace(0, 1, 41)
     runs = [
@@ -161,16 +160,13 @@ FAMILIES = {
     "trough": (S.max_of_planes(TROUGH), [(-2, 2)] * 2),
     "pocket": (S.max_of_planes(POCKET), [(-2, 2)] * 2),
 }
-SINKS = {("riemann", 0.3), ("riemann", 1.0), ("riemann", 3.0), ("rastrigin", 0.3), ("pocket", 1.0)}
-HANGS = {("trough", 1.0), ("pocket", 0.3)}  # and it never ends: the same event again and again, at the same time
+SINKS = {("riemann", 0.3), ("riemann", 1.0), ("riemann", 3.0), ("rastrigin", 0.3)}
 
 
 @pytest.mark.parametrize(
     ("name", "radius"),
     [
-        pytest.param(name, radius, marks=pytest.mark.xfail(run=False, reason=JUMPS))
-        if (name, radius) in HANGS
-        else pytest.param(name, radius, marks=pytest.mark.xfail(strict=True, reason=JUMPS))
+        pytest.param(name, radius, marks=pytest.mark.xfail(strict=True, reason=MISSED))
         if (name, radius) in SINKS
         else (name, radius)
         for name in FAMILIES
@@ -250,7 +246,6 @@ def test_in_two_dimensions_both_forms_agree():
     np.testing.assert_allclose(runs[0].foot, runs[1].foot, atol=1e-9)
 
 
-@pytest.mark.xfail(run=False, reason="near the focal point it never ends: steps too small to move the clock")
 def test_beyond_the_reach_the_footpoint_form_ends_at_the_focal_point():
     # rho kappa = 1 at w^3 = rho k: k = 1, rho = 2, |theta| = sqrt(2^(2/3) - 1)
     focal = np.sqrt(2 ** (2 / 3) - 1)
@@ -374,7 +369,6 @@ def test_a_start_inside_the_surface_is_refused_or_lifted():
 # what ends a flow early
 
 
-@pytest.mark.xfail(strict=True, reason="1 / x is finite where log(x) is not: the footpoint flow leaves the domain")
 def test_a_velocity_that_becomes_infinite_keeps_what_was_recorded():
     # x' = -1 / x reaches 0 at t = 1/2
     surface, times = S.formula("log(x)", "x"), [0.1, 0.3, 0.45, 0.6, 0.9]
@@ -388,7 +382,6 @@ def test_a_velocity_that_becomes_infinite_keeps_what_was_recorded():
         assert np.isfinite(run.loss).all()
 
 
-@pytest.mark.xfail(run=False, reason="at the rim it never ends: no progress, and no status")
 def test_rolling_over_the_rim_of_a_domain_keeps_what_was_recorded():
     run = flow(S.formula("sqrt(x)", "x"), 0.3, 4.0, np.linspace(0, 4, 9), rb.IronedFlow(), start_center=[0.5])
     assert run.status[0] in (rb.Status.NOT_FINITE, rb.Status.NO_FOOT, rb.Status.STEP_TOO_SMALL)

@@ -286,7 +286,6 @@ def test_rk4_keeps_its_order_across_a_kink_because_the_event_is_located(crossing
     assert max(plain) > 1e3 * max(located)
 
 
-@pytest.mark.xfail(strict=True, reason="a followed contact that ends inside a step jumps to the other one unnoticed")
 @pytest.mark.parametrize("n", [7, 10, 14])
 def test_a_long_step_does_not_jump_over_the_kink(crossing, n):
     run = rb.simulate(WAVE, rb.Ball(RADIUS), rb.IronedFlow(rb.RK4(crossing["time"] / n)),
