@@ -1,8 +1,8 @@
 """How many evaluations of the loss a foot costs on the workload of Figure 4: Newton beside the paper's projector.
 
 Every ball of a run (Eq. 14, radius 4, learning rate 0.01) gives candidates to project, each from its last foot. Newton
-goes to its own end (residual at most 1e-10). The paper's projector takes steps until its residual is below 1e-6, with the
-paper's step size and with others, up to a limit; what it has not reached by then is counted as the limit.
+goes to its own end (residual at most 1e-10). The paper's projector takes steps until its residual is below 1e-6, with
+the paper's step size and with others, up to a limit; what it has not reached by then is counted as the limit.
 """
 
 import argparse
