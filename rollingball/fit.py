@@ -28,17 +28,23 @@ def fitted(plan: Plan, lift: bool, threads: int | None) -> Plan:
     if not inside.any():
         return plan
     if not lift:
-        ball = int(inside.argmax())
-        raise InputError(
-            "start",
-            plan.start[ball].tolist(),
-            f"a footpoint where a ball of radius {radius[ball]:g} fits: this one is {depth[ball]:.3g} too low; "
-            "lift=True raises it",
-        )
+        refuse(plan.start, radius, depth)
     resting = contacts(surface, centers[inside], radius[inside], threads=threads)
     start = plan.start.copy()
     start[inside] = resting.feet[:, 0]
     return replace(plan, start=start)
+
+
+def refuse(start: np.ndarray, radius: np.ndarray, depth: np.ndarray) -> None:
+    """Raise an InputError for the first ball that is too low, if there is one."""
+    if (depth > 0).any():
+        ball = int((depth > 0).argmax())
+        raise InputError(
+            "start",
+            start[ball].tolist(),
+            f"a footpoint where a ball of radius {radius[ball]:g} fits: this one is {depth[ball]:.3g} too low; "
+            "lift=True raises it",
+        )
 
 
 def sunk(

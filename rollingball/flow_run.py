@@ -10,7 +10,7 @@ import numpy as np
 
 from rollingball.ball import Ball
 from rollingball.errors import InputError, numbers, one_of, points, positive_scalar
-from rollingball.fit import sunk
+from rollingball.fit import refuse, sunk
 from rollingball.geometry.footpoints import nearest_points
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.methods.flows import FootpointFlow, IronedFlow
@@ -18,7 +18,7 @@ from rollingball.numeric import Numeric, device_name, fill, launch, layout
 from rollingball.record import versions, written
 from rollingball.schedule import Schedule
 from rollingball.status import Certificate, Status
-from rollingball.surfaces.base import Surface
+from rollingball.surfaces.base import Surface, checked_surface
 from rollingball.trajectory import Trajectory
 
 FRAMES = 100  # recorded where no times are asked for
@@ -46,8 +46,7 @@ def plan_flow(
     device: str, dtype: Any,
 ) -> FlowPlan:  # fmt: skip
     """Check every argument of a run and broadcast starts and radii over its balls."""
-    if not isinstance(surface, Surface):
-        raise InputError("surface", surface, "a Surface, such as rb.surfaces.sine()")
+    checked_surface(surface)
     if not isinstance(ball, Ball) and not (ball is None and isinstance(method, FootpointFlow)):
         raise InputError("ball", ball, "a Ball, such as rb.Ball(radius=1.0)")
     if ball is not None and isinstance(ball.radius, Schedule):
@@ -152,14 +151,8 @@ def _centers(plan: FlowPlan, threads: int | None) -> np.ndarray:
     if plan.on_center:
         return plan.start
     centers, depth = sunk(plan.surface, plan.start, plan.radius, threads)
-    if (depth > 0).any() and not plan.lift:
-        ball = int((depth > 0).argmax())
-        raise InputError(
-            "start",
-            plan.start[ball].tolist(),
-            f"a footpoint where a ball of radius {plan.radius[ball]:g} fits: this one is {depth[ball]:.3g} too low; "
-            "lift=True raises it",
-        )
+    if not plan.lift:
+        refuse(plan.start, plan.radius, depth)
     return centers
 
 

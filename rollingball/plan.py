@@ -17,7 +17,7 @@ from rollingball.rollout import Stop
 from rollingball.schedule import over_steps
 from rollingball.states import unpacked
 from rollingball.status import Status
-from rollingball.surfaces.base import Surface
+from rollingball.surfaces.base import Surface, checked_surface
 from rollingball.trajectory import Trajectory
 
 MOST_FRAMES = 10**9  # of all balls together; each takes some tens of bytes
@@ -62,8 +62,7 @@ def plan_run(
     seed: Any,
 ) -> Plan:
     """Check every argument of a run and broadcast starts, radii and learning rates over its balls."""
-    if not isinstance(surface, Surface):
-        raise InputError("surface", surface, "a Surface, such as rb.surfaces.sine()")
+    checked_surface(surface)
     if not isinstance(method, METHODS):
         raise InputError("method", method, ", ".join(kind.__name__ for kind in METHODS))
     if not isinstance(ball, Ball) and not (ball is None and not method.uses_radius):

@@ -17,7 +17,7 @@ from rollingball.geometry.search import MOST, minima_struct, search_program
 from rollingball.geometry.spread import estimate_program
 from rollingball.numeric import Numeric, device_name, fill, launch, layout, struct
 from rollingball.status import Status
-from rollingball.surfaces.base import Surface, SurfaceFunctions, kernel_options
+from rollingball.surfaces.base import Surface, SurfaceFunctions, checked_surface, kernel_options
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +78,7 @@ def contacts(
     Raises:
         InputError: for an argument that cannot be used.
     """
-    if not isinstance(surface, Surface):
-        raise InputError("surface", surface, "a Surface, such as rb.surfaces.sine()")
+    checked_surface(surface)
     search = GlobalProjection() if search is None else search
     if not isinstance(search, GlobalProjection):
         raise InputError("search", search, "a GlobalProjection")

@@ -16,7 +16,7 @@ from rollingball.geometry.projection import GlobalProjection, Projection
 from rollingball.geometry.search import NOT_SEARCHED, minima_struct
 from rollingball.numeric import Numeric, device_name, fill, launch, layout, struct
 from rollingball.status import Status
-from rollingball.surfaces.base import Surface, SurfaceFunctions, kernel_options
+from rollingball.surfaces.base import Surface, SurfaceFunctions, checked_surface, kernel_options
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +79,7 @@ def project(
     Raises:
         InputError: for an argument that cannot be used.
     """
-    if not isinstance(surface, Surface):
-        raise InputError("surface", surface, "a Surface, such as rb.surfaces.sine()")
+    checked_surface(surface)
     projection = GlobalProjection() if projection is None else projection
     if not isinstance(projection, Projection):
         raise InputError("projection", projection, "a GlobalProjection, NewtonProjection or GradientProjection")

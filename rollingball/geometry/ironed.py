@@ -15,7 +15,7 @@ from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.geometry.search import MOST, minima_struct
 from rollingball.numeric import Numeric, fill, layout, struct
-from rollingball.surfaces.base import Builder, Inner, Pieces, Surface, SurfaceKind
+from rollingball.surfaces.base import Builder, Inner, Pieces, Surface, SurfaceKind, checked_surface
 
 MOST_SAMPLES = 10**8  # of the quick variant
 
@@ -102,8 +102,7 @@ def ironed(
     Raises:
         InputError: for an argument that cannot be used.
     """
-    if not isinstance(surface, Surface):
-        raise InputError("surface", surface, "a Surface, such as rb.surfaces.sine()")
+    checked_surface(surface)
     positive_scalar("radius", radius)
     if (box is None) != (spacing is None):
         raise InputError("spacing", spacing, "box and spacing together, or neither")
@@ -123,25 +122,47 @@ def ironed(
 
 
 def _quick(surface: Surface, radius: float, box: Any, spacing: float) -> Surface:
-    from rollingball.geometry.grid import iron_grid
     from rollingball.surfaces.sampled import sampled
 
     if surface.dim > 2:
         raise InputError("box", box, "nothing, for a surface in more than two dimensions")
     if spacing > radius / 2:
         raise InputError("spacing", spacing, f"at most half the radius, {radius / 2:g}")
-    low, high = checked_box("box", box, surface.dim).T
+    corners = checked_box("box", box, surface.dim)
+    low, high = corners.T
     cells = np.maximum(np.ceil((high - low) / spacing).astype(int), 3)
+    margin = np.ceil(radius * cells / (high - low))
+    if np.prod(cells + 2 * margin + 1) > MOST_SAMPLES:
+        raise InputError("spacing", spacing, f"a spacing that needs at most {MOST_SAMPLES:.0e} samples")
+    heights, _feet = ironed_samples(surface, radius, corners, cells)
+    return sampled(heights / surface.loss_scale, corners, loss_scale=surface.loss_scale)
+
+
+def ironed_samples(
+    surface: Surface, radius: float, corners: np.ndarray, cells: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The dilation of samples of L f on an even grid over a box, borders included, from samples a radius around it too.
+
+    Args:
+        surface: The surface.
+        radius: The radius of the ball, at least one spacing.
+        corners: The box (d, 2).
+        cells: How many spacings along each axis (d,).
+
+    Returns:
+        Heights of the ball at the ``cells + 1`` places an axis, and the point that it touches at each (..., d).
+    """
+    from rollingball.geometry.grid import iron_grid
+
+    low, high = corners.T
     steps = (high - low) / cells
     margin = np.ceil(radius / steps).astype(int)
-    if np.prod((cells + 2 * margin + 1).astype(float)) > MOST_SAMPLES:
-        raise InputError("spacing", spacing, f"a spacing that needs at most {MOST_SAMPLES:.0e} samples")
     axes = [low[i] + steps[i] * np.arange(-margin[i], cells[i] + margin[i] + 1) for i in range(surface.dim)]
     mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     heights = surface.loss_scale * surface.value(mesh.reshape(-1, surface.dim)).reshape(mesh.shape[:-1])
-    rough = iron_grid(heights, steps, radius).heights
-    inside = rough[tuple(slice(m, m + n + 1) for m, n in zip(margin, cells, strict=True))]
-    return sampled(inside / surface.loss_scale, np.stack([low, high], axis=1), loss_scale=surface.loss_scale)
+    rolled = iron_grid(heights, steps, radius)
+    inside = tuple(slice(m, m + n + 1) for m, n in zip(margin, cells, strict=True))
+    return rolled.heights[inside], low + steps * (rolled.contact[inside] - margin)
 
 
 @functools.cache

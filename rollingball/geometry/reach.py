@@ -12,7 +12,7 @@ from rollingball.geometry.contacts import checked_box, contacts, domain_of
 from rollingball.geometry.footpoints import project
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.geometry.samples import highest, spread
-from rollingball.surfaces.base import Surface
+from rollingball.surfaces.base import Surface, checked_surface
 
 ROUNDING = 16 * np.finfo(np.float64).eps
 
@@ -46,7 +46,7 @@ def curvatures(surface: Surface, x: Any) -> np.ndarray:
     Raises:
         InputError: for points that are not finite numbers of shape (B, d).
     """
-    at = points("x", x, _surface(surface).dim)
+    at = points("x", x, checked_surface(surface).dim)
     scale = surface.loss_scale
     g, bend = scale * surface.gradient(at), scale * surface.hessian(at)
     w = np.sqrt(1 + (g**2).sum(axis=1))[:, None, None]
@@ -80,7 +80,7 @@ def unreachable(
     Raises:
         InputError: for an argument that cannot be used.
     """
-    at = points("x", x, _surface(surface).dim)
+    at = points("x", x, checked_surface(surface).dim)
     rho = positive_scalar("radius", radius)
     _search(search)
     domain_of(surface, box)
@@ -131,7 +131,7 @@ def medial_radius(
     """
     # balls of the radius of curvature of a sphere touch it everywhere: no proof of that ends
     search = GlobalProjection(nodes=2000) if search is None else _search(search)
-    at = points("x", x, _surface(surface).dim)
+    at = points("x", x, checked_surface(surface).dim)
     positive_scalar("largest", largest)
     if side not in (1.0, -1.0):
         raise InputError("side", side, "1 for above, -1 for below")
@@ -161,12 +161,6 @@ def medial_radius(
     return radii
 
 
-def _surface(surface: Any) -> Surface:
-    if not isinstance(surface, Surface):
-        raise InputError("surface", surface, "a Surface, such as rb.surfaces.sine()")
-    return surface
-
-
 def _search(search: Any) -> GlobalProjection | None:
     if search is not None and not isinstance(search, GlobalProjection):
         raise InputError("search", search, "a GlobalProjection")
@@ -183,7 +177,7 @@ def _tangent(surface: Surface, at: np.ndarray, radii: np.ndarray, side: float) -
 def _reach(
     surface: Surface, box: Any, sides: tuple[float, ...], samples: int | None, search: GlobalProjection | None
 ) -> Reach:
-    _surface(surface)
+    checked_surface(surface)
     _search(search)
     corners = checked_box("box", box, surface.dim)
     count = 2**16 if samples is None else whole("samples", samples, 16)

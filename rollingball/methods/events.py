@@ -14,7 +14,6 @@ NOTHING = wp.constant(0)
 SHORTER = wp.constant(1)  # no contact was found at the end: the step is to be made shorter
 TOUCH = wp.constant(2)  # another contact became as high
 LEAVE = wp.constant(3)  # a contact carries no more
-KINDS = {2: "touch", 3: "leave", 4: "rest"}
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import numpy as np
 
 from rollingball.errors import InputError, positive, positive_scalar
 from rollingball.geometry.contacts import checked_box, contacts
-from rollingball.geometry.grid import iron_grid
+from rollingball.geometry.ironed import ironed_samples
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.plot.paths import contour, section
 from rollingball.plot.style import INK, PALETTE, STYLE, axes
@@ -86,21 +86,16 @@ def ironed_contour(surface: Surface, radius: float, box: Any, ax: Any = None, po
     It is the dilation of samples (:func:`rollingball.iron_grid`).
     """
     ax = axes(ax)
-    low, high = checked_box("box", box, 2).T
+    corners = checked_box("box", box, 2)
+    low, high = corners.T
     steps = (high - low) / (points - 1)
     rho = positive_scalar("radius", radius)
     if rho < steps.max():
         raise InputError("radius", radius, f"at least {steps.max():.3g}, the distance of the samples")
-    margin = np.ceil(rho / steps).astype(int)
-    grid = [low[i] + steps[i] * np.arange(-margin[i], points + margin[i]) for i in range(2)]
-    mesh = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1)
-    heights = surface.loss_scale * surface.value(mesh.reshape(-1, 2)).reshape(mesh.shape[:-1])
-    rolled = iron_grid(heights, steps, rho)
-    inside = tuple(slice(m, m + points) for m in margin)
-    x, y = np.meshgrid(*(grid[i][inside[i]] for i in range(2)), indexing="ij")
-    ax.contourf(x, y, rolled.heights[inside], levels=24, cmap="Greys")
-    feet = np.unique(rolled.contact[inside].reshape(-1, 2), axis=0)
-    at = low + steps * (feet - margin)
+    heights, feet = ironed_samples(surface, rho, corners, np.full(2, points - 1))
+    x, y = np.meshgrid(*(np.linspace(low[i], high[i], points) for i in range(2)), indexing="ij")
+    ax.contourf(x, y, heights, levels=24, cmap="Greys")
+    at = np.unique(feet.reshape(-1, 2), axis=0)
     ax.plot(at[:, 0], at[:, 1], ",", color=PALETTE[1], alpha=0.6)
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="$\\theta_1$", ylabel="$\\theta_2$", aspect="equal")
     return ax

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.errors import points, positive_scalar
+from rollingball.errors import InputError, points, positive_scalar
 from rollingball.numeric import Numeric, fill, launch, layout, struct
 
 Fields = tuple[tuple[str, Any], ...]
@@ -162,6 +162,13 @@ class Inner:
     def record(self, numeric: Numeric, device: str) -> Any:
         """Its parameters."""
         return self.surface.parameters(numeric, device)
+
+
+def checked_surface(surface: Any) -> Surface:
+    """``surface``, if it is one, or an InputError."""
+    if not isinstance(surface, Surface):
+        raise InputError("surface", surface, "a Surface, such as rb.surfaces.sine()")
+    return surface
 
 
 @functools.cache
