@@ -10,7 +10,7 @@ from pathlib import Path
 NEEDED = ("rollingball", "warp-lang", "numpy", "scipy", "torch", "matplotlib", "msgspec", "tyro", "safetensors", "tqdm")
 EXTRAS = {
     "test": ("pytest", "hypothesis", "jsonschema"),
-    "bench": ("jax", "numba", "scikit-image"),
+    "bench": ("jax", "diffrax", "numba", "scikit-image"),
     "experiments": ("scikit-learn",),
     "view": ("viser",),
     "docs": ("sphinx", "myst-parser"),

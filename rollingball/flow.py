@@ -8,11 +8,12 @@ import warp as wp
 
 from rollingball.geometry.foot import FOUND, NO_FOOT, NOT_FINITE, RESTING, STEP_TOO_SMALL
 from rollingball.methods.events import NOTHING, SHORTER
-from rollingball.methods.flows import FlowProgram
+from rollingball.methods.flow_program import FlowProgram, frame_struct
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
 MOST_EVENTS = 64  # kept for one ball
+ENDLESS = wp.constant(10000)  # events: the contacts come and go without an end
 RUNNING = FOUND
 REST = wp.constant(4)
 
@@ -33,12 +34,14 @@ def flow_rollout(
     wide, vector, parameters = numeric.wide.vector, numeric.vector, functions.parameters
     memory_type, settings_type = program.memory, struct(settings_layout, numeric)
     begin, velocity_of, check = program.begin, program.velocity, program.check
-    settled, frame_of, carrying_of = program.settled, program.frame, program.carrying
+    settled, frame_of, carrying_of, higher = program.settled, program.frame, program.carrying, program.higher
+    frame_type = frame_struct(numeric)
     step, between, travelled = program.stepper.step, program.stepper.between, program.stepper.travelled
     zero, one, two = wp.float64(0.0), wp.float64(1.0), wp.float64(2.0)
     power = wp.float64(1 / program.stepper.control)
     fixed = 0 if adaptive else 1
-    tiny = wp.float64(1e-14)
+    floor = wp.float64(-9.2)  # of the logarithm of an error that is remembered
+    tiny, infinite = wp.float64(1e-14), wp.float64(float("inf"))
 
     @wp.struct
     class State:
@@ -48,7 +51,7 @@ def flow_rollout(
         height: wp.float64  # of the centre, where it is integrated
         time: wp.float64
         h: wp.float64
-        last_error: wp.float64
+        last_error: wp.float64  # its logarithm
         status: int
         next_frame: int
         steps: int
@@ -74,7 +77,6 @@ def flow_rollout(
         state.x = x
         state.memory = begin(x, radius, p, settings)
         state.status = state.memory.status
-        state.last_error = one
         if state.status == RUNNING:
             settled_x, settled_memory = settled(state.x, state.memory, p, settings)
             state.x = settled_x
@@ -91,6 +93,25 @@ def flow_rollout(
         rest = one - share
         ends = rest * rest * (one + two * share) * before + share * share * (one + two * rest) * after
         return ends + share * rest * (rest * start - share * finish)
+
+    @wp.func
+    def record(
+        f: int,
+        ball: int,
+        here: frame_type,
+        foot: wp.array2d(dtype=vector),
+        center: wp.array2d(dtype=vector),
+        center_height: wp.array2d(dtype=wp.float64),
+        height: wp.array2d(dtype=wp.float64),
+        residual: wp.array2d(dtype=wp.float64),
+        contacts: wp.array2d(dtype=wp.int32),
+    ):
+        foot[f, ball] = vector(here.foot)
+        center[f, ball] = vector(here.center)
+        center_height[f, ball] = here.center_height
+        height[f, ball] = here.height
+        residual[f, ball] = here.residual
+        contacts[f, ball] = here.contacts
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def flow(
@@ -127,7 +148,9 @@ def flow_rollout(
             tries += 1
             left = duration - state.time
             h = wp.min(state.h, left)
-            last = h >= left * (one - tiny)
+            if fixed == 0 and settings.stride < infinite:  # contacts are sought at the ends of steps
+                h = wp.min(h, settings.stride * state.memory.radius / wp.max(wp.length(state.velocity), tiny))
+            last = left - h <= tiny * duration
             if last:
                 h = left
             made = step(state.x, state.velocity, state.memory, h, p, settings)
@@ -163,36 +186,43 @@ def flow_rollout(
                 end = state.time + taken
                 if last and event == NOTHING:
                     end = duration
-                rise = p.wide.loss_scale * travelled(state.velocity, made, taken)
-                while state.next_frame < save_at.shape[0] and save_at[state.next_frame] <= end:
+                fallen = zero
+                if settings.reproject == 0:
+                    fallen = p.wide.loss_scale * travelled(state.velocity, made, taken)
+                seen = bool(False)  # a contact higher than those held, at a frame inside the step
+                while not seen and state.next_frame < save_at.shape[0] and save_at[state.next_frame] <= end:
                     part = one
                     if taken > zero:
                         part = wp.min((save_at[state.next_frame] - state.time) / taken, one)
                     where = between(state.x, state.velocity, made, taken, part)
-                    if part == one:
-                        where = made.x
                     held = state.memory
                     if part == one:
+                        where = made.x
                         held = made.memory
                     here = frame_of(where, held, p, settings)
+                    if part < one:
+                        above, looked = higher(where, here.center_height, held, p, settings)
+                        seen = above
+                        made.memory.evaluations += looked
                     if settings.reproject == 0:
                         setting_out = -p.wide.loss_scale * wp.length_sq(state.velocity) * taken
                         arriving = -p.wide.loss_scale * wp.length_sq(made.velocity) * taken
                         here.center_height = cubic_height(
-                            state.height, setting_out, state.height - rise, arriving, part
+                            state.height, setting_out, state.height - fallen, arriving, part
                         )
-                    f = state.next_frame
-                    foot[f, ball] = vector(here.foot)
-                    center[f, ball] = vector(here.center)
-                    center_height[f, ball] = here.center_height
-                    height[f, ball] = here.height
-                    residual[f, ball] = here.residual
-                    contacts[f, ball] = here.contacts
-                    state.next_frame += 1
-                state.height = state.height - rise
+                    if seen:  # a step that ends at this frame finds when the contact came
+                        state.h = save_at[state.next_frame] - state.time
+                    else:
+                        record(state.next_frame, ball, here, foot, center, center_height, height, residual, contacts)
+                        state.next_frame += 1
+                if seen:
+                    state.rejected += 1
+                    state.memory.evaluations = made.memory.evaluations
+                    continue
+                state.height = state.height - fallen
                 state.stalled = wp.where(end - state.time <= tiny * duration, state.stalled + 1, 0)
                 state.time = end
-                if state.stalled > 20:
+                if state.stalled > 20 or state.events > ENDLESS:
                     state.status = STEP_TOO_SMALL
                 state.steps += 1
                 state.failures = 0
@@ -220,24 +250,19 @@ def flow_rollout(
                 if fixed == 1:
                     state.h = wp.float64(settings.first_step)
                 if fixed == 0 and event == NOTHING:
-                    grown = wp.float64(0.9) * wp.pow(wp.max(made.error, wp.float64(1e-10)), wp.float64(-0.7) * power)
-                    grown = grown * wp.pow(wp.max(state.last_error, wp.float64(1e-4)), wp.float64(0.4) * power)
-                    state.last_error = made.error
+                    # proportional and integral control (Hairer and Wanner, Solving ODEs II, section IV.2)
+                    logged = wp.log(wp.max(made.error, wp.float64(1e-10)))
+                    exponent = power * (wp.float64(0.4) * state.last_error - wp.float64(0.7) * logged)
+                    state.last_error = wp.max(logged, floor)
                     if not last:
-                        state.h = h * wp.clamp(grown, wp.float64(0.2), wp.float64(5.0))
+                        state.h = h * wp.clamp(wp.float64(0.9) * wp.exp(exponent), wp.float64(0.2), wp.float64(5.0))
         done = state.status != RUNNING or state.time >= duration
         if done and state.memory.count > 0:
             here = frame_of(state.x, state.memory, p, settings)
             if settings.reproject == 0:
                 here.center_height = state.height
             while state.next_frame < save_at.shape[0]:  # the last state stays
-                f = state.next_frame
-                foot[f, ball] = vector(here.foot)
-                center[f, ball] = vector(here.center)
-                center_height[f, ball] = here.center_height
-                height[f, ball] = here.height
-                residual[f, ball] = here.residual
-                contacts[f, ball] = here.contacts
+                record(state.next_frame, ball, here, foot, center, center_height, height, residual, contacts)
                 state.next_frame += 1
         states[ball] = state
 

@@ -103,7 +103,7 @@ def run_flow(plan: FlowPlan, search: GlobalProjection | None, threads: int | Non
     def empty(shape: tuple[int, int], kind: Any, value: Any = np.inf) -> Any:
         return wp.full(shape, kind(value), dtype=kind, device=device)
 
-    by_frame, by_event = (frames, balls), (balls, MOST_EVENTS)
+    by_frame, by_event = (frames, balls), (balls, MOST_EVENTS if isinstance(plan.method, IronedFlow) else 1)
     record = {
         "foot": empty(by_frame, vector),
         "center": empty(by_frame, vector),

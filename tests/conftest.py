@@ -12,6 +12,10 @@ hypothesis.settings.load_profile("truths")
 ORACLES = {case["id"]: case for case in json.loads((Path(__file__).parent / "oracles.json").read_text())["cases"]}
 
 
+def pytest_addoption(parser):
+    parser.addoption("--starts", type=int, default=4, help="balls for each radius in test_descent.py")
+
+
 @pytest.fixture(scope="session")
 def oracle():
     """Ground truth by its id: inputs, expected values, absolute tolerance."""

@@ -29,17 +29,45 @@ def touch_struct(numeric: Numeric) -> Any:
 
 @functools.cache
 def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``follow(center, radius, foot, p, settings) -> Touch``: the contact near ``foot`` of a ball above ``center``."""
+    """``follow(center, radius, at, near, p, settings) -> Touch``: a contact when the centre has come to ``center``.
+
+    With the centre at ``at`` it was at ``near``, to be corrected by Newton's method.
+    """
     vector, dim, wide, matrix = numeric.vector, numeric.dim, numeric.wide.vector, numeric.wide.matrix
     second, parameters, touch_type = functions.second, functions.parameters, touch_struct(numeric)
     polish, query = contact_objective(functions, numeric).polish, contact_query(numeric)
     first_of = functions.first
-    zero, one, infinite = wp.float64(0.0), wp.float64(1.0), wp.float64(float("inf"))
+    zero, half, one, infinite = wp.float64(0.0), wp.float64(0.5), wp.float64(1.0), wp.float64(float("inf"))
 
     @wp.func
-    def follow(center: wide, radius: wp.float64, start: wide, p: parameters, settings: Any):
+    def predicted(center: wide, radius: wp.float64, at: wide, near: wide, p: parameters):
+        """Along its tangent, dp = A^-1 C dc; where the surface has a ridge, as far as the centre went."""
+        s = near - at
+        guess = near + center - at
+        square = radius * radius - wp.dot(s, s)
+        if square > zero:
+            _height, gradient, hessian = second(vector(near), p)
+            g = s / wp.sqrt(square)
+            w = wp.sqrt(one + wp.dot(g, g))
+            if wp.length(wide(gradient) - g) <= wp.float64(1e-5) * w:
+                ball = wp.outer(g, g)
+                for i in range(dim):
+                    ball[i, i] += one
+                ball = ball * (w / radius)
+                factor, smallest = cholesky(ball - matrix(hessian), zero)
+                if smallest > zero:
+                    guess = near + cholesky_solve(factor, ball * (center - at))
+        return guess
+
+    @wp.func
+    def follow(center: wide, radius: wp.float64, at: wide, near: wide, p: parameters, settings: Any):
         touch = touch_type()
-        foot = start
+        foot = near
+        longest = half * radius
+        if wp.length_sq(center - at) > zero:
+            foot = predicted(center, radius, at, near, p)
+            touch.evaluations = 1
+        start = foot
         iteration = int(0)
         astray = int(0)
         while astray == 0 and touch.found == 0 and iteration < 12:
@@ -63,12 +91,13 @@ def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
                 else:
                     step = cholesky_solve(factor, g - s / cap)
                     size = wp.length(step)
-                    if not (size < wp.float64(0.5) * radius):
+                    if not (size < longest):  # each step half as long as the one before, or it may jump elsewhere
                         astray = 1
+                    longest = wp.max(half * size, wp.float64(1e-9) * radius)
                     foot = foot + step
                     touch.foot = foot
                     touch.slope = g + bend * step
-                    touch.height = height + cap + wp.float64(0.5) * wp.dot(step, g - s / cap)
+                    touch.height = height + cap + half * wp.dot(step, g - s / cap)
                     if astray == 0 and size <= wp.float64(1e-11) * (radius + wp.length(foot)):
                         touch.found = 1
         if touch.found == 0:  # far off, or at a ridge: the safeguarded way
@@ -92,3 +121,40 @@ def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         return touch
 
     return follow
+
+
+@functools.cache
+def bend_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``bend(center, foot, slope, radius, p) -> matrix``: the Hessian of the height of a ball over its centre.
+
+    With the contact followed it is H + H A^-1 H, where A = C - H and C = w (I + g g^T) / rho is the bend of the ball
+    (theory, section 11); on a ridge of the surface, which the ball leaves for nothing, it is -C.
+    """
+    vector, dim, wide, matrix = numeric.vector, numeric.dim, numeric.wide.vector, numeric.wide.matrix
+    second, parameters = functions.second, functions.parameters
+    zero, one = wp.float64(0.0), wp.float64(1.0)
+
+    @wp.func
+    def bend(center: wide, foot: wide, slope: wide, radius: wp.float64, p: parameters):
+        w = wp.sqrt(one + wp.dot(slope, slope))
+        ball = wp.outer(slope, slope)
+        for i in range(dim):
+            ball[i, i] += one
+        ball = ball * (w / radius)
+        _height, gradient, hessian = second(vector(foot), p)
+        bent = -ball
+        if wp.length(wide(gradient) - slope) <= wp.float64(1e-5) * w:
+            own = matrix(hessian)
+            factor, smallest = cholesky(ball - own, zero)
+            if smallest > zero:
+                bent = own
+                for j in range(dim):
+                    column = wide()
+                    for i in range(dim):
+                        column[i] = own[i, j]
+                    column = own * cholesky_solve(factor, column)
+                    for i in range(dim):
+                        bent[i, j] += column[i]
+        return bent
+
+    return bend

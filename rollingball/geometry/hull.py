@@ -18,12 +18,14 @@ class Hull:
     mixture(slopes, weights, count) -> vector
     affine(slopes, present, count) -> weights      of the least norm in the affine hull of those with present above 0
     convex(slopes, count) -> weights               of the least norm in the convex hull
+    least(gram, count) -> weights                  above zero, of sum 1, of the least w . gram w: a quadratic program
     """
 
     row: Any
     mixture: Any
     affine: Any
     convex: Any
+    least: Any
 
 
 @functools.cache
@@ -79,28 +81,45 @@ def hull_program(most: int, numeric: Numeric) -> Hull:
         return g
 
     @wp.func
-    def affine(slopes: rows, weights: weights_type, count: int):
-        """Weights, of sum 1, of the point of least norm in the affine hull of the slopes with a weight."""
-        scale = wp.float64(1e-300)
+    def products(slopes: rows, count: int):
+        gram = gram_type()
+        i = int(0)
+        while i < count:
+            j = int(0)
+            while j < count:
+                gram[i, j] = wp.dot(row(slopes, i), row(slopes, j))
+                j += 1
+            i += 1
+        return gram
+
+    @wp.func
+    def size_of(gram: gram_type, count: int):
+        diagonal = weights_type()
         k = int(0)
         while k < count:
-            scale = wp.max(scale, wp.length_sq(row(slopes, k)))
+            diagonal[k] = wp.abs(gram[k, k])
             k += 1
-        gram = gram_type()
+        return wp.max(diagonal) + wp.float64(1e-300)
+
+    @wp.func
+    def flat(gram: gram_type, weights: weights_type, count: int):
+        """Weights of sum 1 and of either sign, for those that have a weight now."""
+        size = size_of(gram, count)
+        raised = gram_type()  # by the same everywhere, which a sum of 1 does not feel
         right = weights_type()
         for i in range(most):
-            gram[i, i] = scale
+            raised[i, i] = size
         i = int(0)
         while i < count:
             j = int(0)
             while j < count:
                 if weights[i] > zero and weights[j] > zero:
-                    gram[i, j] = wp.dot(row(slopes, i), row(slopes, j)) + scale
+                    raised[i, j] = gram[i, j] + size
                 j += 1
             if weights[i] > zero:
                 right[i] = one
             i += 1
-        factor, _smallest = cholesky(gram, zero)
+        factor, _smallest = cholesky(raised, zero)
         solved = cholesky_solve(factor, right)
         total = zero
         for k in range(most):
@@ -108,36 +127,39 @@ def hull_program(most: int, numeric: Numeric) -> Hull:
         return solved / total
 
     @wp.func
-    def convex(slopes: rows, count: int):
+    def affine(slopes: rows, present: weights_type, count: int):
+        return flat(products(slopes, count), present, count)
+
+    @wp.func
+    def least(gram: gram_type, count: int):
         weights = weights_type()
-        scale = zero
+        size = size_of(gram, count)
         start = int(0)
         k = int(0)
         while k < count:
-            size = wp.length_sq(row(slopes, k))
-            scale = wp.max(scale, size)
-            if size < wp.length_sq(row(slopes, start)):
+            if gram[k, k] < gram[start, start]:
                 start = k
             k += 1
         weights[start] = one
-        best = row(slopes, start)
+        best = gram[start, start]
         rounds = int(0)
-        while rounds < 4 * most and scale > zero:
+        while rounds < 4 * most and size > wp.float64(1e-300):
             rounds += 1
+            along = gram * weights
             entering = int(0)
             k = int(1)
             while k < count:
-                if wp.dot(best, row(slopes, k)) < wp.dot(best, row(slopes, entering)):
+                if along[k] < along[entering]:
                     entering = k
                 k += 1
-            if wp.dot(best, row(slopes, entering)) >= wp.dot(best, best) - rounding * scale:
+            if along[entering] >= best - rounding * size:
                 rounds = 4 * most
             elif weights[entering] == zero:
                 weights[entering] = wp.float64(1e-300)  # in the set, without moving the mixture
                 inner = int(0)
                 while inner < most:
                     inner += 1
-                    aim = affine(slopes, weights, count)
+                    aim = flat(gram, weights, count)
                     share = one
                     leaving = int(-1)
                     k = int(0)
@@ -157,8 +179,8 @@ def hull_program(most: int, numeric: Numeric) -> Hull:
                         weights[leaving] = zero
                     else:
                         inner = most
-                fresh = mixture(slopes, weights, count)
-                if not (wp.length_sq(fresh) < wp.length_sq(best)):
+                fresh = wp.dot(weights, gram * weights)
+                if not (fresh < best):
                     rounds = 4 * most
                 best = fresh
             else:
@@ -168,4 +190,8 @@ def hull_program(most: int, numeric: Numeric) -> Hull:
                 weights[k] = zero
         return weights
 
-    return Hull(row, mixture, affine, convex)
+    @wp.func
+    def convex(slopes: rows, count: int):
+        return least(products(slopes, count), count)
+
+    return Hull(row, mixture, affine, convex, least)

@@ -87,7 +87,7 @@ class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="typ
     ``nodes`` do not suffice, and for d > 2, it is what the seeds found.
 
     Args:
-        seeds: How many points are tried; the lowest four are polished.
+        seeds: How many points are tried; the lowest four are polished, and the lowest in each quarter of the box.
         nodes: The most cells that a search for one point may examine; 0 searches from the seeds alone.
         tol: The error allowed in a foot, in parameter units.
         max_iterations: Steps of Newton's method from one seed.

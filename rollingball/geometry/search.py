@@ -19,9 +19,12 @@ from rollingball.geometry.objective import Objective
 from rollingball.numeric import Numeric
 
 MOST = 8  # minima kept for one query: a ball in the plane has three contacts at most, save by accident
-KEPT = 4  # of all seeds, the lowest so many are polished
+KEPT = 4  # of all seeds the lowest so many are polished, and the lowest in each of so many parts of the box
+SEEDS = 2 * KEPT + 1  # and a first point
 DEEPEST = 44  # halvings of a cell, at most
 RIM = wp.constant(wp.float64(1e-3))  # cells at the rim of a surface are halved to this share of the box
+
+COARSE = wp.constant(wp.float64(1e-3))  # of the way from the middle of the box to the lowest value: much lower
 
 COMPLETE = wp.constant(0)  # every cell was examined
 OUT_OF_NODES = wp.constant(1)  # the budget ended first
@@ -79,12 +82,12 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
     dim, wide = numeric.dim, numeric.wide.vector
     minima = minima_struct(numeric)
     query, value, examine, polish = objective.query, objective.value, objective.examine, objective.polish
-    seed_values = wp.types.vector(KEPT, wp.float64)
-    seed_points = wp.types.matrix((KEPT, dim), wp.float64)
+    seed_values = wp.types.vector(SEEDS, wp.float64)
+    seed_points = wp.types.matrix((SEEDS, dim), wp.float64)
     place = wp.types.vector(dim, wp.int64)
     ratios = wide(*golden_ratios(dim))
     one, half_, two, huge = wp.float64(1.0), wp.float64(0.5), wp.float64(2.0), wp.float64(1e300)
-    quarter = wp.float64(0.25)
+    quarter, parts = wp.float64(0.25), wp.float64(KEPT)
     rounding = wp.float64(1e-15 if numeric.dtype == "float64" else 1e-6)
     children = 2**dim
 
@@ -167,17 +170,26 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         found = minima()
         found.best = huge
         found.outcome = NOT_SEARCHED
-        found = polished(found, first, value(first, q, p), same, tie, q, p, settings)
-        lows = seed_values()
+        lows = seed_values()  # the lowest, then those of the parts, then the first point
         kept = seed_points()
-        for k in range(KEPT):
+        for k in range(SEEDS):
             lows[k] = huge
+        lows[SEEDS - 1] = value(first, q, p)
+        for i in range(dim):
+            kept[SEEDS - 1, i] = first[i]
         seed = int(0)
         while seed < settings.seeds:
             x = first
+            part = int(KEPT)
             for i in range(dim):
                 share = ratios[i] * wp.float64(seed + 1) + half_
-                x[i] = low[i] + (high[i] - low[i]) * (share - wp.floor(share))
+                share = share - wp.floor(share)
+                x[i] = low[i] + (high[i] - low[i]) * share
+                # quarters along the only axis, or of the first two
+                if dim == 1:
+                    part += int(parts * share)
+                elif i < 2 and share >= half_:
+                    part += 1 + i
             here = value(x, q, p)
             highest = int(0)
             for k in range(1, KEPT):
@@ -187,11 +199,20 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                 lows[highest] = here
                 for i in range(dim):
                     kept[highest, i] = x[i]
+            if here < lows[part]:
+                lows[part] = here
+                for i in range(dim):
+                    kept[part, i] = x[i]
             seed += 1
         found.evaluations += settings.seeds
         k = int(0)
-        while k < KEPT:
-            if lows[k] < huge:
+        while k < SEEDS:
+            fresh = lows[k] < huge or k == SEEDS - 1
+            if k >= KEPT and k < SEEDS - 1:
+                for j in range(KEPT):
+                    if lows[k] == lows[j]:
+                        fresh = False
+            if fresh:
                 found = polished(found, row(kept, k), lows[k], same, tie, q, p, settings)
             k += 1
         if found.count == 0:
@@ -211,8 +232,10 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         p: Any,
         settings: Any,
     ):
-        """The minima in the whole box, if the budget of nodes suffices."""
+        """The minima in the whole box, if the budget suffices: a walk for what is much lower, then the proof."""
         found = known
+        margin = -tie
+        coarse = bool(True)
         root = half_ * (high - low)
         at = place()
         level = int(0)
@@ -232,17 +255,20 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
             for i in range(dim):
                 middle[i] += half[i] * wp.float64(wp.int64(2) * at[i] + wp.int64(1))
             here, bound, steady = examine(middle, half, q, estimate, p)
+            if coarse and level == 0 and COARSE * wp.abs(here - found.best) > tie and here < huge:
+                margin = -COARSE * wp.abs(here - found.best)
             descend = bool(False)
-            if not (bound > found.best + tie):
-                if here < found.best - wp.min(tie, wp.float64(10.0) * exact):
-                    found = polished(found, middle, here, same, tie, q, p, settings)
+            if not (bound > found.best + margin):
                 # where nothing lower than the best can be, only what is within a tie of it is of interest
                 known_enough = bound >= found.best - quarter * exact and here - bound <= quarter * tie
-                if known_enough or here - bound <= quarter * exact:
-                    # what is lower than all that is known lies within a tolerance of here
-                    room = found.count < MOST or here < found.best
-                    if room and not near_known(middle, found, two * wp.length(half) + same):
-                        found = polished(found, middle, here, same, tie, q, p, settings)
+                leaf = known_enough or here - bound <= quarter * exact
+                # what is lower than all that is known lies within a tolerance of here
+                room = found.count < MOST or here < found.best
+                lower = here < found.best - wp.min(tie, wp.float64(10.0) * exact)
+                if lower or (leaf and room and not near_known(middle, found, two * wp.length(half) + same)):
+                    found = polished(found, middle, here, same, tie, q, p, settings)
+                if leaf:
+                    pass
                 elif here >= huge and bound >= found.best - quarter * exact and wp.length(half) <= same:
                     pass  # across the rim of the ball, and no lower than what is known beside it
                 elif steady == 0 and scale <= RIM:
@@ -276,7 +302,17 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                         scale = scale * two
                         for i in range(dim):
                             at[i] = at[i] >> wp.int64(1)
-        found.nodes = nodes
+            if coarse and (level < 0 or nodes >= settings.nodes):  # from the beginning, for the proof
+                coarse = False
+                margin = tie
+                at = place()
+                level = 0
+                scale = one
+                found.outcome = COMPLETE
+                found.nodes += nodes
+                found.evaluations += nodes
+                nodes = 0
+        found.nodes += nodes
         found.evaluations += nodes
         return found
 

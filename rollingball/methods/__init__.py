@@ -2,7 +2,7 @@
 
 from rollingball.methods.baselines import SAM, EntropySGD, GradientDescent, HeavyBall
 from rollingball.methods.flows import FLOWS, Flow, FootpointFlow, IronedFlow
-from rollingball.methods.integrators import RK4, Bosh3, Dopri5, Euler, Heun, Rosenbrock, Tsit5
+from rollingball.methods.integrators import RK4, Bosh3, CatchUp, Dopri5, Euler, Heun, Rosenbrock, Tsit5
 from rollingball.methods.rolling import DistanceRBO, FootpointRBO
 
 METHODS = (FootpointRBO, DistanceRBO, GradientDescent, HeavyBall, SAM, EntropySGD)
@@ -14,6 +14,7 @@ __all__ = [
     "RK4",
     "SAM",
     "Bosh3",
+    "CatchUp",
     "DistanceRBO",
     "Dopri5",
     "EntropySGD",

@@ -29,6 +29,11 @@ class Crease:
     carrying(Memory) -> Memory                               without the contacts of weight zero
     velocity(Memory, p, settings) -> velocity                zero where the ball rests
     settled(center, Memory, p, settings) -> center, Memory   back on the crease, where the contacts are equally high
+    search(center, radius, p, settings) -> Minima            all contacts
+    follow(center, radius, at, near, p, settings) -> Touch   one, from where it was with the centre at ``at``
+    top(Memory) -> height                                    of the ball that rests on its contacts
+    known(Memory, foot) -> bool                              whether a foot is one of its contacts
+    with_contact(Memory, Touch) -> Memory                    one more, where there is room
     """
 
     memory: Any
@@ -39,6 +44,9 @@ class Crease:
     settled: Any
     search: Any
     follow: Any
+    top: Any
+    known: Any
+    with_contact: Any
 
 
 @functools.cache
@@ -87,6 +95,34 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
             kept.feet[k, i] = touch.foot[i]
             kept.slopes[k, i] = touch.slope[i]
         kept.heights[k] = touch.height
+        return kept
+
+    @wp.func
+    def top(held: memory):
+        highest = held.heights[0]
+        k = int(1)
+        while k < held.count:
+            highest = wp.max(highest, held.heights[k])
+            k += 1
+        return highest
+
+    @wp.func
+    def known(held: memory, foot: wide):
+        found = bool(False)
+        k = int(0)
+        while k < held.count:
+            if wp.length(foot - row(held.feet, k)) <= wp.float64(1e-6) * held.radius:
+                found = True
+            k += 1
+        return found
+
+    @wp.func
+    def with_contact(held: memory, touch: touch_type):
+        kept = held
+        if held.count < len(held.heights):
+            kept = put(held, held.count, touch)
+            kept.weights[held.count] = zero
+            kept.count += 1
         return kept
 
     @wp.func
@@ -143,7 +179,7 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
         moved.center = center
         k = int(0)
         while k < held.count and moved.status == FOUND:
-            touch = follow(center, held.radius, row(held.feet, k) + center - held.center, p, settings)
+            touch = follow(center, held.radius, held.center, row(held.feet, k), p, settings)
             moved.evaluations += touch.evaluations
             if touch.found == 0:
                 moved.status = NO_FOOT
@@ -201,11 +237,11 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
             held.status = NOT_FINITE
         k = int(0)
         while k < found.count:
-            touch = follow(center, radius, row(found.points, k), p, settings)
+            touch = follow(center, radius, center, row(found.points, k), p, settings)
             held.evaluations += touch.evaluations
             held = put(held, k, touch)
             k += 1
         held.count = found.count
         return carrying(held)
 
-    return Crease(memory, begin, field, carrying, velocity, settled, search, follow)
+    return Crease(memory, begin, field, carrying, velocity, settled, search, follow, top, known, with_contact)

@@ -5,7 +5,10 @@ from typing import Any
 
 import warp as wp
 
+from rollingball.geometry.follow import bend_program
 from rollingball.geometry.foot import FOUND
+from rollingball.geometry.hull import hull_program
+from rollingball.geometry.search import MOST
 from rollingball.methods.integrators import Stepper
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
@@ -14,6 +17,7 @@ NOTHING = wp.constant(0)
 SHORTER = wp.constant(1)  # no contact was found at the end: the step is to be made shorter
 TOUCH = wp.constant(2)  # another contact became as high
 LEAVE = wp.constant(3)  # a contact carries no more
+LOOKS = wp.constant(16)  # for contacts in one step
 
 
 @functools.cache
@@ -22,16 +26,9 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
     dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters
     memory, step_type, step = crease.memory, steps.struct, steps.step
     search, follow, begin = crease.search, crease.follow, crease.begin
+    top, known, with_contact = crease.top, crease.known, crease.with_contact
+    bend, row = bend_program(functions, numeric), hull_program(MOST, numeric).row
     zero, one, half = wp.float64(0.0), wp.float64(1.0), wp.float64(0.5)
-
-    @wp.func
-    def top(held: memory):
-        highest = held.heights[0]
-        k = int(1)
-        while k < held.count:
-            highest = wp.max(highest, held.heights[k])
-            k += 1
-        return highest
 
     @wp.func
     def idle(held: memory):
@@ -45,40 +42,14 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         return least
 
     @wp.func
-    def known(held: memory, foot: wide):
-        """Whether a foot is one of those held."""
-        found = bool(False)
-        k = int(0)
-        while k < held.count:
-            apart = foot
-            for i in range(dim):
-                apart[i] -= held.feet[k, i]
-            if wp.length(apart) <= wp.float64(1e-6) * held.radius:
-                found = True
-            k += 1
-        return found
-
-    @wp.func
-    def miss(made: step_type, other: wide, event: int, p: parameters, settings: Any):
-        """Above zero past the event, below before it, and what it took; ``other`` is a foot less its centre."""
+    def miss(made: step_type, at: wide, other: wide, event: int, p: parameters, settings: Any):
+        """Above zero past the event, below before it, and what it took; ``other`` is one of a ball at ``at``."""
         if event == LEAVE:
             return -made.memory.weights[idle(made.memory)], 0
-        touch = follow(made.x, made.memory.radius, other + made.x, p, settings)
+        touch = follow(made.x, made.memory.radius, at, other, p, settings)
         if known(made.memory, touch.foot):
             return -one, touch.evaluations  # the other contact is not there yet
         return touch.height - top(made.memory), touch.evaluations
-
-    @wp.func
-    def with_contact(held: memory, center: wide, foot: wide, p: parameters, settings: Any):
-        kept = held
-        touch = follow(center, held.radius, foot + center, p, settings)
-        if kept.count < len(kept.heights):
-            for i in range(dim):
-                kept.feet[kept.count, i] = touch.foot[i]
-                kept.slopes[kept.count, i] = touch.slope[i]
-            kept.heights[kept.count] = touch.height
-            kept.count += 1
-        return kept
 
     @wp.func
     def without(held: memory, dropped: int):
@@ -94,67 +65,62 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         return kept
 
     @wp.func
-    def check(x: wide, velocity: wide, held: memory, whole: step_type, h: wp.float64, p: parameters, settings: Any):
-        made = whole
-        share = one
-        event = NOTHING
-        other = wide()
-        past = zero
-        before = -one
-        evaluations = whole.memory.evaluations
-        tolerance = wp.float64(1e-11) * held.radius + wp.float64(1e-14) * wp.abs(held.heights[0])
-        found = search(made.x, held.radius, p, settings)
-        evaluations += found.evaluations
-        if found.count == 0 or made.memory.count != held.count:
-            return made, share, SHORTER
-        # a contact that jumped to another place is not the one that was followed: its own end lies inside the step
+    def jumped(x: wide, held: memory, made: step_type, p: parameters):
+        """Whether a slope changed by more than the bends at both ends explain: another contact was followed instead."""
+        across = made.x - x
+        away = bool(False)
         k = int(0)
         while k < held.count:
-            back = wide()
-            for i in range(dim):
-                back[i] = made.memory.feet[k, i] - made.x[i] + x[i]
-            touch = follow(x, held.radius, back, p, settings)
-            evaluations += touch.evaluations
-            for i in range(dim):
-                back[i] = touch.foot[i] - held.feet[k, i]
-            if not (wp.length(back) <= wp.float64(1e-4) * held.radius):
-                made.memory.evaluations = evaluations
-                return made, share, SHORTER
+            before = row(held.slopes, k)
+            after = row(made.memory.slopes, k)
+            begun = bend(x, row(held.feet, k), before, held.radius, p) * across
+            ended = bend(made.x, row(made.memory.feet, k), after, held.radius, p) * across
+            allowed = half * wp.length(ended - begun) + wp.float64(0.1) * (wp.length(begun) + wp.length(ended))
+            miss = wp.length(after - before - half * (begun + ended))
+            if not (miss <= allowed + wp.float64(1e-8) * (one + wp.length(before))):
+                away = True
             k += 1
-        excess = -found.best - top(made.memory)
-        if excess > tolerance:
-            lowest = int(0)
-            k = int(1)
-            while k < found.count:
-                if found.values[k] < found.values[lowest]:
-                    lowest = k
-                k += 1
-            for i in range(dim):
-                other[i] = found.points[lowest, i] - made.x[i]
-            event = TOUCH
-            past = excess
-            touch = follow(x, held.radius, other + x, p, settings)
-            evaluations += touch.evaluations
-            before = touch.height - top(held)
-            if known(held, touch.foot):
-                before = -one
-        elif made.memory.count > 1:
-            least = made.memory.weights[idle(made.memory)]
-            if least < -wp.float64(1e-10):
-                event = LEAVE
-                past = -least
-                before = -held.weights[idle(held)]
-        if event == NOTHING:
-            return made, share, event
-        if before >= zero:  # it was so from the start: the whole step, with the contacts at its end
-            made.memory = begin(made.x, held.radius, p, settings)
-            made.memory.evaluations += evaluations
-            return made, share, event
+        return away
+
+    @wp.func
+    def highest(found: Any):
+        """The highest contact found."""
+        first = int(0)
+        k = int(1)
+        while k < found.count:
+            if found.values[k] < found.values[first]:
+                first = k
+            k += 1
+        foot = wide()
+        for i in range(dim):
+            foot[i] = found.points[first, i]
+        return foot
+
+    @wp.func
+    def located(
+        x: wide,
+        velocity: wide,
+        held: memory,
+        ended: step_type,
+        h: wp.float64,
+        upto: wp.float64,
+        event: int,
+        at: wide,
+        other: wide,
+        at_start: wp.float64,
+        at_end: wp.float64,
+        width: wp.float64,
+        p: parameters,
+        settings: Any,
+    ):
+        """The step up to an event between its start and a share ``upto``, and that share; less than 0 if lost."""
+        made = ended
+        share = upto
         low = zero
-        high = one
-        width = tolerance * wp.float64(1e-2)
-        if event == LEAVE:
-            width = wp.float64(1e-12)
+        high = upto
+        before = at_start
+        past = at_end
+        evaluations = ended.memory.evaluations
         rounds = int(0)
         last = int(0)
         while rounds < 80 and high - low > wp.float64(1e-15):
@@ -162,13 +128,13 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
             share = (low * past - high * before) / (past - before)
             if rounds > 40 or not (share > low and share < high):
                 share = half * (low + high)
-            trial = step(x, velocity, held, share * h, p, settings)
-            if trial.memory.status != FOUND:
-                return whole, one, SHORTER
-            here, cost = miss(trial, other, event, p, settings)
-            evaluations += cost + trial.memory.evaluations - held.evaluations
-            made = trial
-            if wp.abs(here) <= width:
+            made = step(x, velocity, held, share * h, p, settings)
+            here, cost = miss(made, at, other, event, p, settings)
+            evaluations += cost + made.memory.evaluations - held.evaluations
+            if made.memory.status != FOUND:
+                rounds = 80
+                share = -one
+            elif wp.abs(here) <= width:
                 rounds = 80
             elif here > zero:
                 high = share
@@ -182,11 +148,102 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
                 if last < 0:
                     past = half * past
                 last = -1
-        if event == TOUCH:
-            made.memory = with_contact(made.memory, made.x, other, p, settings)
-        else:
-            made.memory = without(made.memory, idle(made.memory))
         made.memory.evaluations = evaluations
+        return made, share
+
+    @wp.func
+    def check(x: wide, velocity: wide, held: memory, whole: step_type, h: wp.float64, p: parameters, settings: Any):
+        made = whole
+        share = one
+        event = NOTHING
+        at = x
+        other = wide()
+        tolerance = wp.float64(1e-11) * held.radius + wp.float64(1e-14) * wp.abs(held.heights[0])
+        if made.memory.count != held.count:
+            return made, share, SHORTER
+        away = jumped(x, held, made, p)
+        made.memory.evaluations += 2 * held.count
+        under = bool(True)
+        looks = int(0)
+        if away:
+            event = SHORTER
+            looks = LOOKS + 1
+        while looks < LOOKS:
+            looks += 1
+            found = search(made.x, held.radius, p, settings)
+            made.memory.evaluations += found.evaluations
+            if found.count == 0:
+                under = False
+                event = SHORTER
+                looks = LOOKS + 1
+            else:
+                excess = -found.best - top(made.memory)
+                least = made.memory.weights[idle(made.memory)]
+                before = -one
+                past = excess
+                width = tolerance * wp.float64(1e-2)
+                asked = NOTHING
+                if excess > tolerance:
+                    asked = TOUCH
+                    at = made.x
+                    other = highest(found)
+                    touch = follow(x, held.radius, at, other, p, settings)
+                    made.memory.evaluations += touch.evaluations
+                    if not known(held, touch.foot):
+                        before = touch.height - top(held)
+                elif event == NOTHING and made.memory.count > 1 and least < -wp.float64(1e-10):
+                    asked = LEAVE
+                    past = -least
+                    before = -held.weights[idle(held)]
+                    width = wp.float64(1e-12)
+                if asked == NOTHING:
+                    looks = LOOKS + 1
+                else:
+                    event = asked
+                    if before >= zero:  # it was so from the start: with the contacts at the end
+                        spent = made.memory.evaluations
+                        made.memory = begin(made.x, held.radius, p, settings)
+                        made.memory.evaluations += spent
+                        return made, share, event
+                    # before this event there may have been another: it is looked for at the event
+                    nearer, earlier = located(
+                        x, velocity, held, made, h, share, event, at, other, before, past, width, p, settings
+                    )
+                    made = nearer
+                    share = earlier
+                    lost = jumped(x, held, made, p)
+                    made.memory.evaluations += 2 * held.count
+                    if share < zero or lost:
+                        event = SHORTER
+                        looks = LOOKS + 1
+        if looks == LOOKS:
+            event = SHORTER  # more contacts than can be told apart in a step as long as this
+        if event == SHORTER:
+            spent = made.memory.evaluations
+            made = whole
+            made.memory.evaluations = spent
+            if under and wp.length(made.x - x) <= wp.float64(1e-9) * held.radius:
+                # where a contact splits in two it cannot be followed: after a tiny step all are sought afresh
+                made.memory = begin(made.x, held.radius, p, settings)
+                made.memory.evaluations += spent
+                event = TOUCH
+            return made, one, event
+        if event == TOUCH:
+            made.memory = with_contact(made.memory, follow(made.x, held.radius, at, other, p, settings))
+        elif event == LEAVE:
+            made.memory = without(made.memory, idle(made.memory))
         return made, share, event
+
+    return check
+
+
+@functools.cache
+def no_events(memory: Any, steps: Stepper, numeric: Numeric) -> Any:
+    """A check of steps that need none."""
+    wide, step_type, one = numeric.wide.vector, steps.struct, wp.float64(1.0)
+
+    @wp.func
+    def check(x: wide, velocity: wide, held: memory, made: step_type, h: wp.float64, p: Any, settings: Any):
+        return made, one, NOTHING
 
     return check

@@ -100,7 +100,15 @@ class Rosenbrock(_Adaptive, tag="rosenbrock", **FIXED):
     """
 
 
-Integrator = Euler | Heun | RK4 | Bosh3 | Dopri5 | Tsit5 | Rosenbrock
+class CatchUp(_Fixed, tag="catch-up", **FIXED):
+    """Moreau's implicit step of a fixed size, for :class:`~rollingball.IronedFlow`: first order, stable for any size.
+
+    It seeks all contacts in every step and needs no events; contacts come and go between its steps.
+    """
+
+
+Explicit = Euler | Heun | RK4 | Bosh3 | Dopri5 | Tsit5
+Integrator = Explicit | Rosenbrock | CatchUp
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,24 +205,23 @@ def _explicit(tableau: Tableau, field: Any, memory: Any, numeric: Numeric) -> St
         for i in range(dim):
             made.stages[0, i] = velocity[i]
         k = velocity
-        s = int(1)
-        while s < stages and made.memory.status == FOUND:
-            there = x
-            for j in range(stages):
+        for s in range(1, stages):  # unrolled, with the table's numbers in the code
+            if made.memory.status == FOUND:
+                there = x
+                for j in range(s):
+                    for i in range(dim):
+                        there[i] += h * wp.static(a[s, j]) * made.stages[j, i]
+                stage, moved = field(there, made.memory, p, settings)
+                k = stage
+                made.memory = moved
                 for i in range(dim):
-                    there[i] += h * a[s, j] * made.stages[j, i]
-            stage, moved = field(there, made.memory, p, settings)
-            k = stage
-            made.memory = moved
-            for i in range(dim):
-                made.stages[s, i] = k[i]
-            s += 1
+                    made.stages[s, i] = k[i]
         made.x = x
         error = wide()
         for j in range(stages):
             for i in range(dim):
-                made.x[i] += h * b[j] * made.stages[j, i]
-                error[i] += h * e[j] * made.stages[j, i]
+                made.x[i] += h * wp.static(b[j]) * made.stages[j, i]
+                error[i] += h * wp.static(e[j]) * made.stages[j, i]
         made.velocity = k
         if ends == 0 and made.memory.status == FOUND:
             end, ended = field(made.x, made.memory, p, settings)

@@ -44,3 +44,24 @@ def rosenbrock(field: Any, jacobian: Any, memory: Any, numeric: Numeric) -> Step
         return half * h * (wp.dot(velocity, velocity) + wp.dot(made.velocity, made.velocity))
 
     return Stepper(2, 3, step_type, step, cubic(step_type, numeric), travelled)
+
+
+@functools.cache
+def jacobian_by_differences(field: Any, memory: Any, numeric: Numeric) -> Any:
+    """``jacobian(x, velocity, memory, p, settings)`` of a right-hand side, by forward differences."""
+    wide, matrix, dim = numeric.wide.vector, numeric.wide.matrix, numeric.dim
+    share = wp.float64(1e-7)
+
+    @wp.func
+    def jacobian(x: wide, velocity: wide, carried: memory, p: Any, settings: Any):
+        made = matrix()
+        for j in range(dim):
+            there = x
+            step = share * (wp.float64(1.0) + wp.abs(x[j]))
+            there[j] = x[j] + step
+            moved, _memory = field(there, carried, p, settings)
+            for i in range(dim):
+                made[i, j] = (moved[i] - velocity[i]) / step
+        return made
+
+    return jacobian

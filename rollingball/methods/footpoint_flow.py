@@ -1,0 +1,108 @@
+"""The footpoint form of the flow, theta' = -(I - (rho / w) G^-1 H)^-1 g (theory, section 4)."""
+
+import functools
+from typing import Any
+
+import warp as wp
+
+from rollingball.geometry.foot import FOCAL_POINT, FOUND, NOT_FINITE
+from rollingball.geometry.linear import cholesky, cholesky_solve
+from rollingball.methods.events import no_events
+from rollingball.methods.flow_program import FlowProgram, frame_struct
+from rollingball.methods.integrators import stepper
+from rollingball.methods.stiff import jacobian_by_differences
+from rollingball.numeric import Numeric
+from rollingball.surfaces.base import SurfaceFunctions
+
+
+@functools.cache
+def footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> FlowProgram:
+    """The Warp functions of :class:`~rollingball.FootpointFlow` with an integrator class."""
+    vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
+    first, second, parameters = functions.first, functions.second, functions.parameters
+    frame_type = frame_struct(numeric)
+    zero, one = wp.float64(0.0), wp.float64(1.0)
+
+    @wp.struct
+    class Foot:
+        status: int
+        evaluations: int
+        count: int
+        radius: wp.float64
+
+    @wp.func
+    def field(x: wide, held: Foot, p: parameters, settings: Any):
+        height, gradient, hessian = second(vector(x), p)
+        g = wide(gradient)
+        square = one + wp.dot(g, g)
+        w = wp.sqrt(square)
+        # I - (rho / w) G^-1 H = G^-1 A / w, and G g = (1 + |g|^2) g
+        a = wp.outer(g, g) * w - matrix(hessian) * held.radius
+        for i in range(dim):
+            a[i, i] += w
+        share = -square * w / p.wide.loss_scale
+        moved = held
+        moved.evaluations += 1
+        smallest = zero
+        speed = wide()
+        if wp.static(dim == 1):
+            smallest = a[0, 0]
+            speed = g * (share / smallest)
+        elif wp.static(dim == 2):
+            determinant = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
+            smallest = wp.min(a[0, 0], determinant)
+            share = share / determinant
+            speed[0] = share * (a[1, 1] * g[0] - a[0, 1] * g[1])
+            speed[1] = share * (a[0, 0] * g[1] - a[1, 0] * g[0])
+        else:
+            factor, pivot = cholesky(a, zero)
+            smallest = pivot
+            speed = share * cholesky_solve(factor, g)
+        if not (smallest > wp.float64(1e-12)):
+            moved.status = FOCAL_POINT
+        if not wp.isfinite(wp.length_sq(speed) + height):
+            moved.status = NOT_FINITE
+        return speed, moved
+
+    @wp.func
+    def begin(x: wide, radius: wp.float64, p: parameters, settings: Any):
+        held = Foot()
+        held.radius = radius
+        held.status = FOUND
+        held.count = 1
+        _speed, held = field(x, held, p, settings)
+        return held
+
+    @wp.func
+    def velocity(x: wide, held: Foot, p: parameters, settings: Any):
+        speed, _held = field(x, held, p, settings)
+        return speed
+
+    steps = stepper(kind, field, jacobian_by_differences(field, Foot, numeric), Foot, numeric)
+
+    @wp.func
+    def carrying(held: Foot):
+        return held
+
+    @wp.func
+    def settled(x: wide, held: Foot, p: parameters, settings: Any):
+        return x, held
+
+    @wp.func
+    def frame(x: wide, held: Foot, p: parameters, settings: Any):
+        made = frame_type()
+        height, gradient = first(vector(x), p)
+        g = wide(gradient)
+        lift = held.radius / wp.sqrt(one + wp.dot(g, g))
+        made.foot = x
+        made.height = height
+        made.center = x - lift * g
+        made.center_height = height + lift
+        made.contacts = 1
+        return made
+
+    @wp.func
+    def higher(x: wide, height: wp.float64, held: Foot, p: parameters, settings: Any):
+        return False, 0  # it knows of one contact only
+
+    return FlowProgram(Foot, begin, velocity, steps, no_events(Foot, steps, numeric), carrying, settled, frame, higher)
