@@ -46,6 +46,7 @@ SEES = {
     "scene_tables": NUMBERS,
     "scene": MATHEMATICS | {"scene_tables", "flow_run", "plan", "rollout", "simulate", "trajectory"},
     "plot": FLOOR | {"surfaces", "geometry", "trajectory", "compare"},
+    "pytorch": MATHEMATICS | {"simulate", "trajectory"},
     "doctor": FLOOR,
     "__main__": {"cli"},
 }

@@ -1,0 +1,48 @@
+"""The step of the centre: torch.optim.SGD's rule, or any other optimizer's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rollingball.pytorch.tensors import add, add_, clones, local, local_gradient, scale_
+
+
+def descend(group: dict[str, Any], state: Any) -> None:
+    """Move the parameters of one group, which show the centre x, by the gradient taken at the contact.
+
+    As torch.optim.SGD has it: d = grad + weight_decay x;  buffer = momentum buffer + d (the first is d);
+    x <- x - lr buffer. With ``maximize`` the gradient has the other sign.
+    """
+    params = [param for param in group["params"] if param.grad is not None]
+    if not params:
+        return
+    foreach = group["foreach"] is not False
+    views = [local(param) for param in params]
+    direction = [local_gradient(param) for param in params]
+    if group["maximize"]:
+        direction = clones(direction)
+        scale_(direction, -1.0, foreach)
+    if group["weight_decay"] != 0:
+        direction = add(direction, views, group["weight_decay"], foreach)
+    if group["momentum"] != 0:
+        buffers, fresh = [], []
+        for param, part in zip(params, direction, strict=True):
+            if "momentum_buffer" not in state[param]:
+                state[param]["momentum_buffer"] = torch.zeros_like(param, memory_format=torch.preserve_format)
+                fresh.append((local(state[param]["momentum_buffer"]), part))
+            buffers.append(local(state[param]["momentum_buffer"]))
+        scale_(buffers, group["momentum"], foreach)
+        add_(buffers, direction, 1.0, foreach)
+        for buffer, part in fresh:
+            buffer.copy_(part)
+        direction = buffers
+    lr = group["lr"]
+    if isinstance(lr, Tensor):  # alpha=lr would bring it to the host
+        direction = clones(direction)
+        scale_(direction, -lr.squeeze(), foreach)
+        add_(views, direction, 1.0, foreach)
+    else:
+        add_(views, direction, -lr, foreach)
