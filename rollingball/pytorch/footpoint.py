@@ -90,7 +90,7 @@ class _Projection:
         self.push = add(candidate, center, -1.0, ball.foreach)
         rise = self.scale * self.space.dot(calls.here.grads, self.push)
         self.lift = float(ball.radius) / math.hypot(1.0, slope) + rise  # c_y - L f(theta)
-        self.eps = max(torch.finfo(view.dtype).eps for view in calls.views)
+        self.eps = max(torch.finfo(view.dtype).eps for view in calls.views) if calls.views else 0.0
 
     def point(self, x: Tensors, at: Evaluation) -> _Point:
         assert at.loss is not None
@@ -175,7 +175,7 @@ def _lbfgs(problem: _Projection, start: _Point, projection: LBFGSProjection) -> 
             fall = space.dot(here.slope, along)
         error = math.sqrt(space.dot(along, along))
         # what rounding moves a foot by: that of the parameters, and of the heights along g
-        rounding = 4 * problem.eps * length + here.noise * here.steepness / (1 + here.steepness**2)
+        rounding = problem.eps * length + here.noise * here.steepness / (1 + here.steepness**2)
         if not fall < 0 or (here is not start and error <= max(projection.tol * size, rounding)):
             return True, here
         slack = abs(here.drop) * here.noise + 4 * problem.eps * length * math.sqrt(here.square)
