@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import random
+import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,30 +48,62 @@ class RandomState:
         np.random.set_state(of_numpy)
 
 
+class _Held:
+    """Layers whose running statistics are held: they track nothing, and would move by nothing."""
+
+    def __init__(self) -> None:
+        self.layers: list[tuple[_NormBase, float | None]] = []
+
+    def hold(self, module: torch.nn.Module, inputs: Any) -> None:
+        for layer in _norms(module):
+            if layer.training and layer.track_running_stats:
+                self.layers.append((layer, layer.momentum))
+                layer.track_running_stats = False
+                layer.momentum = 0.0  # instance norm updates without tracking
+
+    def release(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
+        for layer in _norms(module):
+            self._release([held for held in self.layers if held[0] is layer])
+            self.layers = [held for held in self.layers if held[0] is not layer]
+
+    def release_all(self) -> None:
+        self._release(self.layers)
+
+    def _release(self, layers: list[tuple[_NormBase, float | None]]) -> None:
+        for layer, momentum in layers:
+            layer.track_running_stats = True
+            layer.momentum = momentum
+
+
+def _norms(module: torch.nn.Module) -> list[_NormBase]:
+    """The layers that a call of ``module`` runs where no hook of their own is called: in what is compiled, all."""
+    if torch.compiler.is_compiling():  # tracing hooks would compile the model anew in each step
+        return []
+    compiled = [module] if hasattr(module, "_orig_mod") else []
+    compiled += [child for child in module.children() if child._compiled_call_impl is not None]
+    inside = [one for part in compiled for one in part.modules()]
+    return [one for one in [module, *inside] if isinstance(one, _NormBase)]
+
+
 @contextlib.contextmanager
 def frozen_statistics() -> Iterator[None]:
-    """Forward passes in here leave running statistics alone (every torch module of the batch norm family).
+    """Forward passes in here leave running statistics alone: those of every torch layer of the batch norm family.
 
     The optimizer does not know the model, so hooks on all modules find the layers as they run. A layer in training
-    normalizes by its batch either way, so its output is the same.
+    normalizes by its batch either way, so its output is the same. With torch.compile(model), or parts of a model that
+    are compiled, layers are found as well; not where the whole model is compiled by ``model.compile()`` or runs inside
+    a compiled function.
     """
-    tracking: list[_NormBase] = []
-
-    def before(module: torch.nn.Module, inputs: Any) -> None:
-        if isinstance(module, _NormBase) and module.training and module.track_running_stats:
-            tracking.append(module)
-            module.track_running_stats = False
-
-    def after(module: torch.nn.Module, inputs: Any, output: Any) -> None:
-        if any(module is one for one in tracking):
-            cast(_NormBase, module).track_running_stats = True
-            tracking[:] = [one for one in tracking if one is not module]
-
-    handles = [register_module_forward_pre_hook(before), register_module_forward_hook(after, always_call=True)]
+    held = _Held()
+    handles = [
+        register_module_forward_pre_hook(held.hold),
+        register_module_forward_hook(held.release, always_call=True),
+    ]
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Using `torch.compile.module.` when there are global hooks", UserWarning)
+            yield
     finally:
         for handle in handles:
             handle.remove()
-        for module in tracking:  # a forward pass that raised where torch calls no hook
-            module.track_running_stats = True
+        held.release_all()

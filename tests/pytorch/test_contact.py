@@ -1,5 +1,6 @@
 """The contact rules against recurrences written down independently, closed forms, SAM and SGD."""
 
+import itertools
 import math
 
 import numpy as np
@@ -116,7 +117,7 @@ def test_more_contact_steps_never_find_a_lower_contact(start, radius, scale):
         s = joined([optimizer.state[p]["offset"] for p in params])
         assert s.norm() <= radius * (1 + 1e-12)
         heights.append(height(s.numpy()))
-    assert all(after >= before - 1e-12 * (1 + abs(before)) for before, after in zip(heights, heights[1:], strict=False))
+    assert all(after >= before - 1e-12 * (1 + abs(before)) for before, after in itertools.pairwise(heights))
 
 
 def test_many_contact_steps_find_the_contact_of_a_bowl():

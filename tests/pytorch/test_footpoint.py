@@ -196,9 +196,9 @@ def test_an_error_in_the_projection_leaves_the_foot():
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, "1"])
 def test_a_tolerance_that_is_none_is_refused(value):
-    with pytest.raises(rb.InputError, match="^tol: got"):
+    with pytest.raises(rb.InputError, match=r"^tol: got"):
         LBFGSProjection(tol=value)
-    with pytest.raises(rb.InputError, match="^history: got"):
+    with pytest.raises(rb.InputError, match=r"^history: got"):
         LBFGSProjection(history=0)
-    with pytest.raises(rb.InputError, match="^max_evaluations: got"):
+    with pytest.raises(rb.InputError, match=r"^max_evaluations: got"):
         LBFGSProjection(max_evaluations=0)

