@@ -7,21 +7,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rollingball.pytorch.tensors import add, add_, clones, local, local_gradient, scale_
+from rollingball.pytorch.tensors import Tensors, add, add_, clones, local, scale_
 
 
-def descend(group: dict[str, Any], state: Any) -> None:
-    """Move the parameters of one group, which show the centre x, by the gradient taken at the contact.
+def descend(group: dict[str, Any], params: Tensors, views: Tensors, direction: Tensors, state: Any) -> None:
+    """Move parameters of one group, which show the centre x, by the gradient taken at the contact.
 
     As torch.optim.SGD has it: d = grad + weight_decay x;  buffer = momentum buffer + d (the first is d);
     x <- x - lr buffer. With ``maximize`` the gradient has the other sign.
+
+    Args:
+        group: The group, for its hyperparameters.
+        params: Those of its parameters that have a gradient.
+        views: Their local tensors.
+        direction: Their local gradients, left as they are.
+        state: The state of the optimizer, which holds the buffers.
     """
-    params = [param for param in group["params"] if param.grad is not None]
-    if not params:
-        return
     foreach = group["foreach"] is not False
-    views = [local(param) for param in params]
-    direction = [local_gradient(param) for param in params]
     if group["maximize"]:
         direction = clones(direction)
         scale_(direction, -1.0, foreach)

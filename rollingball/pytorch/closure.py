@@ -39,7 +39,7 @@ class Calls:
         repeats: Whether inner calls will follow.
         scaler: The GradScaler that the closure scales its loss with, or None.
         unscaler: Its stand-ins.
-        process_group: The processes that the loss is averaged over.
+        process_group: The processes that the loss is averaged over; None for all of them, False for none.
     """
 
     def __init__(
@@ -61,7 +61,11 @@ class Calls:
         self.rounding = torch.finfo(torch.float64).eps  # of the loss, relative
 
     def first(self) -> None:
-        """The first call: sets ``returned`` (what the closure returned), ``params``, ``views``, ``space``, ``here``.
+        """The first call.
+
+        Sets ``returned``, what the closure returned; ``params``, those with a gradient, in the order of the groups, and
+        how many each group has, ``counts``; their local tensors ``views``; their ``space``; and the evaluation
+        ``here``. ``last`` is the evaluation of the newest call.
 
         Raises:
             Overflow: where a gradient is not finite after unscaling.
@@ -70,10 +74,11 @@ class Calls:
         if self.repeats:
             self.random = RandomState(p.device for group in self.param_groups for p in group["params"])
         self.returned = self._call()
-        self.params = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
+        parts = [[p for p in group["params"] if p.grad is not None] for group in self.param_groups]
+        self.params, self.counts = [p for part in parts for p in part], [len(part) for part in parts]
         self.views = [local(p) for p in self.params]
         self.space = Space(self.params)
-        self.here = self._evaluation(self.returned)
+        self.here = self.last = self._evaluation(self.returned)
 
     def again(self) -> Evaluation:
         """An inner call: loss and gradient where the parameters are now, with the randomness of the first call."""
@@ -82,7 +87,8 @@ class Calls:
         for param in self.params:
             if param.grad is None:
                 param.grad = torch.zeros_like(param)
-        return self._evaluation(returned)
+        self.last = self._evaluation(returned)
+        return self.last
 
     def _call(self) -> Any:
         if self.closure is None:
@@ -115,8 +121,8 @@ class Calls:
         else:
             loss = torch.full((), float(returned), dtype=self.space.exact, device=self.space.device)
         processes = torch.distributed
-        if processes.is_available() and processes.is_initialized() and processes.get_world_size(self.process_group) > 1:
-            loss = loss.clone()
-            processes.all_reduce(loss, group=self.process_group)
-            loss /= processes.get_world_size(self.process_group)
-        return loss
+        if self.process_group is False or not processes.is_available() or not processes.is_initialized():
+            return loss
+        total = loss.clone()
+        processes.all_reduce(total, group=self.process_group)
+        return total / processes.get_world_size(self.process_group)

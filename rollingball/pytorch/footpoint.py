@@ -115,7 +115,7 @@ def roll(
     ball: Sphere,
     offsets: Tensors,
     projection: GradientProjection | LBFGSProjection,
-    move_center: Callable[[], None],
+    move_center: Callable[[Calls], None],
 ) -> ProjectionReport:
     """One step of Algorithm 1 from the foot that the parameters show, whose gradient ``calls`` has just taken.
 
@@ -124,14 +124,14 @@ def roll(
         ball: The ball.
         offsets: Local tensors; on return they hold s of the new foot, so that the centre is the parameters less s.
         projection: How the foot is found.
-        move_center: Moves the parameters, which show the centre, by the gradients in ``.grad``.
+        move_center: Moves the parameters, which show the centre, by the gradients of the last call.
     """
     foot = clones(calls.views)
     ball.put_offset(offsets, calls.here)
     center = add(foot, offsets, -1.0, ball.foreach)
     calls.here = start = calls.here._replace(grads=clones(calls.here.grads))
     copy_(calls.views, center, ball.foreach)
-    move_center()
+    move_center(calls)
     problem = _Projection(calls, ball, clones(calls.views), center)
     copy_(calls.views, foot, ball.foreach)
     try:

@@ -60,12 +60,14 @@ class RollingBall(Optimizer):
         method: ``contact`` or ``footpoint``.
         projection: For ``footpoint``: :class:`LBFGSProjection` (the default) or the paper's GradientProjection.
         maximize: Climb: the ball rolls on the graph of -L f.
-        capturable: Whether a step may be captured in a CUDA graph. No contact rule brings a number to the host; with
-            ``lr`` and ``radius`` as tensors on the device, schedules reach the captured step.
+        capturable: Whether a step may be captured in a CUDA graph (after a first step, and without inner calls: they
+            set random generators). No contact rule brings a number to the host in any case; with ``lr`` and ``radius``
+            as tensors on the device, schedules reach the captured step.
         base: An optimizer class that moves the centre by the gradient at the contact, instead of SGD's rule.
         base_kwargs: Its arguments besides ``lr``.
         process_group: The processes that the loss is averaged over where its value is used (two or more contact steps,
-            ``footpoint``); by default all, where torch.distributed is initialized.
+            ``footpoint``). None: all, where torch.distributed is initialized, so that replicas take the same decisions.
+            False: none, for processes that train models of their own.
 
     Attributes:
         evaluations: The closure calls so far (not part of the state).
@@ -159,6 +161,9 @@ class RollingBall(Optimizer):
         """
         if self._showing:
             raise RuntimeError("step was called inside center_parameters() or foot_parameters(): leave it first")
+        if self.param_groups[0]["params"][0].is_cuda and torch.cuda.is_current_stream_capturing():
+            if not all(group["capturable"] for group in self.param_groups):
+                raise RuntimeError("step is captured in a CUDA graph, but capturable is False in a group")
         ball = one_ball(self.param_groups)
         method, steps = self.param_groups[0]["method"], self.param_groups[0]["contact_steps"]
         single = method == "contact" and steps == 0
@@ -189,12 +194,12 @@ class RollingBall(Optimizer):
                     self.last_projection = roll(calls, ball, offsets, self.projection, self._move_center)
                 elif single:
                     add_(calls.views, offsets, -1.0, ball.foreach)
-                    self._move_center()
+                    self._move_center(calls)
                     ball.put_offset(offsets, calls.here)
                     add_(calls.views, offsets, 1.0, ball.foreach)
                 else:
                     touch(calls, ball, offsets, steps)
-                    self._move_center()
+                    self._move_center(calls)
             except Overflow:
                 if undo is not None:
                     self.state = undo
@@ -267,23 +272,25 @@ class RollingBall(Optimizer):
     def _offsets(self, params: list[Tensor]) -> list[Tensor]:
         """The offsets s of the parameters that have a gradient; the others' is zero, and they show the centre."""
         for param in params:
-            if "offset" not in self.state[param]:
-                self.state[param]["offset"] = torch.zeros_like(param, memory_format=torch.preserve_format)
-        taking_part = set(params)
-        for group in self.param_groups:
-            for param in group["params"]:
-                if param not in taking_part and "offset" in self.state.get(param, {}):
+            if "offset" not in (own := self.state[param]):
+                own["offset"] = torch.zeros_like(param, memory_format=torch.preserve_format)
+        if len(params) < len(self.state):
+            for param in set(self.state) - set(params):
+                if "offset" in self.state[param]:
                     offset = local(self.state[param]["offset"])
                     if self._shows_foot():
                         local(param).sub_(offset)
                     offset.zero_()
         return [local(self.state[param]["offset"]) for param in params]
 
-    def _move_center(self) -> None:
-        """Move the parameters, which show the centre, by the gradients in ``.grad``."""
+    def _move_center(self, calls: Calls) -> None:
+        """Move the parameters, which show the centre, by the gradients of the last call."""
         if self.base is None:
-            for group in self.param_groups:
-                descend(group, self.state)
+            begin = 0
+            for group, count in zip(self.param_groups, calls.counts, strict=True):
+                part = slice(begin, begin + count)
+                descend(group, calls.params[part], calls.views[part], calls.last.grads[part], self.state)
+                begin += count
             return
         self.base.step()
         for param, own in self.base.state.items():
@@ -296,8 +303,10 @@ class RollingBall(Optimizer):
         return still and bool(grads) and not any(local(grad).any() for grad in grads)
 
     def _begin(self) -> None:
-        self._offsets([p for group in self.param_groups for p in group["params"] if p.grad is not None])
-        self._move_center()
+        calls = Calls(None, self.param_groups)
+        calls.first()
+        self._offsets(calls.params)
+        self._move_center(calls)
 
     def _unscale_handed_over(self) -> bool:
         """Unscale what ``GradScaler.step(optimizer)`` hands over; False where it found an overflow."""

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 Tensors = list[Tensor]
+PLAIN = (torch.nn.Parameter, Tensor)  # by far the most common, and quick to tell
 
 
 def is_sharded(tensor: Tensor) -> bool:
     """Whether a tensor is a DTensor; importing torch.distributed.tensor to ask would cost every user its start."""
-    return hasattr(tensor, "to_local") and hasattr(tensor, "device_mesh")
+    return type(tensor) not in PLAIN and hasattr(tensor, "to_local") and hasattr(tensor, "device_mesh")
 
 
 def local(tensor: Tensor) -> Tensor:
@@ -111,13 +112,10 @@ class Space:
 
     def __init__(self, params: Sequence[Tensor]) -> None:
         device = params[0].device if params else torch.device("cpu")
-        self.device = device
-        self.groups: dict[Any, list[int]] = {}
-        for index, param in enumerate(params):
-            self.groups.setdefault(_sharding(param), []).append(index)
-        self.plain = list(self.groups) in ([], [None]) and all(param.device == device for param in params)
-        wide = any(param.dtype in (torch.float64, torch.complex128) for param in params)
-        self.dtype = torch.float64 if wide else torch.float32
+        self.device, self.params = device, params
+        dtypes, devices = {param.dtype for param in params}, {param.device for param in params}
+        self.plain = len(devices) <= 1 and not any(is_sharded(param) for param in params)
+        self.dtype = torch.float64 if dtypes & {torch.float64, torch.complex128} else torch.float32
         self.exact = torch.float32 if device.type == "mps" else torch.float64
 
     def norm(self, tensors: Tensors) -> Tensor:
@@ -135,7 +133,10 @@ class Space:
 
     def _total(self, parts: Tensors) -> Tensor:
         total = torch.zeros((), dtype=parts[0].dtype if parts else self.dtype, device=self.device)
-        for sharding, indices in self.groups.items():
+        groups: dict[Any, list[int]] = {}
+        for index, param in enumerate(self.params):
+            groups.setdefault(_sharding(param), []).append(index)
+        for sharding, indices in groups.items():
             group_total = torch.stack([parts[i].to(self.device, non_blocking=True) for i in indices]).sum()
             if sharding is not None:
                 mesh, dims = sharding
