@@ -18,8 +18,8 @@ from rollingball.pytorch.closure import Calls
 from rollingball.pytorch.contact import touch
 from rollingball.pytorch.footpoint import LBFGSProjection, ProjectionReport, roll
 from rollingball.pytorch.groups import ONE_BALL, check_group, one_ball
-from rollingball.pytorch.scaling import Overflow, Unscaler, handed_over, refuse_handed_over
-from rollingball.pytorch.tensors import add_, clones, copy_, local, scale_
+from rollingball.pytorch.scaling import Overflow, Unscaler, copied, refuse_handed_over, unscale_handed_over
+from rollingball.pytorch.tensors import add_, clones, copy_, local
 
 
 class RollingBall(Optimizer):
@@ -161,9 +161,9 @@ class RollingBall(Optimizer):
         """
         if self._showing:
             raise RuntimeError("step was called inside center_parameters() or foot_parameters(): leave it first")
-        if self.param_groups[0]["params"][0].is_cuda and torch.cuda.is_current_stream_capturing():
-            if not all(group["capturable"] for group in self.param_groups):
-                raise RuntimeError("step is captured in a CUDA graph, but capturable is False in a group")
+        captured = self.param_groups[0]["params"][0].is_cuda and torch.cuda.is_current_stream_capturing()
+        if captured and not all(group["capturable"] for group in self.param_groups):
+            raise RuntimeError("step is captured in a CUDA graph, but capturable is False in a group")
         ball = one_ball(self.param_groups)
         method, steps = self.param_groups[0]["method"], self.param_groups[0]["contact_steps"]
         single = method == "contact" and steps == 0
@@ -175,7 +175,7 @@ class RollingBall(Optimizer):
                     allowed = "a function that returns the loss: only contact_steps=0 goes without"
                     raise InputError("closure", closure, allowed)
                 return self._begin()
-            if closure is None and not self._unscale_handed_over():
+            if closure is None and not unscale_handed_over(self):
                 return None
             calls = Calls(
                 closure,
@@ -186,7 +186,7 @@ class RollingBall(Optimizer):
                 unscaler=self._unscaler,
                 process_group=self.process_group,
             )
-            undo = _copied(self.state) if calls.scaler is not None and not single else None
+            undo = copied(self.state) if calls.scaler is not None and not single else None
             try:
                 calls.first()
                 offsets = self._offsets(calls.params)
@@ -307,21 +307,3 @@ class RollingBall(Optimizer):
         calls.first()
         self._offsets(calls.params)
         self._move_center(calls)
-
-    def _unscale_handed_over(self) -> bool:
-        """Unscale what ``GradScaler.step(optimizer)`` hands over; False where it found an overflow."""
-        handed = handed_over(self)
-        if handed is None:
-            return True
-        scale, found = handed
-        if found.item():
-            return False
-        if scale is not None:
-            grads = [local(p.grad) for group in self.param_groups for p in group["params"] if p.grad is not None]
-            scale_(grads, scale.double().reciprocal().float())
-        return True
-
-
-def _copied(state: Any) -> Any:
-    copied = {p: {k: v.clone() if isinstance(v, Tensor) else v for k, v in own.items()} for p, own in state.items()}
-    return defaultdict(dict, copied)

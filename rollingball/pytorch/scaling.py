@@ -15,10 +15,13 @@ With ``contact_steps=0`` and no closure, ``scaler.step(optimizer)`` does as well
 
 from __future__ import annotations
 
+from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
-import torch
+from torch import Tensor
+
+from rollingball.pytorch.tensors import local, scale_
 
 
 class Overflow(Exception):  # noqa: N818, a signal inside one step: it never leaves it
@@ -43,11 +46,16 @@ class Unscaler:
         scaler.unscale_(self.stand_ins[call])
 
 
-def handed_over(optimizer: Any) -> tuple[torch.Tensor | None, torch.Tensor] | None:
-    """What ``GradScaler.step(optimizer)`` leaves on an optimizer for its step: the scale, if any, and the overflow."""
+def unscale_handed_over(optimizer: Any) -> bool:
+    """Unscale the gradients that ``GradScaler.step(optimizer)`` hands over; False where it found an overflow."""
     if "found_inf" not in vars(optimizer):
-        return None
-    return optimizer.grad_scale, optimizer.found_inf
+        return True
+    if optimizer.found_inf.item():
+        return False
+    if optimizer.grad_scale is not None:
+        grads = [local(p.grad) for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        scale_(grads, optimizer.grad_scale.double().reciprocal().float())
+    return True
 
 
 def refuse_handed_over(optimizer: Any) -> None:
@@ -59,3 +67,9 @@ def refuse_handed_over(optimizer: Any) -> None:
         "GradScaler.step cannot unscale the gradients of a closure: call optimizer.step(closure, scaler=scaler) and "
         "then scaler.update(); the closure calls scaler.scale(loss).backward() and returns the loss that is not scaled"
     )
+
+
+def copied(state: Any) -> Any:
+    """A copy of an optimizer's state, to go back to."""
+    held = {p: {k: v.clone() if isinstance(v, Tensor) else v for k, v in own.items()} for p, own in state.items()}
+    return defaultdict(dict, held)
