@@ -30,16 +30,12 @@ def descend(group: dict[str, Any], params: Tensors, views: Tensors, direction: T
     if group["weight_decay"] != 0:
         direction = add(direction, views, group["weight_decay"], foreach)
     if group["momentum"] != 0:
-        buffers, fresh = [], []
-        for param, part in zip(params, direction, strict=True):
+        for param in params:
             if "momentum_buffer" not in state[param]:
                 state[param]["momentum_buffer"] = torch.zeros_like(param, memory_format=torch.preserve_format)
-                fresh.append((local(state[param]["momentum_buffer"]), part))
-            buffers.append(local(state[param]["momentum_buffer"]))
+        buffers = [local(state[param]["momentum_buffer"]) for param in params]
         scale_(buffers, group["momentum"], foreach)
         add_(buffers, direction, 1.0, foreach)
-        for buffer, part in fresh:
-            buffer.copy_(part)
         direction = buffers
     lr = group["lr"]
     if isinstance(lr, Tensor):  # alpha=lr would bring it to the host

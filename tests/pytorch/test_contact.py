@@ -117,6 +117,8 @@ def test_more_contact_steps_never_find_a_lower_contact(start, radius, scale):
         s = joined([optimizer.state[p]["offset"] for p in params])
         assert s.norm() <= radius * (1 + 1e-12)
         heights.append(height(s.numpy()))
+        at_contact = torch.from_numpy(gradient((torch.tensor(start, dtype=torch.float64) + s).numpy()))
+        torch.testing.assert_close(joined([p.grad for p in params]), at_contact, rtol=0, atol=1e-12)
     assert all(after >= before - 1e-12 * (1 + abs(before)) for before, after in itertools.pairwise(heights))
 
 
@@ -275,6 +277,16 @@ def test_a_step_brings_nothing_to_the_host(steps, foreach, tensors):
         for _ in range(3):
             optimizer.step(closure_of(optimizer, problem))
     torch.testing.assert_close(joined(problem.params), joined(plain.params), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_centre_is_shown_again_bitwise(steps, seed):
+    problem = Wavy(seed=seed, dtype=torch.float32)
+    before = joined(problem.params)
+    optimizer = RollingBall(problem.params, lr=0.0, radius=0.3, contact_steps=steps)
+    optimizer.step(closure_of(optimizer, problem))
+    assert torch.equal(joined(problem.params), before)
 
 
 def test_the_parameters_are_the_centre_again_where_an_inner_call_raises():

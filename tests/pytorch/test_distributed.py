@@ -66,3 +66,12 @@ def test_a_step_without_a_closure_is_no_way_to_make_state_by_accident():
     with pytest.raises(ValueError, match=r"^closure: got None"):
         optimizer.step()
     assert not optimizer.state
+    optimizer.zero_grad(set_to_none=False)
+    optimizer.param_groups[0]["lr"] = 0.1  # zero gradients, but a step that could move
+    with pytest.raises(ValueError, match=r"^closure: got None"):
+        optimizer.step()
+    optimizer.step(closure_of(optimizer, loss))
+    optimizer.zero_grad(set_to_none=False)
+    optimizer.param_groups[0]["lr"] = 0.0  # state is there already
+    with pytest.raises(ValueError, match=r"^closure: got None"):
+        optimizer.step()
