@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import rollingball as rb
-from rollingball.pytorch import GradientProjection, LBFGSProjection, RollingBall
+from rollingball.pytorch import GradientProjection, LBFGSProjection, RollingBall, footpoint
 from tests.pytorch.problems import Wavy, closure_of, joined, split
 
 EXACT = LBFGSProjection(tol=1e-12, max_evaluations=200, history=8)
@@ -202,3 +202,18 @@ def test_a_tolerance_that_is_none_is_refused(value):
         LBFGSProjection(history=0)
     with pytest.raises(rb.InputError, match=r"^max_evaluations: got"):
         LBFGSProjection(max_evaluations=0)
+
+
+def test_no_more_pairs_are_kept_than_asked_for(monkeypatch):
+    kept = []
+
+    class Watched(footpoint._Memory):
+        def learn(self, *args):
+            super().learn(*args)
+            kept.append(len(self.pairs))
+
+    monkeypatch.setattr(footpoint, "_Memory", Watched)
+    options = {"lr": 0.05, "radius": 0.15, "projection": LBFGSProjection(tol=1e-12, max_evaluations=200, history=2)}
+    _, _, optimizer = feet(rosenbrock, [-0.5, 0.8], 1, **options)
+    assert optimizer.last_projection.found
+    assert max(kept) == 2 < len(kept)

@@ -129,10 +129,11 @@ def test_every_layer_of_the_family_is_held(layer, inputs):
     assert not torch.equal(layer.running_mean, before["running_mean"])
 
 
-def test_layers_in_evaluation_go_on_using_their_statistics():
-    layer = torch.nn.BatchNorm1d(3).eval()
+@pytest.mark.parametrize("kind", [torch.nn.BatchNorm2d, torch.nn.InstanceNorm2d])
+def test_layers_in_evaluation_go_on_using_their_statistics(kind):
+    layer = kind(3, track_running_stats=True).eval()
     layer.running_mean.fill_(5.0)
-    inputs = torch.randn(4, 3)
+    inputs = torch.randn(4, 3, 5, 5)
     expected = layer(inputs)
     with frozen_statistics():
         assert torch.equal(layer(inputs), expected)
@@ -148,11 +149,19 @@ def test_layers_that_track_nothing_stay_so():
 
 def test_layers_track_again_after_an_error():
     layer = torch.nn.BatchNorm1d(3)
-    with frozen_statistics(), pytest.raises(RuntimeError):
-        layer(torch.randn(4, 7))
-    assert layer.track_running_stats
-    with pytest.raises(RuntimeError), frozen_statistics():
-        layer(torch.randn(4, 7))
+    with frozen_statistics():
+        with pytest.raises(RuntimeError):
+            layer(torch.randn(4, 7))
+        assert layer.track_running_stats
+
+    def interrupt(module, inputs):
+        assert not module.track_running_stats
+        raise KeyboardInterrupt
+
+    handle = layer.register_forward_pre_hook(interrupt)
+    with pytest.raises(KeyboardInterrupt), frozen_statistics():
+        layer(torch.randn(4, 3))
+    handle.remove()
     assert layer.track_running_stats
     before = layer.running_mean.clone()
     layer(torch.randn(4, 3))
