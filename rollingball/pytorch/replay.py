@@ -5,13 +5,20 @@ from __future__ import annotations
 import contextlib
 import random
 import warnings
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.nn.modules.instancenorm import _InstanceNorm
+from torch.nn.modules.module import (
+    _global_forward_hooks,
+    _global_forward_hooks_always_called,
+    _global_forward_pre_hooks,
+)
+from torch.utils.hooks import RemovableHandle
 
 
 class RandomState:
@@ -48,41 +55,39 @@ class RandomState:
         np.random.set_state(of_numpy)
 
 
-class _Held:
-    """Layers whose running statistics are held: they track nothing, and would move by nothing."""
+# Layers held now. The hooks are the same in each step: new ones would have a compiled model compiled anew.
+_held: list[_NormBase] = []
 
-    def __init__(self) -> None:
-        self.layers: list[tuple[_NormBase, float | None]] = []
 
-    def hold(self, module: torch.nn.Module, inputs: Any) -> None:
-        for layer in _norms(module):
-            if layer.training and layer.track_running_stats:
-                self.layers.append((layer, layer.momentum))
-                layer.track_running_stats = False
-                layer.momentum = 0.0  # instance norm updates without tracking
+def _hold(module: torch.nn.Module, inputs: Any) -> None:
+    for layer in _norms(module):
+        if layer.training and layer.track_running_stats:
+            layer.momentum_to_restore = layer.momentum  # type: ignore[assignment]
+            layer.track_running_stats = False
+            if isinstance(layer, _InstanceNorm):  # it updates without tracking
+                layer.momentum = 0.0
+            if not torch.compiler.is_compiling():
+                _held.append(layer)
 
-    def release(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
-        for layer in _norms(module):
-            self._release([held for held in self.layers if held[0] is layer])
-            self.layers = [held for held in self.layers if held[0] is not layer]
 
-    def release_all(self) -> None:
-        self._release(self.layers)
-
-    def _release(self, layers: list[tuple[_NormBase, float | None]]) -> None:
-        for layer, momentum in layers:
+def _release(module: torch.nn.Module, inputs: Any, output: Any) -> None:
+    for layer in _norms(module):
+        if hasattr(layer, "momentum_to_restore"):
             layer.track_running_stats = True
-            layer.momentum = momentum
+            if isinstance(layer, _InstanceNorm):
+                layer.momentum = layer.momentum_to_restore  # type: ignore[assignment]
+            del layer.momentum_to_restore
 
 
 def _norms(module: torch.nn.Module) -> list[_NormBase]:
-    """The layers that a call of ``module`` runs where no hook of their own is called: in what is compiled, all."""
-    if torch.compiler.is_compiling():  # tracing hooks would compile the model anew in each step
-        return []
-    compiled = [module] if hasattr(module, "_orig_mod") else []
-    compiled += [child for child in module.children() if child._compiled_call_impl is not None]
-    inside = [one for part in compiled for one in part.modules()]
-    return [one for one in [module, *inside] if isinstance(one, _NormBase)]
+    if isinstance(module, _NormBase):
+        return [module]
+    # what torch.compile(model) compiled before the hooks were there does not call them
+    inside = module.modules() if not torch.compiler.is_compiling() and hasattr(module, "_orig_mod") else ()
+    return [one for one in inside if isinstance(one, _NormBase)]
+
+
+_IDENTITY = RemovableHandle(OrderedDict()).id  # no other hook has it
 
 
 @contextlib.contextmanager
@@ -90,20 +95,19 @@ def frozen_statistics() -> Iterator[None]:
     """Forward passes in here leave running statistics alone: those of every torch layer of the batch norm family.
 
     The optimizer does not know the model, so hooks on all modules find the layers as they run. A layer in training
-    normalizes by its batch either way, so its output is the same. With torch.compile(model), or parts of a model that
-    are compiled, layers are found as well; not where the whole model is compiled by ``model.compile()`` or runs inside
-    a compiled function.
+    normalizes by its batch either way, so its output is the same. Compiled modules are compiled once more, for inner
+    calls; layers that run inside a compiled function are not found.
     """
-    held = _Held()
-    handles = [
-        register_module_forward_pre_hook(held.hold),
-        register_module_forward_hook(held.release, always_call=True),
-    ]
+    before, after, always = _global_forward_pre_hooks, _global_forward_hooks, _global_forward_hooks_always_called
+    before[_IDENTITY], after[_IDENTITY], always[_IDENTITY] = _hold, _release, True
     try:
         with warnings.catch_warnings():
+            # torch.compile warns of hooks, and as it traces them
             warnings.filterwarnings("ignore", "Using `torch.compile.module.` when there are global hooks", UserWarning)
+            warnings.filterwarnings("ignore", "The .grad attribute of a Tensor that is not a leaf", UserWarning)
             yield
     finally:
-        for handle in handles:
-            handle.remove()
-        held.release_all()
+        for hooks in (before, after, always):
+            hooks.pop(_IDENTITY, None)
+        while _held:
+            _release(_held.pop(), None, None)
