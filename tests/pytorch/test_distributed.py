@@ -26,7 +26,7 @@ def test_two_processes_give_the_result_of_one():
         [*command, str(Path(__file__).parent / "two_processes.py")],
         env=environment, cwd=root, capture_output=True, text=True, timeout=240,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[:6000]
+    assert done.returncode == 0, done.stdout + done.stderr[:6000]
     assert done.stdout.count("all agree") == 2
 
 

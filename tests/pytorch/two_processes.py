@@ -19,7 +19,7 @@ RULES = {
     "one": {"contact_steps": 1, "weight_decay": 0.01},
     "three": {"contact_steps": 3},
     "adamw": {"contact_steps": 1, "base": torch.optim.AdamW, "lr": 0.01},
-    "footpoint": {"method": "footpoint", "projection": LBFGSProjection(tol=1e-9), "momentum": 0.5},
+    "footpoint": {"method": "footpoint", "projection": LBFGSProjection(tol=1e-13, max_evaluations=60), "momentum": 0.5},
     "paper": {"method": "footpoint", "projection": GradientProjection(4, 0.2)},
 }
 
