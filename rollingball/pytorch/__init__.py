@@ -8,6 +8,7 @@
 from rollingball.geometry.projection import GradientProjection
 from rollingball.pytorch.footpoint import LBFGSProjection, ProjectionReport
 from rollingball.pytorch.optimizer import RollingBall
+from rollingball.pytorch.plane import LossPlane
 from rollingball.pytorch.radius import (
     ConstantRadius,
     CosineRadius,
@@ -21,6 +22,7 @@ __all__ = [
     "CosineRadius",
     "GradientProjection",
     "LBFGSProjection",
+    "LossPlane",
     "ProjectionReport",
     "RadiusScheduler",
     "ReduceRadiusOnPlateau",
