@@ -58,6 +58,7 @@ class Calls:
         self.scaler = scaler if scaler is not None and scaler.is_enabled() else None
         self.unscaler = unscaler or Unscaler()
         self.count, self.returned = 0, None
+        self.at_contact: Any = None
         self.rounding = torch.finfo(torch.float64).eps  # of the loss, relative
 
     def first(self) -> None:
@@ -65,7 +66,8 @@ class Calls:
 
         Sets ``returned``, what the closure returned; ``params``, those with a gradient, in the order of the groups, and
         how many each group has, ``counts``; their local tensors ``views``; their ``space``; and the evaluation
-        ``here``. ``last`` is the evaluation of the newest call.
+        ``here``. ``last`` is the evaluation of the newest call, and ``at_contact`` the loss where the gradient that
+        moves the centre was taken, as the closure returned it or averaged.
 
         Raises:
             Overflow: where a gradient is not finite after unscaling.
@@ -73,7 +75,7 @@ class Calls:
         """
         if self.repeats:
             self.random = RandomState(p.device for group in self.param_groups for p in group["params"])
-        self.returned = self._call()
+        self.returned = self.at_contact = self._call()
         parts = [[p for p in group["params"] if p.grad is not None] for group in self.param_groups]
         self.params, self.counts = [p for part in parts for p in part], [len(part) for part in parts]
         self.views = [local(p) for p in self.params]
@@ -83,7 +85,7 @@ class Calls:
     def again(self) -> Evaluation:
         """An inner call: loss and gradient where the parameters are now, with the randomness of the first call."""
         with self.random.replayed(), frozen_statistics():
-            returned = self._call()
+            returned = self.newest = self._call()
         for param in self.params:
             if param.grad is None:
                 param.grad = torch.zeros_like(param)

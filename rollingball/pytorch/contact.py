@@ -68,6 +68,7 @@ def touch(calls: Calls, ball: Sphere, offsets: Tensors, steps: int) -> None:
         if steps == 1:
             add_(calls.views, offsets, 1.0, ball.foreach)
             calls.again()
+            calls.at_contact = calls.newest
         else:
             _climb(calls, ball, center, offsets, steps)
     finally:
@@ -78,7 +79,7 @@ def _climb(calls: Calls, ball: Sphere, center: Tensors, offsets: Tensors, steps:
     space, start = calls.space, calls.here
     assert start.loss is not None
     best, best_grads = [torch.zeros_like(x) for x in offsets], clones(start.grads)
-    best_norm, best_height = start.norm, ball.lift(torch.zeros_like(start.norm)).to(space.exact)
+    best_loss, best_norm, best_height = start.loss, start.norm, ball.lift(torch.zeros_like(start.norm)).to(space.exact)
     share = torch.ones_like(start.norm)
     # losses are known to their rounding: a change below that is no reason to turn back
     slack = 4 * calls.rounding * ball.loss_scale * start.loss.abs()
@@ -100,6 +101,8 @@ def _climb(calls: Calls, ball: Sphere, center: Tensors, offsets: Tensors, steps:
         select_(better, best_grads, there.grads)
         best_norm = torch.where(better, there.norm, best_norm)
         best_height = torch.where(better, height, best_height)
+        best_loss = torch.where(better, there.loss, best_loss)
         share = torch.where(better, share, 0.5 * share)
     copy_(offsets, best, ball.foreach)
     copy_(there.grads, best_grads, ball.foreach)
+    calls.at_contact = best_loss

@@ -74,8 +74,8 @@ class MeanLoss:
                     advance(1)
                 return totals
             for batch in self.batches:
-                inputs, targets = _pair(batch, self.device)
-                share = _examples(targets)
+                inputs, targets = paired(batch, self.device)
+                share = examples(targets)
                 weight += share
                 index = 0
                 while index < len(points):
@@ -93,8 +93,8 @@ class MeanLoss:
                 buffers = self.recomputed(parameters)
             total, weight = 0.0, 0.0
             for batch in self.batches:
-                inputs, targets = _pair(batch, self.device)
-                share = _examples(targets)
+                inputs, targets = paired(batch, self.device)
+                share = examples(targets)
                 total += share * float(self._loss(parameters, inputs, targets, buffers))
                 weight += share
         return total / weight
@@ -107,8 +107,8 @@ class MeanLoss:
             total, weight = 0.0, 0.0
             result = {name: torch.zeros_like(tensor) for name, tensor in parameters.items()}
             for batch in self.batches:
-                inputs, targets = _pair(batch, self.device)
-                share = _examples(targets)
+                inputs, targets = paired(batch, self.device)
+                share = examples(targets)
                 with torch.enable_grad():
                     loss = self._loss(leaves, inputs, targets, buffers)
                 grads = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
@@ -125,8 +125,8 @@ class MeanLoss:
             leaves = {name: tensor.detach().clone().requires_grad_() for name, tensor in parameters.items()}
             weight, result = 0.0, {name: torch.zeros_like(tensor) for name, tensor in direction.items()}
             for batch in self.batches:
-                inputs, targets = _pair(batch, self.device)
-                share = _examples(targets)
+                inputs, targets = paired(batch, self.device)
+                share = examples(targets)
                 with torch.enable_grad():
                     loss = self._loss(leaves, inputs, targets, None)
                     slopes = torch.autograd.grad(loss, list(leaves.values()), create_graph=True, allow_unused=True)
@@ -203,7 +203,7 @@ def recomputed_buffers(model: torch.nn.Module, batches: Any, parameters: Paramet
                 for part in ("running_mean", "running_var", "num_batches_tracked"):
                     buffers[f"{name}.{part}" if name else part].zero_()
             for batch in checked_batches(batches):
-                arguments, named = _arguments(_pair(batch, device)[0])
+                arguments, named = _arguments(paired(batch, device)[0])
                 functional_call(model, (parameters, buffers), arguments, named)
         finally:
             for name, layer in layers.items():
@@ -245,7 +245,14 @@ def _buffers(model: torch.nn.Module) -> Parameters:
     return {name: buffer.detach().clone() for name, buffer in model.named_buffers()}
 
 
-def _pair(batch: Any, device: torch.device) -> tuple[Any, Any]:
+def predicted(model: torch.nn.Module, inputs: Any) -> Any:
+    """The outputs of a model for the inputs of a batch."""
+    arguments, named = _arguments(inputs)
+    return model(*arguments, **named)
+
+
+def paired(batch: Any, device: torch.device) -> tuple[Any, Any]:
+    """The inputs and targets of a batch, on a device."""
     if not isinstance(batch, (tuple, list)) or len(batch) != 2:
         raise InputError("batches", batch, "pairs (inputs, targets)")
     return _moved(batch[0], device), _moved(batch[1], device)
@@ -269,7 +276,8 @@ def _moved(value: Any, device: torch.device) -> Any:
     return type(value)(_moved(part, device) for part in value) if type(value) in (tuple, list) else value
 
 
-def _examples(targets: Any) -> float:
+def examples(targets: Any) -> float:
+    """How many examples a batch has."""
     return float(len(targets)) if isinstance(targets, Tensor) and targets.ndim else 1.0
 
 

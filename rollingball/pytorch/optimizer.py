@@ -72,6 +72,8 @@ class RollingBall(Optimizer):
     Attributes:
         evaluations: The closure calls so far (not part of the state).
         last_projection: How the last projection went, for ``footpoint``.
+        last_loss: The loss where the last step took the gradient that moved the centre, as the closure returned it (for
+            ``footpoint`` at the foot it began from); None without a closure.
 
     Raises:
         InputError: a ValueError that names the argument, its value and what is allowed.
@@ -130,6 +132,7 @@ class RollingBall(Optimizer):
         self.process_group = process_group
         self.evaluations = 0
         self.last_projection: ProjectionReport | None = None
+        self.last_loss: Any = None
         self._unscaler, self._showing = Unscaler(), False
         self.base: Optimizer | None = None
         if base is not None:
@@ -205,6 +208,8 @@ class RollingBall(Optimizer):
                     self.state = undo
                     self._link_base()
             self.evaluations += max(calls.count, 1)
+            at_contact = calls.at_contact
+            self.last_loss = at_contact.detach() if isinstance(at_contact, Tensor) else at_contact
             return calls.returned
 
     @contextlib.contextmanager
@@ -237,7 +242,12 @@ class RollingBall(Optimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        for name, value in {"process_group": None, "_unscaler": Unscaler(), "_showing": False}.items():
+        for name, value in {
+            "process_group": None,
+            "last_loss": None,
+            "_unscaler": Unscaler(),
+            "_showing": False,
+        }.items():
             vars(self).setdefault(name, value)
         self._link_base()
 
