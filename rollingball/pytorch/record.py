@@ -90,7 +90,7 @@ class Recorder:
         """Give the loss of the step just made, where the optimizer makes its steps without a closure."""
         frames = self.recording.frames
         if frames and frames[-1]["step"] == self.step - 1:
-            self.recording.note(float(loss))
+            self.recording.note(float(loss.detach() if isinstance(loss, Tensor) else loss))
 
     def close(self, closure: Callable[[], Any] | None = None) -> None:
         """Stop recording; a closure, called once, gives the frame after the last step.

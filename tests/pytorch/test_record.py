@@ -81,7 +81,7 @@ def test_rolling_a_model_is_the_simulation_of_its_loss():
     start = np.array([0.3, -0.2, 0.5])
     for projection in (rb.NewtonProjection(), rb.GradientProjection(steps=20, step_size=0.3)):
         method = rb.FootpointRBO(lr=0.05, projection=projection)
-        ours = roll_model(Quadratic(start), plainly, NOTHING, method, radius=0.3, steps=10)
+        ours = roll_model(Quadratic(start.tolist()), plainly, NOTHING, method, radius=0.3, steps=10)
         theirs = rb.simulate(SURFACE, rb.Ball(radius=0.3), method, start=start, steps=10)
         np.testing.assert_allclose(ours.foot, theirs.foot, rtol=0, atol=1e-9)
         np.testing.assert_allclose(ours.center, theirs.center, rtol=0, atol=1e-9)
