@@ -93,7 +93,7 @@ class Export:
     ]
     to: Annotated[Path, arg(help="The file to write.")]
     frame: Annotated[int, arg(help="The number of the frame; negative ones count from the end.")] = -1
-    plane: Annotated[Path | None, arg(help="The LossPlane it rolled on; none for a run in all parameters.")] = None
+    plane: Annotated[Path | None, arg(help="The LossPlane it rolled on; none where in all parameters.")] = None
     ball: Annotated[int, arg(help="The number of the ball.")] = 0
     on: Annotated[Literal["foot", "center"], arg(help="The footpoint, or the centre's horizontal position.")] = "foot"
 

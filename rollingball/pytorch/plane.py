@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
@@ -12,35 +12,21 @@ import numpy as np
 import torch
 
 from rollingball import surfaces
-from rollingball.errors import InputError, numbers, one_of, positive_scalar, whole
-from rollingball.pytorch.directions import (
-    NORMALIZE,
-    Direction,
-    normalized,
-    orthonormal,
-    parameter_names,
-    principal,
-    random_direction,
-    wide,
-)
-from rollingball.pytorch.lanczos import top_eigenvectors
+from rollingball.errors import InputError, numbers
+from rollingball.pytorch.directions import Direction
 from rollingball.pytorch.losses import MeanLoss, recomputed_buffers
+from rollingball.pytorch.plane_choice import Choice, at_random, by_checkpoints, by_curvature, by_three
 from rollingball.pytorch.plane_grid import (
     GridOptions,
     PlanePoint,
     PlaneReport,
     State,
-    checked_difference,
-    copied,
     grid_points,
-    holding,
     measured,
     nearest,
     placed,
 )
 from rollingball.surfaces import Surface
-
-UNMEASURED = PlaneReport(float("nan"), float("nan"), float("nan"), 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,14 +93,8 @@ class LossPlane:
         Raises:
             InputError: for an argument that cannot be used, and a loss that is not finite in the box.
         """
-        one_of("normalize", normalize, NORMALIZE)  # type: ignore[arg-type]
-        names, tied = parameter_names(model, trainable=True)
-        origin = copied("model", model.state_dict(), names)
-        generator = torch.Generator().manual_seed(whole("seed", grid.get("seed", 0)))
-        drawn = [normalized(random_direction(origin, names, generator), origin, normalize) for _ in range(2)]
-        basis = orthonormal(drawn, "normalize")  # refuses what spans no plane
-        made = cls._made("random", origin, basis if normalize is None else drawn, tied, normalize is None)
-        return made._measured(model, loss_fn, batches, _around(span), {"normalize": normalize}, grid)
+        chosen = at_random(model, normalize, span, grid.get("seed", 0))
+        return cls._measured(chosen, model, loss_fn, batches, grid)
 
     @classmethod
     def pca(
@@ -134,15 +114,7 @@ class LossPlane:
         Raises:
             InputError: as for :meth:`random`; for checkpoints on a line.
         """
-        states = _states("checkpoints", checkpoints)
-        if len(states) < 3:
-            raise InputError("checkpoints", f"{len(states)} of them", "three or more")
-        names, tied = parameter_names(model, trainable=False)
-        origin = copied("checkpoints", states[-1], names)
-        basis, variances = principal([checked_difference("checkpoints", one, origin, names) for one in states])
-        plane = cls._made("pca", origin, basis, tied, True)
-        details = {"explained": float(variances[:2].sum() / variances.sum())}
-        return plane._holding(states, model, loss_fn, batches, details, grid)
+        return cls._measured(by_checkpoints(model, checkpoints), model, loss_fn, batches, grid)
 
     @classmethod
     def through(
@@ -161,14 +133,7 @@ class LossPlane:
         Raises:
             InputError: as for :meth:`random`.
         """
-        states = _states("state_dicts", state_dicts)
-        if len(states) != 3:
-            raise InputError("state_dicts", f"{len(states)} of them", "three")
-        names, tied = parameter_names(model, trainable=False)
-        origin = copied("state_dicts", states[0], names)
-        sides = [checked_difference("state_dicts", one, origin, names) for one in states[1:]]
-        plane = cls._made("through", origin, orthonormal(sides, "state_dicts"), tied, True)
-        return plane._holding(states, model, loss_fn, batches, {}, grid)
+        return cls._measured(by_three(model, state_dicts), model, loss_fn, batches, grid)
 
     @classmethod
     def hessian(
@@ -200,20 +165,8 @@ class LossPlane:
         Raises:
             InputError: as for :meth:`random`.
         """
-        positive_scalar("tol", tol)
-        names, tied = parameter_names(model, trainable=True)
-        origin = copied("model", model.state_dict(), names)
-        losses, at = MeanLoss(model, loss_fn, batches), {name: origin[name] for name in names}
-        like = {name: wide(tensor) for name, tensor in at.items()}
-        if sum(tensor.numel() for tensor in like.values()) < 2:
-            raise InputError("model", type(model).__name__, "a model of two parameters or more")
-        values, basis, residuals = top_eigenvectors(
-            lambda direction: losses.hessian_product(at, direction), like, seed=whole("seed", grid.get("seed", 0)),
-            tol=tol, max_products=whole("max_products", max_products, 1),
-        )  # fmt: skip
-        details = {"eigenvalues": values.tolist(), "residuals": residuals.tolist()}
-        plane = cls._made("hessian", origin, basis, tied, True)
-        return plane._measured(model, loss_fn, batches, _around(span), details, grid)
+        chosen = by_curvature(model, loss_fn, batches, span, tol, max_products, grid.get("seed", 0))
+        return cls._measured(chosen, model, loss_fn, batches, grid)
 
     @cached_property
     def surface(self) -> Surface:
@@ -300,44 +253,11 @@ class LossPlane:
         return load(Path(path), device)
 
     @classmethod
-    def _made(
-        cls, kind: str, origin: State, directions: Sequence[Direction], tied: dict[str, str], is_orthonormal: bool
-    ) -> LossPlane:
-        """A plane that has not been measured."""
-        first, second = directions
-        nothing = np.full((2, 2), np.nan)
-        return cls(origin, (first, second), nothing, nothing, kind, is_orthonormal, UNMEASURED, tied=tied)
-
-    def _measured(
-        self, model: Any, loss_fn: Any, batches: Any, box: Any, details: dict[str, Any], grid: GridOptions
-    ) -> LossPlane:
-        unknown = set(grid) - set(GridOptions.__annotations__)
-        if unknown:
-            raise InputError(min(unknown), grid[min(unknown)], ", ".join(GridOptions.__annotations__))  # type: ignore[literal-required]
+    def _measured(cls, chosen: Choice, model: Any, loss_fn: Any, batches: Any, grid: GridOptions) -> LossPlane:
         recompute = bool(grid.get("recompute_batchnorm", False))
         losses = MeanLoss(model, loss_fn, batches, recompute)
-        found, heights, report = measured(losses, self.origin, self.directions, grid.get("box", box), grid)
-        return replace(
-            self, box=found, heights=heights, report=report, details={**details, "batched": losses.batched},
-            recompute_batchnorm=recompute, loss_scale=float(grid.get("loss_scale", 1.0)),
-        )  # fmt: skip
-
-    def _holding(
-        self, states: list[State], model: Any, loss_fn: Any, batches: Any, details: dict[str, Any], grid: GridOptions
-    ) -> LossPlane:
-        """Measured over a box that holds the states."""
-        seen = [self.point(state) for state in states]
-        points = np.array([one.coordinates for one in seen])
-        details |= {"coordinates": points.tolist(), "distance": [one.distance for one in seen]}
-        return self._measured(model, loss_fn, batches, holding(points), details, grid)
-
-
-def _states(field_name: str, value: Any) -> list[State]:
-    if isinstance(value, dict) or not hasattr(value, "__iter__"):
-        raise InputError(field_name, type(value).__name__, "a list of state_dicts")
-    return list(value)
-
-
-def _around(span: Any) -> np.ndarray:
-    positive_scalar("span", span)
-    return np.array([[-span, span], [-span, span]], dtype=float)
+        kind, origin, directions, tied, box, details, is_orthonormal = chosen
+        box, heights, report = measured(losses, origin, directions, box, grid)
+        details = {**details, "batched": losses.batched}
+        scale = float(grid.get("loss_scale", 1.0))
+        return cls(origin, directions, box, heights, kind, is_orthonormal, report, details, tied, recompute, scale)

@@ -25,7 +25,8 @@ class GridOptions(TypedDict, total=False):
     Attributes:
         resolution: Points along each axis, odd, 7 or above; one number or two. By default 31.
         box: ((low, high), (low, high)), in coordinates of the plane.
-        chunk: Points that are evaluated at once; by default 32, or fewer where the model is large.
+        chunk: Points that are evaluated at once; by default 32, fewer where the model is large, and one for
+            convolutions on the CPU, which batch badly.
         check_points: Random points of the box where the loss and its gradient are taken, 1 or above; by default 16.
         recompute_batchnorm: Compute running statistics anew from the batches at each point; by default the model's own
             are used everywhere.
@@ -96,8 +97,11 @@ def grid_points(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def measured(
     losses: MeanLoss, origin: State, directions: tuple[Direction, Direction], box: Any, grid: GridOptions
 ) -> tuple[np.ndarray, np.ndarray, PlaneReport]:
-    """The box (2, 2), the heights on the grid (N, M), and the report."""
-    box, shape = checked_box(box), _resolution(grid.get("resolution", 31))
+    """The box (2, 2), that of ``grid`` before ``box``; the heights on the grid (N, M); and the report."""
+    unknown = sorted(set(grid) - set(GridOptions.__annotations__))
+    if unknown:
+        raise InputError(unknown[0], dict(grid)[unknown[0]], ", ".join(GridOptions.__annotations__))
+    box, shape = checked_box(grid.get("box", box)), _resolution(grid.get("resolution", 31))
     count = whole("check_points", grid.get("check_points", 16), 1)
     chunk = grid.get("chunk")
     if chunk is not None:
@@ -129,11 +133,20 @@ def _checked(
     return loss, dot(gradient, gradient), dot(off, off)
 
 
-def holding(points: np.ndarray) -> np.ndarray:
-    """A box around points (n, 2) with a margin."""
+def seen(origin: State, directions: Sequence[Direction], states: Sequence[State]) -> tuple[dict[str, Any], np.ndarray]:
+    """Where states are, seen from a plane (``coordinates``, ``distance``), and a box around them with a margin."""
+    found = [nearest(origin, directions, state, "state_dict") for state in states]
+    points = np.array([one.coordinates for one in found])
     low, high = points.min(axis=0), points.max(axis=0)
     margin = MARGIN * np.maximum(high - low, 0.1 * (high - low).max())
-    return np.stack([low - margin, high + margin], axis=1)
+    details = {"coordinates": points.tolist(), "distance": [one.distance for one in found]}
+    return details, np.stack([low - margin, high + margin], axis=1)
+
+
+def around(span: Any) -> np.ndarray:
+    """The box [-span, span] along both axes."""
+    positive_scalar("span", span)
+    return np.array([[-span, span], [-span, span]], dtype=float)
 
 
 def checked_box(box: Any) -> np.ndarray:
@@ -169,6 +182,13 @@ def checked_state(field: str, state_dict: Any, names: Sequence[str], like: State
         if like is not None and state_dict[name].shape != like[name].shape:
             raise InputError(f"{field}.{name}", tuple(state_dict[name].shape), f"shape {tuple(like[name].shape)}")
     return state_dict
+
+
+def checked_states(field: str, value: Any) -> list[State]:
+    """A list of state_dicts, or an InputError."""
+    if isinstance(value, dict) or not hasattr(value, "__iter__"):
+        raise InputError(field, type(value).__name__, "a list of state_dicts")
+    return list(value)
 
 
 def checked_difference(field: str, state_dict: Any, origin: State, names: Sequence[str]) -> Direction:
