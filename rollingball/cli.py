@@ -88,9 +88,7 @@ class Plot:
 class Export:
     """Write the parameters of one ball at one frame of a run as a safetensors file that torch code loads."""
 
-    trajectory: Annotated[
-        Path, tyro.conf.Positional, arg(metavar="RUN", help="A trajectory file, or the folder of a Recorder.")
-    ]
+    recorded: Annotated[Path, tyro.conf.Positional, arg(name="run", help="A trajectory, or the folder of a Recorder.")]
     to: Annotated[Path, arg(help="The file to write.")]
     frame: Annotated[int, arg(help="The number of the frame; negative ones count from the end.")] = -1
     plane: Annotated[Path | None, arg(help="The LossPlane it rolled on; none where in all parameters.")] = None
@@ -102,7 +100,7 @@ class Export:
         _none(overrides)
         from rollingball.pytorch.export import export_file
 
-        print(export_file(self.trajectory, self.to, self.frame, self.plane, self.ball, self.on))
+        print(export_file(self.recorded, self.to, self.frame, self.plane, self.ball, self.on))
 
 
 @dataclasses.dataclass(frozen=True)

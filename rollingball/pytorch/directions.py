@@ -26,7 +26,11 @@ def wide(tensor: Tensor) -> Tensor:
 
 def dot(one: Direction, other: Direction) -> float:
     """The inner product over all tensors."""
-    return float(sum(torch.sum(one[name] * other[name], dtype=torch.float64).item() for name in one))
+    return float(sum(torch.sum(one[name] * other[name], dtype=_exact(one[name])).item() for name in one))
+
+
+def _exact(tensor: Tensor) -> torch.dtype:
+    return torch.float32 if tensor.device.type == "mps" else torch.float64
 
 
 def difference(to: dict[str, Tensor], origin: dict[str, Tensor], names: Sequence[str]) -> Direction:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from rollingball.errors import InputError
+from rollingball.pytorch.batches import arguments_of, checked_batches, examples, length, paired
 
-CHUNK_NUMBERS = 2**26  # parameters of all points of a chunk together
+CHUNK_NUMBERS = 2**25  # parameters of all points of a chunk together
 CHUNK_POINTS = 32
 Parameters = dict[str, Tensor]
 Placed = Callable[[np.ndarray], Parameters]
@@ -34,6 +35,7 @@ class MeanLoss:
         batches: Pairs (inputs, targets) that can be iterated again and again, such as a list or a DataLoader. Inputs
             that are a tuple or a dictionary are the arguments of the model. Batches weigh as many examples as the first
             axis of their targets has.
+        buffers: Buffers by name that are used instead of the model's.
         recompute_batchnorm: Before each evaluation, running statistics are computed anew from the inputs of all
             batches (those of each batch weigh the same), instead of taken from the model.
 
@@ -45,13 +47,18 @@ class MeanLoss:
     """
 
     def __init__(
-        self, model: torch.nn.Module, loss_fn: Callable[..., Any], batches: Any, recompute_batchnorm: bool = False
+        self,
+        model: torch.nn.Module,
+        loss_fn: Callable[..., Any],
+        batches: Any,
+        buffers: Parameters | None = None,
+        recompute_batchnorm: bool = False,
     ) -> None:
         if not callable(loss_fn):
             raise InputError("loss_fn", loss_fn, "a function of the model's outputs and the targets")
         self.model, self.loss_fn, self.batches = model, loss_fn, checked_batches(batches)
         self.recompute, self.batched = recompute_batchnorm, not recompute_batchnorm
-        self.device = _device(model)
+        self.device, self.own = _device(model), buffers or {}
 
     def values(
         self, placed: Placed, points: np.ndarray, chunk: int | None = None, progress: bool = False
@@ -69,7 +76,7 @@ class MeanLoss:
             (N,), float64.
         """
         totals, weight = np.zeros(len(points)), 0.0
-        with self._quiet(), _bar(progress, len(points) * (1 if self.recompute else _length(self.batches))) as advance:
+        with self._quiet(), _bar(progress, len(points) * (1 if self.recompute else length(self.batches))) as advance:
             if self.recompute:
                 for index in range(len(points)):
                     totals[index] = self.value(_first(placed(points[index : index + 1])))
@@ -149,7 +156,7 @@ class MeanLoss:
 
     def recomputed(self, parameters: Parameters) -> Parameters:
         """See :func:`recomputed_buffers`."""
-        return recomputed_buffers(self.model, self.batches, parameters)
+        return recomputed_buffers(self.model, self.batches, parameters, self.own)
 
     def _several(self, stacked: Parameters, inputs: Any, targets: Any) -> np.ndarray:
         """The losses of one batch at points stacked along the first axis, or at the first where one goes at a time."""
@@ -159,14 +166,14 @@ class MeanLoss:
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
                     losses = vmap(lambda one: self._loss(one, inputs, targets, None))(stacked)
-                return losses.double().cpu().numpy()
+                return losses.cpu().double().numpy()
             except Exception:  # whatever vmap cannot do, the loop can; what the model cannot do, it says again there
                 self.batched = False
         return np.array([float(self._loss(_first(stacked), inputs, targets, None))])
 
     def _loss(self, parameters: Parameters, inputs: Any, targets: Any, buffers: Parameters | None) -> Tensor:
-        arguments, named = _arguments(inputs)
-        buffers = _buffers(self.model) if buffers is None else buffers
+        arguments, named = arguments_of(inputs)
+        buffers = _buffers(self.model, self.own) if buffers is None else buffers
         outputs = functional_call(self.model, (parameters, buffers), arguments, named)
         loss = self.loss_fn(outputs, targets)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
@@ -190,13 +197,15 @@ class MeanLoss:
             yield
 
 
-def recomputed_buffers(model: torch.nn.Module, batches: Any, parameters: Parameters) -> Parameters:
+def recomputed_buffers(
+    model: torch.nn.Module, batches: Any, parameters: Parameters, buffers: Parameters | None = None
+) -> Parameters:
     """The buffers of a model with running statistics computed from the inputs of all batches.
 
     Each batch weighs the same, and all layers are averaged in one pass, so a layer sees inputs that the layers before
     it normalized by their batch.
     """
-    device, buffers = _device(model), _buffers(model)
+    device, buffers = _device(model), _buffers(model, buffers or {})
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, _BatchNorm)}
     layers = {name: layer for name, layer in layers.items() if layer.running_mean is not None}
     kept = {name: layer.momentum for name, layer in layers.items()}
@@ -207,7 +216,7 @@ def recomputed_buffers(model: torch.nn.Module, batches: Any, parameters: Paramet
                 for part in ("running_mean", "running_var", "num_batches_tracked"):
                     buffers[f"{name}.{part}" if name else part].zero_()
             for batch in checked_batches(batches):
-                arguments, named = _arguments(paired(batch, device)[0])
+                arguments, named = arguments_of(paired(batch, device)[0])
                 functional_call(model, (parameters, buffers), arguments, named)
         finally:
             for name, layer in layers.items():
@@ -227,66 +236,16 @@ def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def checked_batches(batches: Any) -> Iterable[Any]:
-    """``batches``, if they can be iterated again and again and there is one, or an InputError."""
-    allowed = "pairs (inputs, targets) that can be iterated again, such as a list or a DataLoader"
-    try:
-        iterator = iter(batches)
-    except TypeError:
-        raise InputError("batches", batches, allowed) from None
-    if iterator is batches:
-        raise InputError("batches", batches, allowed)
-    if hasattr(batches, "__len__") and len(batches) == 0:
-        raise InputError("batches", batches, "one batch or more")
-    return batches
-
-
 def _device(model: torch.nn.Module) -> torch.device:
     return next((param.device for param in model.parameters()), torch.device("cpu"))
 
 
-def _buffers(model: torch.nn.Module) -> Parameters:
-    return {name: buffer.detach().clone() for name, buffer in model.named_buffers()}
-
-
-def predicted(model: torch.nn.Module, inputs: Any) -> Any:
-    """The outputs of a model for the inputs of a batch."""
-    arguments, named = _arguments(inputs)
-    return model(*arguments, **named)
-
-
-def paired(batch: Any, device: torch.device) -> tuple[Any, Any]:
-    """The inputs and targets of a batch, on a device."""
-    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-        raise InputError("batches", batch, "pairs (inputs, targets)")
-    return _moved(batch[0], device), _moved(batch[1], device)
+def _buffers(model: torch.nn.Module, own: Parameters) -> Parameters:
+    return {name: own.get(name, buffer).detach().to(buffer, copy=True) for name, buffer in model.named_buffers()}
 
 
 def _first(stacked: Parameters) -> Parameters:
     return {name: tensor[0] for name, tensor in stacked.items()}
-
-
-def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if isinstance(inputs, dict):
-        return (), inputs
-    return tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,), {}
-
-
-def _moved(value: Any, device: torch.device) -> Any:
-    if isinstance(value, Tensor):
-        return value.to(device)
-    if isinstance(value, dict):
-        return {name: _moved(part, device) for name, part in value.items()}
-    return type(value)(_moved(part, device) for part in value) if type(value) in (tuple, list) else value
-
-
-def examples(targets: Any) -> float:
-    """How many examples a batch has."""
-    return float(len(targets)) if isinstance(targets, Tensor) and targets.ndim else 1.0
-
-
-def _length(batches: Any) -> int:
-    return len(batches) if hasattr(batches, "__len__") else 1
 
 
 @contextlib.contextmanager

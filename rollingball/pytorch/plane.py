@@ -36,7 +36,8 @@ class LossPlane:
     Where the directions are orthonormal, a ball in the plane is one of that radius in the space of parameters.
 
     Attributes:
-        origin: The state_dict at (0, 0), with its buffers.
+        origin: The state_dict at (0, 0). Its buffers are those of all points, except for running statistics that are
+            recomputed.
         directions: d1 and d2: a tensor for each parameter that moves, float32 or wider.
         box: ((low, high), (low, high)) (2, 2).
         heights: The loss at even steps over the box (N, M).
@@ -220,7 +221,9 @@ class LossPlane:
             if model is None or batches is None:
                 given = "model" if model is None else "batches"
                 raise InputError(given, None, "given, for a plane whose running statistics were computed at each point")
-            state |= recomputed_buffers(model, batches, moved)
+            kept = {name: state[name].to(param) for name, param in model.named_parameters() if name in state}
+            found = recomputed_buffers(model, batches, kept, state)
+            state |= {name: tensor for name, tensor in found.items() if name in state}
         return state | {name: state[other] for name, other in self.tied.items()}
 
     def point(self, state_dict: State) -> PlanePoint:
@@ -255,8 +258,8 @@ class LossPlane:
     @classmethod
     def _measured(cls, chosen: Choice, model: Any, loss_fn: Any, batches: Any, grid: GridOptions) -> LossPlane:
         recompute = bool(grid.get("recompute_batchnorm", False))
-        losses = MeanLoss(model, loss_fn, batches, recompute)
         kind, origin, directions, tied, box, details, is_orthonormal = chosen
+        losses = MeanLoss(model, loss_fn, batches, origin, recompute)
         box, heights, report = measured(losses, origin, directions, box, grid)
         details = {**details, "batched": losses.batched}
         scale = float(grid.get("loss_scale", 1.0))

@@ -55,7 +55,7 @@ def by_checkpoints(model: torch.nn.Module, checkpoints: Sequence[State]) -> Choi
     if len(states) < 3:
         raise InputError("checkpoints", f"{len(states)} of them", "three or more")
     names, tied = parameter_names(model, trainable=False)
-    origin = copied("checkpoints", states[-1], names)
+    origin = copied("checkpoints", states[-1], names, model.state_dict())
     basis, variances = principal([checked_difference("checkpoints", one, origin, names) for one in states])
     details, box = seen(origin, basis, states)
     details |= {"explained": float(variances[:2].sum() / variances.sum())}
@@ -68,7 +68,7 @@ def by_three(model: torch.nn.Module, state_dicts: Sequence[State]) -> Choice:
     if len(states) != 3:
         raise InputError("state_dicts", f"{len(states)} of them", "three")
     names, tied = parameter_names(model, trainable=False)
-    origin = copied("state_dicts", states[0], names)
+    origin = copied("state_dicts", states[0], names, model.state_dict())
     sides = [checked_difference("state_dicts", one, origin, names) for one in states[1:]]
     basis = orthonormal(sides, "state_dicts")
     details, box = seen(origin, basis, states)

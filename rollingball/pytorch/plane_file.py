@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rollingball.errors import FileError
 from rollingball.pytorch.plane import LossPlane
-from rollingball.pytorch.plane_grid import PlaneReport
+from rollingball.pytorch.plane_grid import LEAST_RESOLUTION, PlaneReport
 from rollingball.trajectory_file import write_beside
 
 FORMAT = 1
@@ -80,6 +80,8 @@ def _check(path: Path, plane: LossPlane) -> None:
     first, second = plane.directions
     if plane.box.shape != (2, 2) or plane.heights.ndim != 2 or plane.heights.dtype.kind != "f":
         raise FileError(f"{path}: not a loss plane: box and heights have the wrong shapes or types")
+    if min(plane.heights.shape) < LEAST_RESOLUTION or not 0 < plane.loss_scale < float("inf"):
+        raise FileError(f"{path}: not a loss plane: too few heights, or a loss_scale that is not above 0")
     if not (np.isfinite(plane.heights).all() and (plane.box[:, 0] < plane.box[:, 1]).all()):
         raise FileError(f"{path}: not a loss plane: its heights or its box are no finite numbers")
     if not first or set(first) != set(second) or not set(first) <= set(plane.origin):

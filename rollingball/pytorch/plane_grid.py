@@ -196,6 +196,7 @@ def checked_difference(field: str, state_dict: Any, origin: State, names: Sequen
     return difference(checked_state(field, state_dict, names, origin), origin, names)
 
 
-def copied(field: str, state_dict: Any, names: Sequence[str]) -> State:
-    """Copies of all tensors of a state_dict that has all ``names``, or an InputError."""
-    return {name: tensor.detach().clone() for name, tensor in checked_state(field, state_dict, names).items()}
+def copied(field: str, state_dict: Any, names: Sequence[str], like: State | None = None) -> State:
+    """Copies of all tensors of a state_dict that has all ``names``, in the type and on the device of ``like``."""
+    given, like = checked_state(field, state_dict, names, like), like or {}
+    return {name: tensor.detach().to(like.get(name, tensor), copy=True) for name, tensor in given.items()}

@@ -10,8 +10,8 @@ import torch
 from rollingball.errors import InputError, whole
 from rollingball.geometry.projection import GradientProjection, NewtonProjection
 from rollingball.methods import FootpointRBO
+from rollingball.pytorch.batches import checked_batches, examples, paired, predicted
 from rollingball.pytorch.footpoint import LBFGSProjection
-from rollingball.pytorch.losses import checked_batches, examples, paired, predicted
 from rollingball.pytorch.optimizer import RollingBall
 from rollingball.pytorch.record import Recorder
 from rollingball.trajectory import Trajectory

@@ -242,6 +242,17 @@ def test_the_stated_error_holds_between_the_samples():
         assert plane.error < (0.05 if resolution == 9 else 0.005)
 
 
+def test_the_stated_error_holds_where_the_loss_has_kinks():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(6, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3)).double()
+    data = [(torch.randn(6, 6, dtype=torch.float64), torch.randint(3, (6,)))]
+    losses = MeanLoss(model, cross_entropy, data)
+    for seed in range(3):
+        plane = LossPlane.random(model, cross_entropy, data, resolution=21, seed=seed, check_points=4)
+        at = np.random.default_rng(8).uniform(-1, 1, (500, 2))
+        assert np.abs(plane.surface.value(at) - losses.values(plane.parameters, at)).max() <= plane.error
+
+
 def test_tied_weights_stay_tied():
     class Tied(torch.nn.Module):
         def __init__(self):
@@ -325,6 +336,22 @@ def test_recomputed_statistics_are_those_of_the_batches():
         plane.state_dict(point, model=model)
     still = LossPlane.random(model, cross_entropy, data, normalize="layer", resolution=7, check_points=2)
     assert np.abs(still.heights - plane.heights).max() > 1e-3
+
+
+def test_buffers_are_those_of_the_origin_not_of_the_model():
+    model, data = network(batch_norm=True), batches()
+    states = []
+    for seed in range(3):
+        other = network(seed, batch_norm=True)
+        other(10 * (seed + 1) * data[0][0])  # running statistics of its own
+        states.append(copy.deepcopy(other.state_dict()))
+    plane = LossPlane.through(states, model, cross_entropy, data, **SMALL)
+    first = network(batch_norm=True)
+    first.load_state_dict(states[0])
+    assert abs(plane.surface.value([0.0, 0.0]) - whole_loss(first, data)) <= plane.error
+    corner = plane.state_dict(plane.grid[-1])
+    first.load_state_dict(corner)
+    assert whole_loss(first, data) == pytest.approx(plane.heights[-1, -1], abs=1e-12)
 
 
 # Errors
