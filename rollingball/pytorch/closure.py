@@ -59,6 +59,7 @@ class Calls:
         self.unscaler = unscaler or Unscaler()
         self.count, self.returned = 0, None
         self.at_contact: Any = None
+        self.newest: Any = None  # what the last inner call returned
         self.rounding = torch.finfo(torch.float64).eps  # of the loss, relative
 
     def first(self) -> None:

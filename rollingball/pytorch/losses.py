@@ -40,7 +40,7 @@ class MeanLoss:
             batches (those of each batch weigh the same), instead of taken from the model.
 
     Attributes:
-        batched: Whether several points are evaluated at once; becomes False where the model does not allow it.
+        batched: Whether several points have been evaluated at once, which not every model allows.
 
     Raises:
         InputError: for arguments that are none of this.
@@ -57,7 +57,7 @@ class MeanLoss:
         if not callable(loss_fn):
             raise InputError("loss_fn", loss_fn, "a function of the model's outputs and the targets")
         self.model, self.loss_fn, self.batches = model, loss_fn, checked_batches(batches)
-        self.recompute, self.batched = recompute_batchnorm, not recompute_batchnorm
+        self.recompute, self.batched, self._may_batch = recompute_batchnorm, False, not recompute_batchnorm
         self.device, self.own = _device(model), buffers or {}
 
     def values(
@@ -161,14 +161,15 @@ class MeanLoss:
     def _several(self, stacked: Parameters, inputs: Any, targets: Any) -> np.ndarray:
         """The losses of one batch at points stacked along the first axis, or at the first where one goes at a time."""
         count = len(next(iter(stacked.values())))
-        if self.batched and count > 1:
+        if self._may_batch and count > 1:
             try:
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
                     losses = vmap(lambda one: self._loss(one, inputs, targets, None))(stacked)
+                self.batched = True
                 return losses.cpu().double().numpy()
             except Exception:  # whatever vmap cannot do, the loop can; what the model cannot do, it says again there
-                self.batched = False
+                self._may_batch = False
         return np.array([float(self._loss(_first(stacked), inputs, targets, None))])
 
     def _loss(self, parameters: Parameters, inputs: Any, targets: Any, buffers: Parameters | None) -> Tensor:
@@ -182,7 +183,7 @@ class MeanLoss:
         return loss.reshape(())
 
     def _chunk(self, placed: Placed, point: np.ndarray, chunk: int | None) -> int:
-        if not self.batched:
+        if not self._may_batch:
             return 1
         if chunk is not None:
             return chunk

@@ -44,7 +44,8 @@ class LossPlane:
         kind: random, pca, through or hessian.
         orthonormal: Whether the directions are.
         report: How faithful it is.
-        details: What the constructor found: numbers and lists, by name.
+        details: What the constructor found, numbers and lists by name; ``batched``: whether points were evaluated
+            several at once.
         tied: Parameters that share a tensor with another one: {name: the other's}.
         recompute_batchnorm: Whether ``heights`` are of running statistics computed anew at each point.
         loss_scale: Of the surface.

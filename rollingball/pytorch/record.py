@@ -36,7 +36,8 @@ class Recorder:
         recorder.close(closure)
         trajectory = recorder.trajectory()
 
-    A recorded step copies the parameters and waits for the device; the others cost nothing.
+    A recorded step copies the parameters and waits for the device; the others cost nothing. For ``footpoint`` the
+    closure is called once more before the first step, to know the first centre.
 
     Args:
         optimizer: The optimizer, which is recorded until :meth:`close`.

@@ -143,6 +143,26 @@ def test_a_model_that_cannot_be_batched_is_looped():
     assert plane.heights[4, 4] == pytest.approx(0.5 * 36 + 2, abs=1e-12)
 
 
+def test_loaders_and_named_arguments_and_a_bar(capsys):
+    class Named(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = network()
+
+        def forward(self, signal, gain):
+            return gain[:, None] * self.inner(signal)
+
+    torch.manual_seed(0)
+    signal, gain, targets = torch.randn(10, 1, 6).double(), torch.rand(10).double(), torch.randint(4, (10,))
+    pairs = [({"signal": signal[i], "gain": gain[i]}, targets[i]) for i in range(10)]
+    loader = torch.utils.data.DataLoader(pairs, batch_size=4)
+    plane = LossPlane.random(Named(), cross_entropy, loader, progress=True, **SMALL)
+    assert "243/243" in capsys.readouterr().err
+    positional = LossPlane.random(Named(), cross_entropy, [((signal, gain), targets)], **SMALL)
+    torch.manual_seed(0)
+    np.testing.assert_allclose(plane.heights, positional.heights, rtol=0, atol=1e-12)
+
+
 def test_filters_get_the_norms_of_the_model():
     model = network()
     plane = LossPlane.random(model, cross_entropy, batches(), normalize="filter", **SMALL)
