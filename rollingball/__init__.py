@@ -77,6 +77,7 @@ __all__ = [
     "NewtonProjection",
     "Progress",
     "Reach",
+    "RollingBall",
     "RollingBallError",
     "Rosenbrock",
     "Schedule",
@@ -104,9 +105,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import the pictures where they are used."""
-    if name == "plot":
-        import importlib
+    """Import pictures and torch where they are used."""
+    import importlib
 
-        return importlib.import_module("rollingball.plot")
+    if name in ("plot", "pytorch"):
+        return importlib.import_module(f"rollingball.{name}")
+    if name == "RollingBall":
+        return importlib.import_module("rollingball.pytorch").RollingBall
     raise AttributeError(f"module 'rollingball' has no attribute {name!r}")

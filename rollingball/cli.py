@@ -1,4 +1,4 @@
-"""The command line: demo, run, iron, compare, plot, scenes, doctor."""
+"""The command line: demo, run, iron, compare, plot, export, scenes, doctor."""
 
 import dataclasses
 import json
@@ -85,6 +85,25 @@ class Plot:
 
 
 @dataclasses.dataclass(frozen=True)
+class Export:
+    """Write the parameters of one ball at one frame of a run as a safetensors file that torch code loads."""
+
+    recorded: Annotated[Path, tyro.conf.Positional, arg(name="run", help="A trajectory, or the folder of a Recorder.")]
+    to: Annotated[Path, arg(help="The file to write.")]
+    frame: Annotated[int, arg(help="The number of the frame; negative ones count from the end.")] = -1
+    plane: Annotated[Path | None, arg(help="The LossPlane it rolled on; none where in all parameters.")] = None
+    ball: Annotated[int, arg(help="The number of the ball.")] = 0
+    on: Annotated[Literal["foot", "center"], arg(help="The footpoint, or the centre's horizontal position.")] = "foot"
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        _none(overrides)
+        from rollingball.pytorch.export import export_file
+
+        print(export_file(self.recorded, self.to, self.frame, self.plane, self.ball, self.on))
+
+
+@dataclasses.dataclass(frozen=True)
 class Scenes:
     """List the shipped scenes, check a scene file, or print the JSON Schema of scene files for editors."""
 
@@ -128,7 +147,7 @@ class RollingBall:
     """Balls that roll on the graph of a loss."""
 
     # a table with one field, not a bare union: for that tyro reads the source of typing.py, a tenth of a second
-    command: Annotated[Demo | Run | Iron | Compare | Plot | Scenes | Doctor, arg(help="What to do.")]
+    command: Annotated[Demo | Run | Iron | Compare | Plot | Export | Scenes | Doctor, arg(help="What to do.")]
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -23,9 +23,8 @@ def to_trajectory(
     host = {name: record[name][: len(frames)] for name in ("foot", "center", "center_height", "height", "residual")}
     states = record["states"]
     center = np.concatenate([host["center"].astype(np.float64), host["center_height"][..., None]], axis=-1)
-    balls = len(plan.start)
     step = plan.earlier + frames
-    radius = plan.radius[np.minimum(step, len(plan.radius) - 1)] * np.ones((1, balls))
+    radius = radii(plan, step)
     gap = np.full(radius.shape, np.nan)
     if not plan.method.rolls:
         gap = np.zeros_like(radius)
@@ -41,7 +40,7 @@ def to_trajectory(
     spent = 0 if plan.state is None else plan.state["evaluations"].astype(np.int64)
     return Trajectory(
         step=step.astype(np.int64),
-        time=_times(plan, step),
+        time=times(plan, step),
         foot=host["foot"],
         center=center,
         loss=host["height"] / plan.surface.loss_scale,
@@ -69,7 +68,12 @@ def _gap(
     return near.distance.reshape(radius.shape) - radius, tunnelled, bool((near.certified == Certificate.PROVEN).all())
 
 
-def _times(plan: Plan, step: np.ndarray) -> np.ndarray:
+def radii(plan: Plan, step: np.ndarray) -> np.ndarray:
+    """The radius of each ball after so many steps (T, B)."""
+    return plan.radius[np.minimum(step, len(plan.radius) - 1)] * np.ones((1, len(plan.start)))
+
+
+def times(plan: Plan, step: np.ndarray) -> np.ndarray:
     """The sum of the learning rates of the steps before each frame, (T,) or (T, B)."""
     last = int(step[-1])
     rates = plan.lr[np.minimum(np.arange(max(last, 1)), len(plan.lr) - 1)]

@@ -188,7 +188,29 @@ def resume(trajectory: Trajectory, steps: int, **options: Any) -> Trajectory:
 def _roll(
     plan: Plan, threads: int | None, chunk: int | None, progress: bool, callback: Callback | None
 ) -> dict[str, Any]:
-    """Launch the kernel over chunks of steps; the record of every frame, on the host."""
+    """The record of every frame, on the host."""
+    record = roll_plan(plan, threads, chunk, progress, callback)
+    return {name: part.numpy() if hasattr(part, "numpy") else part for name, part in record.items()}
+
+
+def roll_plan(
+    plan: Plan,
+    threads: int | None = None,
+    chunk: int | None = None,
+    progress: bool = False,
+    callback: Callback | None = None,
+    start: Any = None,
+) -> dict[str, Any]:
+    """Launch the kernel over chunks of steps; the record of every frame and the final states, on the device.
+
+    Args:
+        plan: The run.
+        threads: As for :func:`simulate`, and so are the next three.
+        chunk: Steps between callbacks.
+        progress: Show a bar.
+        callback: Called between launches.
+        start: A Warp array of the first footpoints, which is used as it is; by default the plan's.
+    """
     import warp as wp
 
     from rollingball.rollout import rollout, stop_rule
@@ -221,7 +243,7 @@ def _roll(
         wp.array(plan.radius, dtype=numeric.scalar, device=device),
         wp.array(plan.lr, dtype=numeric.scalar, device=device),
         stop_rule(plan.stop),
-        wp.array(plan.start, dtype=numeric.vector, device=device),
+        wp.array(plan.start, dtype=numeric.vector, device=device) if start is None else start,
     ]
     wp.load_module(
         made.kernel.module, device=device, block_dim=1 if device == "cpu" else BLOCK if cooperative else None
@@ -254,8 +276,7 @@ def _roll(
     seconds = time.perf_counter() - began
     if bar is not None:
         bar.close()
-    host = {name: array.numpy() for name, array in record.items()}
-    return {**host, "states": states.numpy(), "seconds": seconds, "done": done}
+    return {**record, "states": states, "seconds": seconds, "done": done}
 
 
 def _whole_frames(plan: Plan, size: int, done: int) -> int:

@@ -175,6 +175,16 @@ class Trajectory:
         """What happened to each ball, in words."""
         return [Status(status).message for status in self.status]
 
+    def to_torch(self, device: Any = None) -> Any:
+        """The arrays as torch tensors, a :class:`rollingball.pytorch.TorchTrajectory`.
+
+        Args:
+            device: Where; by default the CPU, where tensors share the memory of the arrays.
+        """
+        from rollingball.pytorch.simulate import to_torch
+
+        return to_torch(self, device)
+
     def save(self, path: str | Path) -> None:
         """Write a safetensors file: beside its place first, then renamed, so that none is ever half written.
 

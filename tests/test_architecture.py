@@ -31,7 +31,7 @@ SEES = {
     "surfaces": FLOOR | {"numeric"},
     "geometry": FLOOR | {"numeric", "surfaces"},
     "methods": NUMBERS | {"surfaces", "geometry"},
-    "trajectory": FLOOR | {"trajectory_file"},
+    "trajectory": FLOOR | {"trajectory_file", "pytorch"},  # inside functions
     "trajectory_file": FLOOR | {"trajectory"},
     "rollout": MATHEMATICS,
     "plan": MATHEMATICS | {"rollout", "states", "trajectory"},
@@ -46,6 +46,7 @@ SEES = {
     "scene_tables": NUMBERS,
     "scene": MATHEMATICS | {"scene_tables", "flow_run", "plan", "rollout", "simulate", "trajectory"},
     "plot": FLOOR | {"surfaces", "geometry", "trajectory", "compare"},
+    "pytorch": MATHEMATICS | {"plan", "record", "simulate", "states", "trajectory", "trajectory_file"},
     "doctor": FLOOR,
     "__main__": {"cli"},
 }
@@ -53,7 +54,7 @@ SEES = {
 SEEN_BY = {
     "cli": {"__main__"},
     "plot": {"cli", "studies", "__init__", "plot"},
-    "pytorch": {"cli", "__init__", "pytorch"},
+    "pytorch": {"cli", "__init__", "pytorch", "trajectory"},
 }
 
 

@@ -1,0 +1,48 @@
+"""Rolling balls in PyTorch: the optimizer and what belongs to it. Importing this imports torch.
+
+    optimizer = rollingball.RollingBall(model.parameters(), lr=0.1, radius=0.05, contact_steps=1)
+
+``rollingball.RollingBall`` is ``rollingball.pytorch.RollingBall``.
+"""
+
+from rollingball.geometry.projection import GradientProjection
+from rollingball.pytorch.export import export_state_dict, load_into, write_checkpoints
+from rollingball.pytorch.footpoint import LBFGSProjection, ProjectionReport
+from rollingball.pytorch.optimizer import RollingBall
+from rollingball.pytorch.plane import LossPlane
+from rollingball.pytorch.plane_grid import GridOptions, PlanePoint, PlaneReport
+from rollingball.pytorch.radius import (
+    ConstantRadius,
+    CosineRadius,
+    RadiusScheduler,
+    ReduceRadiusOnPlateau,
+    StepRadius,
+)
+from rollingball.pytorch.record import Recorder
+from rollingball.pytorch.recording import read_recording
+from rollingball.pytorch.roll import roll_model
+from rollingball.pytorch.simulate import TorchTrajectory, simulate
+
+__all__ = [
+    "ConstantRadius",
+    "CosineRadius",
+    "GradientProjection",
+    "GridOptions",
+    "LBFGSProjection",
+    "LossPlane",
+    "PlanePoint",
+    "PlaneReport",
+    "ProjectionReport",
+    "RadiusScheduler",
+    "Recorder",
+    "ReduceRadiusOnPlateau",
+    "RollingBall",
+    "StepRadius",
+    "TorchTrajectory",
+    "export_state_dict",
+    "load_into",
+    "read_recording",
+    "roll_model",
+    "simulate",
+    "write_checkpoints",
+]

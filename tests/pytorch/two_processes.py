@@ -1,0 +1,107 @@
+"""Run by torchrun in test_distributed.py: each process trains on half of a batch and checks the result of the whole."""
+
+import copy
+import sys
+import warnings
+
+import torch
+import torch.distributed as dist
+from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
+from torch.nn.parallel import DistributedDataParallel
+
+from rollingball.pytorch import GradientProjection, LBFGSProjection, RollingBall
+
+RULES = {
+    "single": {"contact_steps": 0, "momentum": 0.9},
+    "one": {"contact_steps": 1, "weight_decay": 0.01},
+    "three": {"contact_steps": 3},
+    "adamw": {"contact_steps": 1, "base": torch.optim.AdamW, "lr": 0.01},
+    "footpoint": {"method": "footpoint", "projection": LBFGSProjection(tol=1e-13, max_evaluations=60), "momentum": 0.5},
+    "paper": {"method": "footpoint", "projection": GradientProjection(4, 0.2)},
+}
+
+
+def network():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.Tanh(), torch.nn.Linear(5, 3)).double()
+
+
+def data():
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(16, 6, generator=generator).double(), torch.randint(3, (16,), generator=generator)
+
+
+def train(model, batch, rule, steps=4, optimizer=None):
+    optimizer = optimizer or RollingBall(model.parameters(), **{"lr": 0.2, "radius": 0.3, "loss_scale": 2.0, **rule})
+
+    def closure():
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(batch[0]), batch[1])
+        loss.backward()
+        return loss
+
+    for _ in range(steps):
+        optimizer.step(closure)
+    return optimizer
+
+
+def whole(model):
+    params = [p.detach() for p in model.parameters()]
+    return torch.cat([(p.full_tensor() if isinstance(p, DTensor) else p).reshape(-1) for p in params])
+
+
+def check(name, model, expected, start):
+    found = whole(model)
+    assert (found - start).abs().max() > 1e-2, f"{name}: nothing moved"
+    error = (found - expected).abs().max().item()
+    assert error < 1e-12, f"{name}: off by {error}"
+
+
+def main():
+    inputs, targets = data()
+    half = slice(dist.get_rank(), None, 2)
+    mine, start = (inputs[half], targets[half]), whole(network())
+    mesh = init_device_mesh("cpu", (2,))
+    for name, rule in RULES.items():
+        alone = network()
+        train(alone, (inputs, targets), rule)
+        expected = whole(alone)
+
+        replicated = DistributedDataParallel(network())
+        train(replicated, mine, rule)
+        check(f"ddp {name}", replicated, expected, start)
+
+        sharded = network()
+        for layer in (sharded[0], sharded[2], sharded):
+            fully_shard(layer, mesh=mesh)
+        optimizer = train(sharded, mine, rule, steps=2)
+        assert all(isinstance(state["offset"], DTensor) for state in optimizer.state.values())
+        saved = {p: tensor.detach().clone() for p, tensor in sharded.named_parameters()}
+        state = copy.deepcopy(get_optimizer_state_dict(sharded, optimizer))
+        train(sharded, mine, rule, steps=2, optimizer=optimizer)
+        check(f"fsdp {name}", sharded, expected, start)
+
+        # the distributed checkpoint API makes state by a step without a closure, then fills it
+        with torch.no_grad():
+            for key, param in sharded.named_parameters():
+                param.copy_(saved[key])
+        fresh = RollingBall(sharded.parameters(), **{"lr": 0.2, "radius": 0.3, "loss_scale": 2.0, **rule})
+        set_optimizer_state_dict(sharded, fresh, state)
+        assert all(torch.equal(saved[key].to_local(), p.to_local()) for key, p in sharded.named_parameters())
+        train(sharded, mine, rule, steps=2, optimizer=fresh)
+        check(f"resumed {name}", sharded, expected, start)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo")
+    try:
+        main()
+        print("all agree")
+    finally:
+        dist.destroy_process_group()
+    sys.exit(0)
