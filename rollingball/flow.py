@@ -170,6 +170,7 @@ def flow_rollout(
                 # there was no contact, or no velocity: a shorter step, then the status of what was missing
                 state.failures += 1
                 state.rejected += 1
+                state.memory.evaluations = made.memory.evaluations
                 state.h = wp.float64(0.25) * h
                 if state.failures > 40 or state.h <= tiny * duration:
                     state.status = made.memory.status
@@ -200,7 +201,7 @@ def flow_rollout(
                         where = made.x
                         held = made.memory
                     here = frame_of(where, held, p, settings)
-                    if part < one:
+                    if part > zero and part < one:
                         above, looked = higher(where, here.center_height, held, p, settings)
                         seen = above
                         made.memory.evaluations += looked
