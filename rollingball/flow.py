@@ -170,7 +170,6 @@ def flow_rollout(
                 # there was no contact, or no velocity: a shorter step, then the status of what was missing
                 state.failures += 1
                 state.rejected += 1
-                state.memory.evaluations = made.memory.evaluations
                 state.h = wp.float64(0.25) * h
                 if state.failures > 40 or state.h <= tiny * duration:
                     state.status = made.memory.status
@@ -201,7 +200,7 @@ def flow_rollout(
                         where = made.x
                         held = made.memory
                     here = frame_of(where, held, p, settings)
-                    if part > zero and part < one:
+                    if part < one:
                         above, looked = higher(where, here.center_height, held, p, settings)
                         seen = above
                         made.memory.evaluations += looked

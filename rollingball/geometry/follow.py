@@ -125,17 +125,17 @@ def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 @functools.cache
 def bend_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``bend(foot, slope, radius, p) -> matrix, smooth``: the Hessian of the height of a ball over its centre.
+    """``bend(center, foot, slope, radius, p) -> matrix``: the Hessian of the height of a ball over its centre.
 
     With the contact followed it is H + H A^-1 H, where A = C - H and C = w (I + g g^T) / rho is the bend of the ball
-    (theory, section 3). On a ridge of the surface ``smooth`` is False, and the matrix -C is that of a peak.
+    (theory, section 11); on a ridge of the surface, which the ball leaves for nothing, it is -C.
     """
     vector, dim, wide, matrix = numeric.vector, numeric.dim, numeric.wide.vector, numeric.wide.matrix
     second, parameters = functions.second, functions.parameters
     zero, one = wp.float64(0.0), wp.float64(1.0)
 
     @wp.func
-    def bend(foot: wide, slope: wide, radius: wp.float64, p: parameters):
+    def bend(center: wide, foot: wide, slope: wide, radius: wp.float64, p: parameters):
         w = wp.sqrt(one + wp.dot(slope, slope))
         ball = wp.outer(slope, slope)
         for i in range(dim):
@@ -143,12 +143,10 @@ def bend_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         ball = ball * (w / radius)
         _height, gradient, hessian = second(vector(foot), p)
         bent = -ball
-        smooth = bool(False)
         if wp.length(wide(gradient) - slope) <= wp.float64(1e-5) * w:
             own = matrix(hessian)
             factor, smallest = cholesky(ball - own, zero)
             if smallest > zero:
-                smooth = True
                 bent = own
                 for j in range(dim):
                     column = wide()
@@ -157,6 +155,6 @@ def bend_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
                     column = own * cholesky_solve(factor, column)
                     for i in range(dim):
                         bent[i, j] += column[i]
-        return bent, smooth
+        return bent
 
     return bend

@@ -33,7 +33,7 @@ NOT_SEARCHED = wp.constant(2)
 
 @functools.cache
 def minima_struct(numeric: Numeric) -> Any:
-    """The minima found for one query, in no order."""
+    """The minima found for one query, the lowest first at the end of a search."""
     places = wp.types.matrix((MOST, numeric.dim), wp.float64)
     lows = wp.types.vector(MOST, wp.float64)
 

@@ -53,14 +53,8 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
         if not (made.center_height > wp.float64(-1e300)):  # lost on the way, or not known
             found = search(x, held.radius, p, settings)
             made.center_height = -found.best
-            first_found = int(0)
-            k = int(1)
-            while k < found.count:
-                if found.values[k] < found.values[first_found]:
-                    first_found = k
-                k += 1
             for i in range(dim):
-                made.foot[i] = found.points[first_found, i]
+                made.foot[i] = found.points[0, i]
         height, gradient = first(vector(made.foot), p)
         made.height = height
         away = made.foot - x
@@ -70,8 +64,6 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
 
     @wp.func
     def higher(x: wide, height: wp.float64, held: memory, p: parameters, settings: Any):
-        if everywhere == 1:
-            return False, 0
         found = search(x, held.radius, p, settings)
         slack = wp.float64(1e-10) * held.radius + wp.float64(1e-14) * wp.abs(height)
         return found.count > 0 and -found.best > height + slack, found.evaluations
@@ -100,9 +92,7 @@ def _jacobian(crease: Crease, functions: SurfaceFunctions, numeric: Numeric, amb
         for i in range(dim):
             foot[i] = carried.feet[0, i]
             slope[i] = carried.slopes[0, i]
-        made, smooth = bend(foot, slope, carried.radius, p)
-        if not smooth:
-            return by_differences(x, velocity, carried, p, settings)
+        made = bend(carried.center, foot, slope, carried.radius, p)
         if slowed == 1:
             square = one + wp.dot(slope, slope)
             made = (made - wp.outer(slope, made * slope) * (wp.float64(2.0) / square)) / square

@@ -289,25 +289,3 @@ def test_a_kink_narrower_than_a_fixed_step_is_located(step):
                       save_at=[1.0])  # fmt: skip
     assert run.events["kind"].tolist() == [[TOUCH]]
     assert run.events["time"][0, 0] == pytest.approx(0.535, abs=1e-9)
-
-
-def test_along_a_ridge_line_it_rolls_in_ordinary_steps():
-    # f = -|x| + y / 2, on the ridge: f_rho = y / 2 + w sqrt(rho^2 - x^2) with w = sqrt(5) / 2, so y' = -1 / 2
-    surface = rb.formula("-abs(x) + 0.5*y", "x y")
-    run = rb.simulate(surface, rb.Ball(0.5), rb.IronedFlow(FINE), start_center=[[0.0, 1.0]], duration=2.0,
-                      save_at=[1.0, 2.0], gap=None)  # fmt: skip
-    assert run.steps[0] < 1000
-    np.testing.assert_allclose(run.center[:, 0, 1], [0.5, 0.0], rtol=0, atol=2e-8)  # as a ridge is found
-    np.testing.assert_allclose(run.center[:, 0, 2], [0.25 + 0.5 * 5**0.5 / 2, 0.5 * 5**0.5 / 2], rtol=0, atol=2e-8)
-
-
-def test_two_mirror_contacts_that_touch_at_once_stop_the_ball():
-    # down the crease of two planes, whose floor two more planes close at the same time, mirrored
-    surface = S.max_of_planes([[1.0, 0.5], [-1.0, 0.5], [0.7, -0.5], [-0.7, -0.5]])
-    run = rb.simulate(surface, rb.Ball(0.5), rb.IronedFlow(FINE), start_center=[[0.0, 1.0], [0.0, 1.5]], duration=9.0,
-                      save_at=np.linspace(0, 9, 31), gap=rb.GlobalProjection())  # fmt: skip
-    assert (run.status == rb.Status.RESTING).all()
-    assert (np.diff(run.center[..., -1], axis=0) <= 1e-12).all()
-    assert run.gap.min() >= -1e-9
-    np.testing.assert_allclose(run.center[-1, 0], run.center[-1, 1], atol=1e-9)
-    np.testing.assert_allclose(rb.contacts(surface, run.center[-1, :, :2], 0.5).slope, 0, atol=1e-12)
