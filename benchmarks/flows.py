@@ -25,15 +25,14 @@ import functools
 import importlib.metadata
 import importlib.util
 import math
-import platform
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import hardware
 
 import rollingball as rb
 
@@ -272,16 +271,6 @@ def measure(found: dict[str, Program], problem: Problem, start: np.ndarray, roun
             for kind, seconds in (("wall", wall / calls), ("kernel", kernel / calls), ("cpu", cpu / calls)):
                 took[name][kind].append(seconds / len(some))
     return took
-
-
-def hardware() -> str:
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{model}, {cores} cores, {platform.system()}, Python {platform.python_version()}"
 
 
 def load() -> str:

@@ -16,14 +16,12 @@ The radius is in cells, as is the amplitude of the heights. Run ``python benchma
 import argparse
 import functools
 import importlib.metadata
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
+from machine import hardware
 
 from rollingball.geometry.grid import iron_grid
 
@@ -107,16 +105,6 @@ def measure(
             if not theirs[peer] or theirs[peer][0] <= SLOW:
                 theirs[peer].append(seconds(program)[0])
     return mine, theirs
-
-
-def hardware() -> str:
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{model}, {cores} cores, {platform.system()}, Python {platform.python_version()}"
 
 
 def main(given: list[str] | None = None) -> None:
