@@ -61,7 +61,7 @@ def load(path: Path) -> Trajectory:
     try:
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}
-            head = _head(path, metadata)
+            head = checked_head(path, metadata, "rollingball", FORMAT, "a rollingball trajectory")
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
         raise FileError(f"{path}: not a whole safetensors file ({error})") from None
@@ -89,15 +89,21 @@ def load(path: Path) -> Trajectory:
     )  # fmt: skip
 
 
-def _head(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+def checked_head(path: Path, metadata: dict[str, str], key: str, newest: int, what: str) -> dict[str, Any]:
+    """The JSON under ``key`` in a safetensors file that is to be ``what``, of a format up to ``newest``."""
     try:
-        head = json.loads(metadata["rollingball"])
+        head = json.loads(metadata[key])
         version = int(head["format"])
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
-        raise FileError(f"{path}: not a rollingball trajectory: a safetensors file without its metadata") from None
-    if version > FORMAT:
-        raise FileError(f"{path}: written by a newer rollingball (format {version}, this one reads {FORMAT}); upgrade")
+        raise FileError(f"{path}: not {what}: a safetensors file without its metadata") from None
+    refuse_newer(path, version, newest)
     return head
+
+
+def refuse_newer(path: Path, version: int, newest: int) -> None:
+    """A FileError for a format that this version does not know."""
+    if version > newest:
+        raise FileError(f"{path}: written by a newer rollingball (format {version}, this one reads {newest}); upgrade")
 
 
 def _check_shapes(path: Path, arrays: dict[str, np.ndarray]) -> None:

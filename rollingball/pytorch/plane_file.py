@@ -13,7 +13,7 @@ from torch import Tensor
 from rollingball.errors import FileError
 from rollingball.pytorch.plane import LossPlane
 from rollingball.pytorch.plane_grid import LEAST_RESOLUTION, PlaneReport
-from rollingball.trajectory_file import write_beside
+from rollingball.trajectory_file import checked_head, write_beside
 
 FORMAT = 1
 ORIGIN, FIRST, SECOND = PREFIXES = ("origin.", "direction1.", "direction2.")
@@ -40,13 +40,7 @@ def save(plane: LossPlane, path: Path) -> None:
 def load(path: Path, device: Any) -> LossPlane:
     """Read a plane from ``path`` (see :meth:`LossPlane.load`)."""
     tensors, metadata = read_tensors(path, device)
-    try:
-        head = json.loads(metadata["rollingball-plane"])
-        version = int(head["format"])
-    except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
-        raise FileError(f"{path}: not a loss plane: a safetensors file without its metadata") from None
-    if version > FORMAT:
-        raise FileError(f"{path}: written by a newer rollingball (format {version}, this one reads {FORMAT}); upgrade")
+    head = checked_head(path, metadata, "rollingball-plane", FORMAT, "a loss plane")
     origin, first, second = (
         {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
         for prefix in PREFIXES

@@ -21,7 +21,7 @@ from rollingball.pytorch.plane import LossPlane
 from rollingball.pytorch.plane_file import read_tensors, write_tensors
 from rollingball.status import Status
 from rollingball.trajectory import Trajectory
-from rollingball.trajectory_file import write_beside
+from rollingball.trajectory_file import refuse_newer, write_beside
 
 FORMAT = 1
 LIST = "recording.json"
@@ -202,8 +202,7 @@ def read_recording(folder: str | Path, plane: LossPlane | None = None) -> Trajec
         table, frames = checked_table(content["parameters"]), [_checked_frame(frame) for frame in content["frames"]]
     except (KeyError, ValueError, TypeError, OverflowError):
         raise FileError(f"{path}: not what a Recorder writes") from None
-    if version > FORMAT:
-        raise FileError(f"{path}: written by a newer rollingball (format {version}, this one reads {FORMAT}); upgrade")
+    refuse_newer(path, version, FORMAT)
     return Recording(table, scene, folder, frames).trajectory(plane)
 
 
