@@ -257,7 +257,7 @@ def flow_rollout(
                     if not last:
                         state.h = h * wp.clamp(wp.float64(0.9) * wp.exp(exponent), wp.float64(0.2), wp.float64(5.0))
         done = state.status != RUNNING or state.time >= duration
-        if done and state.memory.count > 0:
+        if done and state.memory.count > 0 and state.next_frame < save_at.shape[0]:
             here = frame_of(state.x, state.memory, p, settings)
             if settings.reproject == 0:
                 here.center_height = state.height

@@ -125,17 +125,17 @@ def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 @functools.cache
 def bend_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``bend(center, foot, slope, radius, p) -> matrix``: the Hessian of the height of a ball over its centre.
+    """``bend(foot, slope, radius, p) -> matrix``: the Hessian of the height of a ball over its centre.
 
     With the contact followed it is H + H A^-1 H, where A = C - H and C = w (I + g g^T) / rho is the bend of the ball
-    (theory, section 11); on a ridge of the surface, which the ball leaves for nothing, it is -C.
+    (theory, section 3); on a ridge of the surface, which the ball leaves for nothing, it is -C.
     """
     vector, dim, wide, matrix = numeric.vector, numeric.dim, numeric.wide.vector, numeric.wide.matrix
     second, parameters = functions.second, functions.parameters
     zero, one = wp.float64(0.0), wp.float64(1.0)
 
     @wp.func
-    def bend(center: wide, foot: wide, slope: wide, radius: wp.float64, p: parameters):
+    def bend(foot: wide, slope: wide, radius: wp.float64, p: parameters):
         w = wp.sqrt(one + wp.dot(slope, slope))
         ball = wp.outer(slope, slope)
         for i in range(dim):

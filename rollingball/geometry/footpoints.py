@@ -13,7 +13,7 @@ from rollingball.geometry.foot import foot_struct
 from rollingball.geometry.minima import certificates, ordered
 from rollingball.geometry.nearest import nearest_program
 from rollingball.geometry.projection import GlobalProjection, Projection
-from rollingball.geometry.search import NOT_SEARCHED, minima_struct
+from rollingball.geometry.search import NOT_SEARCHED, lowest_of, minima_struct
 from rollingball.numeric import Numeric, device_name, fill, launch, layout, struct
 from rollingball.status import Status
 from rollingball.surfaces.base import Surface, SurfaceFunctions, checked_surface, kernel_options
@@ -192,12 +192,7 @@ def _search_kernel(functions: SurfaceFunctions, search: Any, settings_layout: An
         center = centers[i]
         center_height = center_heights[i]
         here = search(center, center_height, first[i], p, settings)
-        lowest = int(0)
-        k = int(1)
-        while k < here.count:
-            if here.values[k] < here.values[lowest]:
-                lowest = k
-            k += 1
+        lowest = lowest_of(here)
         x = vector()
         for axis in range(dim):
             x[axis] = here.points[lowest, axis]

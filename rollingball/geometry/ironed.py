@@ -13,7 +13,7 @@ from rollingball.geometry.contacts import Contacts, checked_box, contact_program
 from rollingball.geometry.hull import least_norm_program
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.projection import GlobalProjection
-from rollingball.geometry.search import MOST, minima_struct
+from rollingball.geometry.search import MOST, lowest_of, minima_struct
 from rollingball.numeric import Numeric, fill, layout, struct
 from rollingball.surfaces.base import Builder, Inner, Pieces, Surface, SurfaceKind, checked_surface
 
@@ -206,12 +206,7 @@ def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
         @wp.func
         def bend(found: minima, q: query, p: Any):
             """H A^-1 G at the highest contact, with A = G - (rho / w) H; of the ball itself at a ridge."""
-            lowest = int(0)
-            k = int(1)
-            while k < found.count:
-                if found.values[k] < found.values[lowest]:
-                    lowest = k
-                k += 1
+            lowest = lowest_of(found)
             x = point()
             for i in range(dim):
                 x[i] = found.points[lowest, i]

@@ -7,7 +7,7 @@ import warp as wp
 
 from rollingball.geometry.distance import distance_objective, distance_query
 from rollingball.geometry.foot import FOUND, NO_FOOT, NOT_FINITE, foot_struct
-from rollingball.geometry.search import golden_ratios, search_program
+from rollingball.geometry.search import golden_ratios, lowest_of, search_program
 from rollingball.geometry.spread import estimate_program
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
@@ -115,12 +115,7 @@ def global_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         foot = guess
         foot.status = NO_FOOT
         if found.count > 0:
-            lowest = int(0)
-            k = int(1)
-            while k < found.count:
-                if found.values[k] < found.values[lowest]:
-                    lowest = k
-                k += 1
+            lowest = lowest_of(found)
             for i in range(dim):
                 foot.point[i] = scalar(found.points[lowest, i])
             foot.status = FOUND

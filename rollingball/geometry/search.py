@@ -33,7 +33,7 @@ NOT_SEARCHED = wp.constant(2)
 
 @functools.cache
 def minima_struct(numeric: Numeric) -> Any:
-    """The minima found for one query, the lowest first at the end of a search."""
+    """The minima found for one query, in no order; see :func:`lowest_of`."""
     places = wp.types.matrix((MOST, numeric.dim), wp.float64)
     lows = wp.types.vector(MOST, wp.float64)
 
@@ -49,6 +49,18 @@ def minima_struct(numeric: Numeric) -> Any:
         status: int  # FOUND, or why there is no minimum
 
     return Minima
+
+
+@wp.func
+def lowest_of(found: Any):
+    """The index of the lowest of the minima found."""
+    lowest = int(0)
+    k = int(1)
+    while k < found.count:
+        if found.values[k] < found.values[lowest]:
+            lowest = k
+        k += 1
+    return lowest
 
 
 @functools.cache

@@ -75,7 +75,7 @@ def catching_up(crease: Any, functions: SurfaceFunctions, numeric: Numeric, ambi
         k = int(0)
         while k < held.count:
             if held.weights[k] > zero:
-                total += held.weights[k] * bend(held.center, row(held.feet, k), row(held.slopes, k), held.radius, p)
+                total += held.weights[k] * bend(row(held.feet, k), row(held.slopes, k), held.radius, p)
             k += 1
         return total
 

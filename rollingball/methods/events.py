@@ -8,7 +8,7 @@ import warp as wp
 from rollingball.geometry.follow import bend_program
 from rollingball.geometry.foot import FOUND
 from rollingball.geometry.hull import hull_program
-from rollingball.geometry.search import MOST
+from rollingball.geometry.search import MOST, lowest_of
 from rollingball.methods.integrators import Stepper
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
@@ -73,8 +73,8 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         while k < held.count:
             before = row(held.slopes, k)
             after = row(made.memory.slopes, k)
-            begun = bend(x, row(held.feet, k), before, held.radius, p) * across
-            ended = bend(made.x, row(made.memory.feet, k), after, held.radius, p) * across
+            begun = bend(row(held.feet, k), before, held.radius, p) * across
+            ended = bend(row(made.memory.feet, k), after, held.radius, p) * across
             allowed = half * wp.length(ended - begun) + wp.float64(0.1) * (wp.length(begun) + wp.length(ended))
             miss = wp.length(after - before - half * (begun + ended))
             if not (miss <= allowed + wp.float64(1e-8) * (one + wp.length(before))):
@@ -85,12 +85,7 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
     @wp.func
     def highest(found: Any):
         """The highest contact found."""
-        first = int(0)
-        k = int(1)
-        while k < found.count:
-            if found.values[k] < found.values[first]:
-                first = k
-            k += 1
+        first = lowest_of(found)  # the objective is less the height
         foot = wide()
         for i in range(dim):
             foot[i] = found.points[first, i]
@@ -159,8 +154,6 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         at = x
         other = wide()
         tolerance = wp.float64(1e-11) * held.radius + wp.float64(1e-14) * wp.abs(held.heights[0])
-        if made.memory.count != held.count:
-            return made, share, SHORTER
         away = jumped(x, held, made, p)
         made.memory.evaluations += 2 * held.count
         under = bool(True)

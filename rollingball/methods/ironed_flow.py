@@ -6,6 +6,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.geometry.follow import bend_program
+from rollingball.geometry.search import lowest_of
 from rollingball.methods.catching_up import catching_up
 from rollingball.methods.crease import Crease, crease_program
 from rollingball.methods.events import crease_events, no_events
@@ -53,8 +54,9 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
         if not (made.center_height > wp.float64(-1e300)):  # lost on the way, or not known
             found = search(x, held.radius, p, settings)
             made.center_height = -found.best
+            highest = lowest_of(found)  # the objective is less the height
             for i in range(dim):
-                made.foot[i] = found.points[0, i]
+                made.foot[i] = found.points[highest, i]
         height, gradient = first(vector(made.foot), p)
         made.height = height
         away = made.foot - x
@@ -64,6 +66,8 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
 
     @wp.func
     def higher(x: wide, height: wp.float64, held: memory, p: parameters, settings: Any):
+        if everywhere == 1:  # the frame has sought them all
+            return False, 0
         found = search(x, held.radius, p, settings)
         slack = wp.float64(1e-10) * held.radius + wp.float64(1e-14) * wp.abs(height)
         return found.count > 0 and -found.best > height + slack, found.evaluations
@@ -92,7 +96,7 @@ def _jacobian(crease: Crease, functions: SurfaceFunctions, numeric: Numeric, amb
         for i in range(dim):
             foot[i] = carried.feet[0, i]
             slope[i] = carried.slopes[0, i]
-        made = bend(carried.center, foot, slope, carried.radius, p)
+        made = bend(foot, slope, carried.radius, p)
         if slowed == 1:
             square = one + wp.dot(slope, slope)
             made = (made - wp.outer(slope, made * slope) * (wp.float64(2.0) / square)) / square
