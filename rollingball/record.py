@@ -68,7 +68,7 @@ def gaps(
     near = nearest_points(surface, center[moved], foot[moved].astype(np.float64), search, device, threads)
     latest = np.where(moved, np.cumsum(moved.ravel()).reshape(moved.shape) - 1, 0)
     latest = np.maximum.accumulate(latest, axis=0)
-    below = (~near.above & (near.count > 0))[latest].any(axis=0)
+    below: np.ndarray = np.any((~near.above & (near.count > 0))[latest], axis=0)
     return near.distance[latest] - radius, below, bool((near.certified == Certificate.PROVEN).all())
 
 
