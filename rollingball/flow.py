@@ -57,7 +57,6 @@ def flow_rollout(
         steps: int
         rejected: int
         failures: int  # in a row
-        afresh: int  # whether the contacts were sought again after them
         stalled: int  # steps in a row in which no time passed
         events: int
 
@@ -178,17 +177,13 @@ def flow_rollout(
                     state.status = made.memory.status
                     if made.memory.status == RUNNING:
                         state.status = wp.where(event == SHORTER, NO_FOOT, NOT_FINITE)
-                    if state.status == NO_FOOT and state.afresh == 0:
-                        # where a ball touches all around, contacts cannot be followed; together they may balance
+                    if state.status == NO_FOOT:
+                        # where a ball touches all around, no contact can be followed; together they may balance
                         sought = begin(state.x, state.memory.radius, p, settings)
-                        sought.evaluations += state.memory.evaluations
-                        state.memory = sought
-                        state.velocity = velocity_of(state.x, sought, p, settings)
-                        state.h = first_step(state.x, state.velocity, settings)
-                        state.status = sought.status
-                        state.failures = 0
-                        state.afresh = 1
-                        if wp.length_sq(state.velocity) == zero and state.status == RUNNING:
+                        state.memory.evaluations += sought.evaluations
+                        if sought.status == RUNNING and wp.length_sq(velocity_of(state.x, sought, p, settings)) == zero:
+                            sought.evaluations = state.memory.evaluations
+                            state.memory = sought
                             noted = REST
             elif too_long:
                 state.rejected += 1
@@ -241,7 +236,6 @@ def flow_rollout(
                     state.status = STEP_TOO_SMALL
                 state.steps += 1
                 state.failures = 0
-                state.afresh = 0
                 state.x = made.x
                 state.memory = made.memory
                 state.velocity = made.velocity
