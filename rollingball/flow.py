@@ -33,7 +33,7 @@ def flow_rollout(
     """The kernel of one flow on one family of surfaces."""
     wide, vector, parameters = numeric.wide.vector, numeric.vector, functions.parameters
     memory_type, settings_type = program.memory, struct(settings_layout, numeric)
-    begin, velocity_of, check = program.begin, program.velocity, program.check
+    begin, around, velocity_of, check = program.begin, program.around, program.velocity, program.check
     settled, frame_of, carrying_of, higher = program.settled, program.frame, program.carrying, program.higher
     frame_type = frame_struct(numeric)
     step, between, travelled = program.stepper.step, program.stepper.between, program.stepper.travelled
@@ -179,7 +179,7 @@ def flow_rollout(
                         state.status = wp.where(event == SHORTER, NO_FOOT, NOT_FINITE)
                     if state.status == NO_FOOT:
                         # where a ball touches all around, no contact can be followed; together they may balance
-                        sought = begin(state.x, state.memory.radius, p, settings)
+                        sought = around(state.x, state.memory.radius, p, settings)
                         state.memory.evaluations += sought.evaluations
                         if sought.status == RUNNING and wp.length_sq(velocity_of(state.x, sought, p, settings)) == zero:
                             sought.evaluations = state.memory.evaluations

@@ -70,7 +70,7 @@ def _users(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Parts:
 
 def _total(weight: np.ndarray, terms: np.ndarray) -> Any:
     """The sum over points of weight times all terms of a point."""
-    return np.sum(weight * terms.reshape(len(weight), -1).sum(axis=1))
+    return np.sum(weight * terms.sum(axis=tuple(range(1, terms.ndim))))
 
 
 def _plane(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Parts:

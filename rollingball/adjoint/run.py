@@ -88,7 +88,10 @@ def derivatives(
     if checkpoint_every is not None:
         whole("checkpoint_every", checkpoint_every, 1)
     bars = _cotangents(trajectory, cotangent)
-    found = _reverse(plan, trajectory, bars, parameters, checkpoint_every, threads)
+    status = np.where(np.isin(trajectory.status, LIVE), Status.RUNNING, trajectory.status)
+    found = _reverse(plan, trajectory, status, bars, parameters, checkpoint_every, threads)
+    if parameters and (found.status != status).any():  # once more, so that only those that exist are summed
+        found = _reverse(plan, trajectory, found.status, bars, parameters, checkpoint_every, threads)
     failed = np.flatnonzero(found.status != Status.RUNNING)
     if throw and len(failed):
         message = Status(found.status[failed[0]]).message
@@ -147,6 +150,7 @@ def _parts(plan: Plan, trajectory: Trajectory, every: int | None, threads: int |
 def _reverse(
     plan: Plan,
     trajectory: Trajectory,
+    status: np.ndarray,
     given: dict[str, np.ndarray],
     parameters: bool,
     every: int | None,
@@ -163,7 +167,6 @@ def _reverse(
     if "seed" in settings:
         settings["seed"] = plan.seed
     made = reverse_rollout(reverse_program(plan.method, functions, numeric), functions, layout(settings), numeric)
-    status = np.where(np.isin(trajectory.status, LIVE), Status.RUNNING, trajectory.status)
     bars = np.zeros(balls, dtype=made.cotangent.numpy_dtype())
     bars["status"] = status
 

@@ -19,6 +19,8 @@ from rollingball.geometry.search import MOST
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
+ROUNDS = 16  # of contacts sought all around a centre
+
 
 @dataclass(frozen=True, eq=False)
 class Crease:
@@ -31,6 +33,7 @@ class Crease:
     settled(center, Memory, p, settings) -> center, Memory   back on the crease, where the contacts are equally high
     search(center, radius, p, settings) -> Minima            all contacts
     follow(center, radius, at, near, p, settings) -> Touch   one, from where it was with the centre at ``at``
+    around(center, radius, p, settings) -> Memory            those that carry it, of contacts all around a centre
     top(Memory) -> height                                    of the ball that rests on its contacts
     known(Memory, foot) -> bool                              whether a foot is one of its contacts
     with_contact(Memory, Touch) -> Memory                    one more, where there is room
@@ -44,6 +47,7 @@ class Crease:
     settled: Any
     search: Any
     follow: Any
+    around: Any
     top: Any
     known: Any
     with_contact: Any
@@ -79,7 +83,7 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
     hull = hull_program(MOST, numeric)
     mixture, affine, convex = hull.mixture, hull.affine, hull.convex
     zero, one, infinite = wp.float64(0.0), wp.float64(1.0), wp.float64(float("inf"))
-    slowed = 1 if ambient else 0
+    slowed, first, vector = 1 if ambient else 0, functions.first, numeric.vector
 
     @wp.func
     def row(table: Any, k: int):
@@ -161,14 +165,18 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
         return kept
 
     @wp.func
-    def velocity(held: memory, p: parameters, settings: Any):
-        slope = mixture(held.slopes, held.weights, held.count)
+    def steepest(held: memory):
         scale = zero
         k = int(0)
         while k < held.count:
             scale = wp.max(scale, wp.length(row(held.slopes, k)))
             k += 1
-        if held.count > 1 and wp.length(slope) <= wp.float64(1e-10) * scale:
+        return scale
+
+    @wp.func
+    def velocity(held: memory, p: parameters, settings: Any):
+        slope = mixture(held.slopes, held.weights, held.count)
+        if held.count > 1 and wp.length(slope) <= wp.float64(1e-10) * steepest(held):
             return wide()  # the slopes balance
         return clocked(slope, p)
 
@@ -246,4 +254,41 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
         held.count = found.count
         return carrying(held)
 
-    return Crease(memory, begin, field, carrying, velocity, settled, search, follow, top, known, with_contact)
+    @wp.func
+    def around(center: wide, radius: wp.float64, p: parameters, settings: Any):
+        # one more contact for each direction in which those known let it go, until they hold it or it may go
+        held = memory()
+        held.radius = radius
+        held.center = center
+        held.status = FOUND
+        at = center
+        slope = wide()
+        rounds = int(0)
+        while rounds < wp.static(ROUNDS):
+            found = search(at, radius, p, settings)
+            held.evaluations += found.evaluations
+            stops = int(0)
+            k = int(0)
+            while k < found.count:
+                touch = touch_type()
+                touch.foot = row(found.points, k)
+                height, gradient = first(vector(touch.foot), p)
+                touch.slope = wide(gradient)
+                away = touch.foot - center
+                touch.height = height + wp.sqrt(wp.max(radius * radius - wp.dot(away, away), zero))
+                if rounds == 0 or wp.dot(touch.slope, slope) < wp.float64(0.999999) * wp.length_sq(slope):
+                    stops += 1
+                    held = with_contact(held, touch)
+                k += 1
+            held = carrying(held)
+            slope = mixture(held.slopes, held.weights, held.count)
+            rounds += 1
+            if stops == 0 or wp.length(slope) <= wp.float64(1e-10) * steepest(held):
+                rounds = wp.static(ROUNDS)
+            else:
+                at = center - slope * (wp.float64(1e-6) * radius / wp.length(slope))
+        if held.count == 0:
+            held.status = NOT_FINITE
+        return held
+
+    return Crease(memory, begin, field, carrying, velocity, settled, search, follow, around, top, known, with_contact)

@@ -15,6 +15,7 @@ class FlowProgram:
     """The Warp functions of one flow on one surface, all in float64. x is the state: a centre, or a footpoint.
 
     begin(x, radius, p, settings) -> Memory
+    around(x, radius, p, settings) -> Memory             where the contacts cannot be followed: it may lie still on them
     velocity(x, Memory, p, settings) -> velocity         zero where the ball rests
     check(x, velocity, Memory, Step, h, p, settings) -> Step, share, event
     carrying(Memory) -> Memory                           after an event, without contacts that carry nothing
@@ -25,6 +26,7 @@ class FlowProgram:
 
     memory: Any
     begin: Any
+    around: Any
     velocity: Any
     stepper: Stepper
     check: Any

@@ -105,4 +105,5 @@ def footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric)
     def higher(x: wide, height: wp.float64, held: Foot, p: parameters, settings: Any):
         return False, 0  # it knows of one contact only
 
-    return FlowProgram(Foot, begin, velocity, steps, no_events(Foot, steps, numeric), carrying, settled, frame, higher)
+    check = no_events(Foot, steps, numeric)
+    return FlowProgram(Foot, begin, begin, velocity, steps, check, carrying, settled, frame, higher)

@@ -77,7 +77,9 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
         return x, held
 
     settled = stays if kind is CatchUp else crease.settled
-    return FlowProgram(memory, crease.begin, velocity, steps, check, crease.carrying, settled, frame, higher)
+    return FlowProgram(
+        memory, crease.begin, crease.around, velocity, steps, check, crease.carrying, settled, frame, higher
+    )
 
 
 @functools.cache

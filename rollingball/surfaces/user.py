@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ def surface(
     gradient: Any = None,
     hessian: Any = None,
     params: dict[str, float | np.ndarray] | None = None,
+    parameter_gradient: Callable[[np.ndarray, dict[str, Any]], dict[str, Any]] | None = None,
     check_at: Any = None,
     loss_scale: float = 1.0,
 ) -> Callable[[Any], Surface]:
@@ -35,6 +37,8 @@ def surface(
         gradient: A Warp function returning the gradient, a vector.
         hessian: A Warp function returning the Hessian, a matrix.
         params: Named numbers and arrays, passed as kernel arguments.
+        parameter_gradient: For derivatives of runs by ``params``: a NumPy function of points x (N, d) and ``params``
+            that gives df/dq for each of them, by name, (N, ...). It must take complex points (no abs, no maximum).
         check_at: Points (B, d) at which derivatives are checked; by default seven in [-1, 1]^d.
         loss_scale: The height in parameter units of one unit of loss.
 
@@ -50,9 +54,11 @@ def surface(
     def make(function: Any) -> Surface:
         with_params = bool(values)
         given = [_checked(name, part, with_params) for name, part in _parts(function, gradient, hessian)]
-        made = Surface(given[0].key, dim, _user(*given, with_params), values, loss_scale)
+        builder = _user(*given, with_params)
+        made = Surface(given[0].key, dim, builder, values, loss_scale, parameter_gradient=parameter_gradient)
         try:
             _compare(made, where, gradient is not None, hessian is not None)
+            _compare_parameters(made, where)
         except InputError:
             raise
         except Exception as error:  # whatever Warp's compiler raises
@@ -177,6 +183,39 @@ def _compare(made: Surface, where: np.ndarray, gradient: bool, hessian: bool) ->
         if hessian:
             columns = (slopes[: made.dim] - slopes[made.dim :]) / (2 * step)
             _agree("hessian", x, bend, columns, 1e-4)
+
+
+def _compare_parameters(made: Surface, where: np.ndarray) -> None:
+    """Check ``parameter_gradient`` and its slope in x against central differences of an unscaled copy."""
+    if made.parameter_gradient is None:
+        return
+    plain, step = made.scaled(1.0), 1e-5
+    along = np.cos(np.arange(1, made.dim + 1))
+    found = made.parameter_gradient(where + 1j * 1e-30 * along, made.params)
+    if not isinstance(found, dict) or found.keys() != made.params.keys():
+        raise InputError("parameter_gradient", found, "a dict with " + ", ".join(made.params))
+    for name, value in made.params.items():
+        allowed, given = (len(where), *np.shape(value)), np.asarray(found[name])
+        if given.shape != allowed:
+            raise InputError(f"parameter_gradient {name}", f"shape {given.shape}", f"shape {allowed}")
+        for entry in list(np.ndindex(np.shape(value)))[:8]:
+            pair = []
+            for sign in (1.0, -1.0):
+                moved = np.array(value, dtype=float)
+                moved[entry] += sign * step
+                other = replace(plain, params={**made.params, name: moved if np.ndim(value) else float(moved)})
+                pair.append((other.value(where), other.gradient(where) @ along))
+            expected = [(plus - minus) / (2 * step) for plus, minus in zip(*pair, strict=True)]
+            for x, by_q, by_x, slope, cross in zip(
+                where,
+                given[(slice(None), *entry)],
+                np.imag(given[(slice(None), *entry)]) / 1e-30,
+                *expected,
+                strict=True,
+            ):
+                if np.isfinite(slope) and np.isfinite(cross):
+                    _agree(f"parameter_gradient {name}{list(entry)}", x, np.array([by_q.real, by_x]),
+                           np.array([slope, cross]), 1e-4)  # fmt: skip
 
 
 def _agree(name: str, x: np.ndarray, found: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
