@@ -67,7 +67,8 @@ class RollingBall(Optimizer):
         base_kwargs: Its arguments besides ``lr``.
         process_group: The processes that the loss is averaged over where its value is used (two or more contact steps,
             ``footpoint``). None: all, where torch.distributed is initialized, so that replicas take the same decisions.
-            False: none, for processes that train models of their own.
+            False: none, for processes that train models of their own. A copy or a pickle of the optimizer has None
+            instead of a group.
 
     Attributes:
         evaluations: The closure calls so far (not part of the state).
@@ -164,7 +165,8 @@ class RollingBall(Optimizer):
         """
         if self._showing:
             raise RuntimeError("step was called inside center_parameters() or foot_parameters(): leave it first")
-        captured = self.param_groups[0]["params"][0].is_cuda and torch.cuda.is_current_stream_capturing()
+        on_cuda = any(param.is_cuda for group in self.param_groups for param in group["params"][:1])
+        captured = on_cuda and torch.cuda.is_current_stream_capturing()
         if captured and not all(group["capturable"] for group in self.param_groups):
             raise RuntimeError("step is captured in a CUDA graph, but capturable is False in a group")
         ball = one_ball(self.param_groups)
@@ -238,7 +240,9 @@ class RollingBall(Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         own = {name: vars(self)[name] for name in ("projection", "base", "evaluations", "last_projection")}
-        return {**super().__getstate__(), **own}
+        # a group of processes cannot be copied; that there is none can
+        alone = {"process_group": False} if self.process_group is False else {}
+        return {**super().__getstate__(), **own, **alone}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

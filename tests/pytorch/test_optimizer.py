@@ -364,6 +364,18 @@ def test_nothing_happens_where_there_is_no_gradient_at_all():
 
 
 @pytest.mark.parametrize("rule", RULES)
+def test_empty_groups_and_empty_tensors_do_no_harm(rule):
+    problem, alone = Wavy(), Wavy()
+    nothing = torch.nn.Parameter(torch.zeros(0, dtype=torch.float64))
+    groups = [{"params": []}, {"params": [nothing, *problem.params]}]
+    optimizer, other = ball(groups, momentum=0.5, **RULES[rule]), ball(alone.params, momentum=0.5, **RULES[rule])
+    for _ in range(3):
+        optimizer.step(closure_of(optimizer, lambda: problem() + nothing.sum()))
+        other.step(closure_of(other, alone))
+    assert torch.equal(joined(problem.params), joined(alone.params))
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_sparse_gradients_are_refused(rule):
     layer = torch.nn.Embedding(5, 2, sparse=True)
     optimizer = ball(layer.parameters(), **RULES[rule])
@@ -481,6 +493,12 @@ def test_a_copy_goes_on_as_the_original(rule, options, copied):
         twin_optimizer.step(closure_of(twin_optimizer, twin))
     assert torch.equal(joined(problem.params), joined(twin.params))
     assert repr(twin_optimizer) == repr(optimizer)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])  # noqa: S301
+def test_a_copy_of_an_optimizer_of_one_process_stays_one(copied):
+    assert copied(ball(Wavy().params, process_group=False)).process_group is False
+    assert copied(ball(Wavy().params)).process_group is None
 
 
 def test_the_state_is_one_copy_of_the_parameters_and_two_with_momentum():
