@@ -418,33 +418,6 @@ def test_parameters_of_several_precisions_are_one_ball():
     assert optimizer.state[narrow]["offset"].tolist() == pytest.approx([4 / (1 + slope**2) ** 0.5] * 2, abs=1e-7)
 
 
-# Accumulation
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_micro_batches_in_the_closure_are_one_batch(rule):
-    ends = []
-    for parts in (1, 4):
-        torch.manual_seed(0)
-        model = torch.nn.Linear(4, 2).double()
-        inputs, targets = torch.randn(8, 4).double(), torch.randn(8, 2).double()
-        optimizer = ball(model.parameters(), radius=0.3, **RULES[rule])
-
-        def closure(model=model, optimizer=optimizer, data=(inputs, targets), parts=parts):
-            optimizer.zero_grad()
-            total = 0.0
-            for x, y in zip(*(each.chunk(parts) for each in data), strict=True):
-                loss = (model(x) - y).square().mean() / parts
-                loss.backward()
-                total = total + loss.detach()
-            return total
-
-        for _ in range(4):
-            optimizer.step(closure)
-        ends.append(joined(model.parameters()))
-    torch.testing.assert_close(*ends, rtol=0, atol=1e-13)
-
-
 # Copies and checkpoints
 
 
