@@ -127,6 +127,28 @@ def test_no_step_is_taken_inside_a_view():
     optimizer.step(closure_of(optimizer, problem))
 
 
+@pytest.mark.parametrize(("first", "then"), [(0, 1), (1, 0), (3, 0)])
+def test_a_rule_that_shows_the_other_point_is_refused_once_steps_were_taken(first, then):
+    problem = Wavy()
+    optimizer = ball(problem.params, contact_steps=then, radius=0.4)
+    optimizer.param_groups[0]["contact_steps"] = first  # nothing was shown yet
+    optimizer.step(closure_of(optimizer, problem))
+    before = joined(problem.params)
+    with optimizer.center_parameters():
+        center = joined(problem.params)
+    optimizer.param_groups[0]["contact_steps"] = then
+    with pytest.raises(rb.InputError, match=f"^contact_steps: got {then}; allowed: .* as in the steps before"):
+        optimizer.step(closure_of(optimizer, problem))
+    assert torch.equal(joined(problem.params), before)
+    with optimizer.center_parameters():
+        assert torch.equal(joined(problem.params), center)
+    optimizer.param_groups[0]["contact_steps"] = 2 if first else 0
+    optimizer.step(closure_of(optimizer, problem))
+    saved, other = optimizer.state_dict(), ball(Wavy().params, contact_steps=then)
+    other.load_state_dict(saved)  # with the rule of the checkpoint
+    other.step(closure_of(other, lambda: sum(p.sum() for p in other.param_groups[0]["params"])))
+
+
 # Groups
 
 
