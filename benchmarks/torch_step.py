@@ -16,6 +16,7 @@ storages that torch's operations make, on CUDA by its allocator), less that of t
 import argparse
 import copy
 import importlib.metadata
+import importlib.util
 import itertools
 import os
 import statistics
@@ -101,16 +102,21 @@ class Program:
         return sum(param.nbytes for param in self.model.parameters())
 
 
-def programs(model: nn.Module, batch: Any, momentum: float) -> dict[str, list[Program]]:
-    """The programs of each number of gradients; the first is rollingball, the others its peers."""
-    from pytorch_optimizer import SAM
+def has_sam() -> bool:
+    """Whether pytorch_optimizer is installed."""
+    return importlib.util.find_spec("pytorch_optimizer") is not None
 
+
+def programs(model: nn.Module, batch: Any, momentum: float) -> dict[str, list[Program]]:
+    """The programs of one and of two gradients a step; the first is rollingball, the others its peers."""
     options = {"lr": LR, "momentum": momentum}
 
     def ball(steps: int) -> Callable[[Any], Any]:
         return lambda params: rb.RollingBall(params, radius=RADIUS, contact_steps=steps, **options)
 
     def sam(foreach: bool | None) -> Callable[[Any], Any]:
+        from pytorch_optimizer import SAM
+
         return lambda params: SAM(params, torch.optim.SGD, rho=RADIUS, foreach=foreach, **options)
 
     rows = {
@@ -118,9 +124,10 @@ def programs(model: nn.Module, batch: Any, momentum: float) -> dict[str, list[Pr
             ("contact_steps=0", ball(0)),
             ("SGD", lambda params: torch.optim.SGD(params, **options)),
             ("SGD, foreach", lambda params: torch.optim.SGD(params, foreach=True, **options)),
-        ],
-        "two": [("contact_steps=1", ball(1)), ("SAM", sam(None)), ("SAM, foreach", sam(True))],
+        ]
     }
+    if has_sam():
+        rows["two"] = [("contact_steps=1", ball(1)), ("SAM", sam(None)), ("SAM, foreach", sam(True))]
     return {
         kind: [Program(name, model, make, batch, 1 if kind == "one" else 2) for name, make in row]
         for kind, row in rows.items()
@@ -214,7 +221,10 @@ def main(given: list[str] | None = None) -> None:
     device, batch = torch.device(options.device), 8 if options.quick else options.batch
     rounds, shortest = (2, 0.0) if options.quick else (options.rounds, SHORTEST)
     torch.set_num_threads(options.threads)
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "pytorch_optimizer"))
+    names = ("torch", "pytorch_optimizer") if has_sam() else ("torch",)
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    if not has_sam():
+        print("skipped SAM and contact_steps=1: pytorch_optimizer is not installed")
     accelerator = f"{torch.cuda.get_device_name(device)}; " if device.type == "cuda" else ""
     print(f"{accelerator}{hardware()}; {versions}; {options.threads} thread(s), float32, batch {batch}")
     print(f"medians of {rounds} interleaved rounds; load average {os.getloadavg()[0]:.2f}\n")

@@ -65,3 +65,11 @@ def test_the_quick_run_prints_all_rows(benchmark, capsys):
     assert len(rows) == 12
     states = {line[-2] for line in rows if "contact_steps=0" in line or "contact_steps=1" in line}
     assert states == {"2.00"}
+
+
+def test_without_sam_the_rest_is_timed(benchmark, capsys, monkeypatch):
+    monkeypatch.setattr(benchmark, "has_sam", lambda: False)
+    benchmark.main(["--quick", "--momentum", "0"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "skipped SAM and contact_steps=1: pytorch_optimizer is not installed"
+    assert sum(line.startswith(("mlp", "cnn")) for line in lines) == 6
