@@ -53,6 +53,26 @@ def test_programs_start_alike_and_take_as_many_gradients_as_their_row_says(bench
         torch.testing.assert_close(ends[1], ends[2], rtol=0, atol=1e-6)  # the peer and its foreach form
 
 
+def test_one_contact_step_takes_no_more_memory_than_sam_and_more_steps_two_copies_more(benchmark):
+    import rollingball as rb
+
+    torch.manual_seed(0)
+    model = benchmark.cnn((16, 32, 48))
+    batch = torch.randn(6, 3, 16, 16), torch.randint(10, (6,))
+    group = benchmark.programs(model, batch, 0.9)["two"]
+    for steps in (2, 5):
+        options = {"lr": 0.01, "radius": 0.05, "contact_steps": steps}
+        group.append(benchmark.Program(f"{steps}", model, lambda p, o=options: rb.RollingBall(p, **o), batch, 2))
+    copies = []
+    for program in group:
+        program.step()  # makes the state
+        copies.append(benchmark.peak_bytes(program, torch.device("cpu")) / program.parameter_bytes())
+    one, *sam, two, five = copies
+    assert one < min(sam) + 0.1  # the states of random generators are counted too
+    assert two < one + 2.1
+    assert five < one + 2.1
+
+
 def test_both_models_have_a_million_parameters(benchmark):
     for build in (benchmark.mlp, benchmark.cnn):
         model = build(benchmark.SIZES[build.__name__])
