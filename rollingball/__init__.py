@@ -45,6 +45,8 @@ from rollingball.trajectory import Trajectory
 
 __version__ = "0.1.0"
 
+from rollingball.adjoint.forward import Sensitivities, sensitivities
+from rollingball.adjoint.run import Derivatives, derivatives
 from rollingball.simulate import Progress, resume, simulate
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "Certificate",
     "Comparison",
     "Contacts",
+    "Derivatives",
     "DistanceRBO",
     "Dopri5",
     "EntropySGD",
@@ -81,6 +84,7 @@ __all__ = [
     "RollingBallError",
     "Rosenbrock",
     "Schedule",
+    "Sensitivities",
     "Status",
     "Stop",
     "Surface",
@@ -90,12 +94,14 @@ __all__ = [
     "contacts",
     "curvatures",
     "delta",
+    "derivatives",
     "formula",
     "iron_grid",
     "ironed",
     "project",
     "reach",
     "resume",
+    "sensitivities",
     "simulate",
     "surface",
     "surfaces",

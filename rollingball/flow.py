@@ -157,6 +157,7 @@ def flow_rollout(
             sound = made.memory.status == RUNNING and wp.isfinite(wp.length_sq(made.x) + wp.length_sq(made.velocity))
             share = one
             event = NOTHING
+            noted = NOTHING
             too_long = sound and fixed == 0 and made.error > one
             spent = made.memory.evaluations
             if sound and not too_long:
@@ -170,11 +171,20 @@ def flow_rollout(
                 # there was no contact, or no velocity: a shorter step, then the status of what was missing
                 state.failures += 1
                 state.rejected += 1
+                state.memory.evaluations = made.memory.evaluations
                 state.h = wp.float64(0.25) * h
                 if state.failures > 40 or state.h <= tiny * duration:
                     state.status = made.memory.status
                     if made.memory.status == RUNNING:
                         state.status = wp.where(event == SHORTER, NO_FOOT, NOT_FINITE)
+                    if state.status == NO_FOOT:
+                        # where a ball touches all around, no contact can be followed; together they may balance
+                        sought = begin(state.x, state.memory.radius, p, settings)
+                        state.memory.evaluations += sought.evaluations
+                        if sought.status == RUNNING and wp.length_sq(velocity_of(state.x, sought, p, settings)) == zero:
+                            sought.evaluations = state.memory.evaluations
+                            state.memory = sought
+                            noted = REST
             elif too_long:
                 state.rejected += 1
                 state.memory.evaluations = spent
@@ -200,7 +210,7 @@ def flow_rollout(
                         where = made.x
                         held = made.memory
                     here = frame_of(where, held, p, settings)
-                    if part < one:
+                    if part > zero and part < one:
                         above, looked = higher(where, here.center_height, held, p, settings)
                         seen = above
                         made.memory.evaluations += looked
@@ -237,16 +247,7 @@ def flow_rollout(
                     state.x = settled_x
                     state.memory = settled_memory
                     state.velocity = velocity_of(state.x, state.memory, p, settings)
-                    resting = wp.length_sq(state.velocity) == zero
-                    if event != NOTHING or resting:
-                        if state.events < event_time.shape[1]:
-                            event_time[ball, state.events] = state.time
-                            event_kind[ball, state.events] = wp.where(resting, REST, event)
-                            event_contacts[ball, state.events] = state.memory.count
-                            event_center[ball, state.events] = vector(state.x)
-                        state.events += 1
-                    if resting:
-                        state.status = RESTING
+                    noted = wp.where(wp.length_sq(state.velocity) == zero, REST, event)
                 if fixed == 1:
                     state.h = wp.float64(settings.first_step)
                 if fixed == 0 and event == NOTHING:
@@ -256,6 +257,15 @@ def flow_rollout(
                     state.last_error = wp.max(logged, floor)
                     if not last:
                         state.h = h * wp.clamp(wp.float64(0.9) * wp.exp(exponent), wp.float64(0.2), wp.float64(5.0))
+            if noted != NOTHING:
+                if state.events < event_time.shape[1]:
+                    event_time[ball, state.events] = state.time
+                    event_kind[ball, state.events] = noted
+                    event_contacts[ball, state.events] = state.memory.count
+                    event_center[ball, state.events] = vector(state.x)
+                state.events += 1
+                if noted == REST:
+                    state.status = RESTING
         done = state.status != RUNNING or state.time >= duration
         if done and state.memory.count > 0 and state.next_frame < save_at.shape[0]:
             here = frame_of(state.x, state.memory, p, settings)

@@ -11,13 +11,12 @@ import numpy as np
 from rollingball.ball import Ball
 from rollingball.errors import InputError, numbers, one_of, points, positive_scalar
 from rollingball.fit import refuse, sunk
-from rollingball.geometry.footpoints import nearest_points
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.methods.flows import FootpointFlow, IronedFlow
 from rollingball.numeric import Numeric, device_name, fill, launch, layout
-from rollingball.record import versions, written
+from rollingball.record import gaps, versions, written
 from rollingball.schedule import Schedule
-from rollingball.status import Certificate, Status
+from rollingball.status import Status
 from rollingball.surfaces.base import Surface, checked_surface
 from rollingball.trajectory import Trajectory
 
@@ -166,11 +165,7 @@ def _trajectory(
     if search is not None and plan.ball is None:
         gap = np.zeros_like(radius)
     elif search is not None:
-        feet, at = host["foot"].reshape(-1, surface.dim), center.reshape(-1, surface.dim + 1)
-        near = nearest_points(surface, at, feet, search, plan.device, threads)
-        gap = near.distance.reshape(radius.shape) - radius
-        certified = bool((near.certified == Certificate.PROVEN).all())
-        below = (~near.above & (near.count > 0)).reshape(radius.shape).any(axis=0)
+        gap, below, certified = gaps(surface, host["foot"], center, radius, search, plan.device, threads)
         status[(status == Status.RUNNING) & below] = Status.TUNNELLED
     kept = max(int((host["event_kind"] >= 0).sum(axis=1).max(initial=0)), 1)
     names = ("time", "kind", "contacts", "center")

@@ -12,6 +12,7 @@ from rollingball.geometry.projection import GlobalProjection
 from rollingball.plan import Plan
 from rollingball.states import unpacked
 from rollingball.status import Certificate, Status
+from rollingball.surfaces.base import Surface
 from rollingball.trajectory import Trajectory
 
 
@@ -32,7 +33,7 @@ def to_trajectory(
     rolling = (status == Status.RUNNING) | (status == Status.CONVERGED)
     certified = False
     if plan.method.rolls and search is not None:
-        gap, below, certified = _gap(plan, host["foot"], center, radius, search, threads)
+        gap, below, certified = gaps(plan.surface, host["foot"], center, radius, search, plan.device, threads)
         status[rolling & below] = Status.TUNNELLED
     status[rolling & (states["diverged"] > 0)] = Status.DIVERGED
     done = states["steps"].astype(np.int64)
@@ -57,15 +58,18 @@ def to_trajectory(
     )
 
 
-def _gap(
-    plan: Plan, foot: np.ndarray, center: np.ndarray, radius: np.ndarray, search: GlobalProjection, threads: int | None
-) -> tuple[np.ndarray, np.ndarray, bool]:
-    """The gap of every frame, which balls were ever below the graph, and whether all of it is proved."""
-    dim = plan.surface.dim
-    first = foot.reshape(-1, dim).astype(np.float64)
-    near = nearest_points(plan.surface, center.reshape(-1, dim + 1), first, search, plan.device, threads)
-    tunnelled = np.any((~near.above & (near.count > 0)).reshape(radius.shape), axis=0)
-    return near.distance.reshape(radius.shape) - radius, tunnelled, bool((near.certified == Certificate.PROVEN).all())
+def gaps(
+    surface: Surface, foot: np.ndarray, center: np.ndarray, radius: np.ndarray, search: GlobalProjection, device: str,
+    threads: int | None,
+) -> tuple[np.ndarray, np.ndarray, bool]:  # fmt: skip
+    """The gap of every frame (T, B), which balls were ever below the graph (B,), and whether all of it is proved."""
+    moved = np.ones(radius.shape, dtype=bool)
+    moved[1:] = (center[1:] != center[:-1]).any(axis=-1)  # a ball that rests is searched for once
+    near = nearest_points(surface, center[moved], foot[moved].astype(np.float64), search, device, threads)
+    latest = np.where(moved, np.cumsum(moved.ravel()).reshape(moved.shape) - 1, 0)
+    latest = np.maximum.accumulate(latest, axis=0)
+    below: np.ndarray = np.any((~near.above & (near.count > 0))[latest], axis=0)
+    return near.distance[latest] - radius, below, bool((near.certified == Certificate.PROVEN).all())
 
 
 def radii(plan: Plan, step: np.ndarray) -> np.ndarray:

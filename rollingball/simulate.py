@@ -22,7 +22,7 @@ from rollingball.record import to_trajectory
 from rollingball.rollout import Stop
 from rollingball.states import packed
 from rollingball.status import Status
-from rollingball.surfaces.base import Surface
+from rollingball.surfaces.base import Surface, checked_surface
 from rollingball.trajectory import Trajectory
 
 SEEDS = GlobalProjection(nodes=0)
@@ -162,27 +162,38 @@ def resume(trajectory: Trajectory, steps: int, **options: Any) -> Trajectory:
     Raises:
         InputError: for a trajectory without its final state, or whose surface cannot be built from its scene.
     """
+    surface, ball, method, defaults = rebuilt(trajectory)
+    later = simulate(surface, ball, method, start=trajectory, steps=steps, **{**defaults, **options})
+    return trajectory.append(later)
+
+
+def rebuilt(trajectory: Any, surface: Surface | None = None) -> tuple[Surface, Ball | None, Any, dict[str, Any]]:
+    """The surface, ball, method and options of a recorded run, from its scene.
+
+    Raises:
+        InputError: for a run on a surface that is not of the catalogue, where ``surface`` is not given.
+    """
     from rollingball.surfaces.catalogue import from_recipe
 
     if not isinstance(trajectory, Trajectory):
         raise InputError("trajectory", trajectory, "a Trajectory; Trajectory.load reads one from a file")
     recipe = trajectory.scene.get("surface")
-    if not isinstance(recipe, dict) or "type" not in recipe:
+    if surface is None and (not isinstance(recipe, dict) or "type" not in recipe):
         raise InputError(
-            "trajectory", trajectory, "a run on a surface of the catalogue; pass start= to simulate instead"
+            "trajectory",
+            trajectory,
+            "a run on a surface of the catalogue; pass start= to simulate, or surface= to derivatives",
         )
     try:
         run = dict(trajectory.scene["run"])
-        defaults = {name: run.pop(name) for name in ("every", "seed", "dtype", "device")}
+        options = {name: run.pop(name) for name in ("every", "seed", "dtype", "device")}
         run.pop("steps")
-        stop = msgspec.convert(run.pop("stop"), Stop | None)
+        options["stop"] = msgspec.convert(run.pop("stop"), Stop | None)
         ball = msgspec.convert(trajectory.scene["ball"], Ball | None)
         method = msgspec.convert(run, Method)
     except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise InputError("trajectory", trajectory, f"a run whose scene is whole ({error})") from None
-    options = {"stop": stop, **defaults, **options}
-    later = simulate(from_recipe(recipe), ball, method, start=trajectory, steps=steps, **options)
-    return trajectory.append(later)
+    return checked_surface(surface if surface is not None else from_recipe(recipe or {})), ball, method, options
 
 
 def _roll(

@@ -40,6 +40,7 @@ SEES = {
     "record": MATHEMATICS | {"plan", "rollout", "states", "trajectory", "__init__"},  # it records the version
     "flow": MATHEMATICS,
     "flow_run": MATHEMATICS | {"fit", "flow", "record", "trajectory"},
+    "adjoint": MATHEMATICS | {"plan", "simulate", "states", "trajectory"},
     "compare": FLOOR | {"trajectory", "trajectory_file"},
     "studies": MATHEMATICS | {"compare", "plot", "scene", "simulate", "trajectory_file"},
     "simulate": MATHEMATICS | {"fit", "flow_run", "plan", "record", "rollout", "states", "trajectory"},

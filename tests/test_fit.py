@@ -141,6 +141,18 @@ def test_the_gap_is_that_of_the_nearest_point_of_all():
         np.testing.assert_allclose(run.gap[frame], distance - [0.5, 2.0], atol=1e-12)
 
 
+def test_balls_that_lie_still_have_the_gap_of_their_own_rest():
+    # the wedge holds one at once, one after a while, and one never gets there
+    surface, starts = S.max_of_planes([[1.0], [-1.0]]), [[0.0], [0.7], [9.0]]
+    flow = rb.simulate(surface, rb.Ball([0.5, 1.0, 2.0]), rb.IronedFlow(), start_center=starts, duration=2.0,
+                       save_at=np.linspace(0, 2, 9))  # fmt: skip
+    assert (flow.center[0] == flow.center[-1]).all(axis=-1).tolist() == [True, False, False]
+    assert (flow.center[-2] == flow.center[-1]).all(axis=-1).tolist() == [True, True, False]
+    for frame in range(len(flow)):
+        distance = rb.project(surface, flow.center[frame]).distance
+        np.testing.assert_allclose(flow.gap[frame], distance - [0.5, 1.0, 2.0], rtol=0, atol=1e-12)
+
+
 def test_a_proved_gap_survives_a_file(tmp_path):
     start(S.sine(), 0.5, [1.2], steps=3, gap=rb.GlobalProjection()).save(tmp_path / "run.npz")
     assert rb.Trajectory.load(tmp_path / "run.npz").certified is True

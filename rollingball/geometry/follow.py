@@ -125,10 +125,10 @@ def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 @functools.cache
 def bend_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``bend(foot, slope, radius, p) -> matrix``: the Hessian of the height of a ball over its centre.
+    """``bend(foot, slope, radius, p) -> matrix, smooth``: the Hessian of the height of a ball over its centre.
 
     With the contact followed it is H + H A^-1 H, where A = C - H and C = w (I + g g^T) / rho is the bend of the ball
-    (theory, section 3); on a ridge of the surface, which the ball leaves for nothing, it is -C.
+    (theory, section 3). On a ridge of the surface ``smooth`` is False, and the matrix -C is that of a peak.
     """
     vector, dim, wide, matrix = numeric.vector, numeric.dim, numeric.wide.vector, numeric.wide.matrix
     second, parameters = functions.second, functions.parameters
@@ -143,10 +143,12 @@ def bend_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         ball = ball * (w / radius)
         _height, gradient, hessian = second(vector(foot), p)
         bent = -ball
+        smooth = bool(False)
         if wp.length(wide(gradient) - slope) <= wp.float64(1e-5) * w:
             own = matrix(hessian)
             factor, smallest = cholesky(ball - own, zero)
             if smallest > zero:
+                smooth = True
                 bent = own
                 for j in range(dim):
                     column = wide()
@@ -155,6 +157,6 @@ def bend_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
                     column = own * cholesky_solve(factor, column)
                     for i in range(dim):
                         bent[i, j] += column[i]
-        return bent
+        return bent, smooth
 
     return bend

@@ -75,7 +75,8 @@ def catching_up(crease: Any, functions: SurfaceFunctions, numeric: Numeric, ambi
         k = int(0)
         while k < held.count:
             if held.weights[k] > zero:
-                total += held.weights[k] * bend(row(held.feet, k), row(held.slopes, k), held.radius, p)
+                bent_here, _smooth = bend(row(held.feet, k), row(held.slopes, k), held.radius, p)
+                total += held.weights[k] * bent_here
             k += 1
         return total
 
@@ -133,6 +134,8 @@ def catching_up(crease: Any, functions: SurfaceFunctions, numeric: Numeric, ambi
                     height = -found.best
                     share = wp.min(wp.float64(2.0) * share, one)
                 else:
+                    if held.count > MOST / 2:
+                        held = moved(held, y, 0, p, settings)
                     before = held.count
                     if found.count > 0:
                         held = joined(held, found, trial, p, settings)

@@ -221,8 +221,10 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
             if apart <= wp.float64(1e-15) * (wp.abs(moved.heights[0]) + moved.radius):
                 rounds = 8
             else:
-                x = x + step
+                x = x + step * wp.min(wp.float64(0.1) * held.radius / wp.max(wp.length(step), wp.float64(1e-300)), one)
                 moved = followed(x, moved, p, settings)
+        if moved.status != FOUND:
+            return center, held
         return x, moved
 
     @wp.func

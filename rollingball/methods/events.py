@@ -73,11 +73,14 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         while k < held.count:
             before = row(held.slopes, k)
             after = row(made.memory.slopes, k)
-            begun = bend(row(held.feet, k), before, held.radius, p) * across
-            ended = bend(row(made.memory.feet, k), after, held.radius, p) * across
+            bent, smooth = bend(row(held.feet, k), before, held.radius, p)
+            bent_after, smooth_after = bend(row(made.memory.feet, k), after, held.radius, p)
+            begun = bent * across
+            ended = bent_after * across
             allowed = half * wp.length(ended - begun) + wp.float64(0.1) * (wp.length(begun) + wp.length(ended))
             miss = wp.length(after - before - half * (begun + ended))
-            if not (miss <= allowed + wp.float64(1e-8) * (one + wp.length(before))):
+            explained = miss <= allowed + wp.float64(1e-8) * (one + wp.length(before))
+            if smooth and smooth_after and not explained:  # along a ridge the slope says nothing
                 away = True
             k += 1
         return away
@@ -184,7 +187,7 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
                     made.memory.evaluations += touch.evaluations
                     if not known(held, touch.foot):
                         before = touch.height - top(held)
-                elif event == NOTHING and made.memory.count > 1 and least < -wp.float64(1e-10):
+                elif event != LEAVE and made.memory.count > 1 and least < -wp.float64(1e-10):
                     asked = LEAVE
                     past = -least
                     before = -held.weights[idle(held)]
@@ -193,11 +196,10 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
                     looks = LOOKS + 1
                 else:
                     event = asked
-                    if before >= zero:  # it was so from the start: with the contacts at the end
-                        spent = made.memory.evaluations
-                        made.memory = begin(made.x, held.radius, p, settings)
-                        made.memory.evaluations += spent
-                        return made, share, event
+                    if before >= zero:  # it was so from the start: a shorter step, then all are sought afresh
+                        event = SHORTER
+                        looks = LOOKS + 1
+                        break
                     # before this event there may have been another: it is looked for at the event
                     nearer, earlier = located(
                         x, velocity, held, made, h, share, event, at, other, before, past, width, p, settings
@@ -216,7 +218,7 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
             made = whole
             made.memory.evaluations = spent
             if under and wp.length(made.x - x) <= wp.float64(1e-9) * held.radius:
-                # where a contact splits in two it cannot be followed: after a tiny step all are sought afresh
+                # a contact that splits in two cannot be followed: after a tiny step all are sought afresh
                 made.memory = begin(made.x, held.radius, p, settings)
                 made.memory.evaluations += spent
                 event = TOUCH

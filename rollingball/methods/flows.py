@@ -27,8 +27,8 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
         metric: "parameter": the clock of the discrete method; "ambient": slowed by 1 + |g|^2, the over-damped ball.
         reproject: Put the centre back onto the offset after every step; else its height is integrated too.
         search: How contacts are sought, at the end of every step and at every frame.
-        stride: The longest way of the centre in one adaptive step, in radii, or infinity: a contact that comes and goes
-            between two searches is not seen. For a tiny radius, as a stand-in for none, give infinity.
+        stride: The longest way of an adaptive step, at the speed with which it begins, in radii, or infinity: a contact
+            that comes and goes between two searches is not seen. For a tiny radius that stands for none, infinity.
 
     Raises:
         InputError: for a value that is not one of these.

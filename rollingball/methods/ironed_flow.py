@@ -96,7 +96,9 @@ def _jacobian(crease: Crease, functions: SurfaceFunctions, numeric: Numeric, amb
         for i in range(dim):
             foot[i] = carried.feet[0, i]
             slope[i] = carried.slopes[0, i]
-        made = bend(foot, slope, carried.radius, p)
+        made, smooth = bend(foot, slope, carried.radius, p)
+        if not smooth:
+            return by_differences(x, velocity, carried, p, settings)
         if slowed == 1:
             square = one + wp.dot(slope, slope)
             made = (made - wp.outer(slope, made * slope) * (wp.float64(2.0) / square)) / square

@@ -71,6 +71,8 @@ class Surface:
         params: The numeric parameters by name; they are kernel arguments, never compiled in.
         loss_scale: L, the height in parameter units of one unit of loss; the ball rolls on the graph of L f.
         recipe: The arguments that build this surface again (``{"type": ..., ...}``), or None for a user's own.
+        parameter_gradient: For derivatives of runs: a NumPy function of points (N, d) and ``params`` that gives df/dq
+            for each parameter q (N, ...) by name, analytic in x, since points are complex; the catalogue needs none.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Surface:
     params: dict[str, Any] = field(default_factory=dict)
     loss_scale: float = 1.0
     recipe: dict[str, Any] | None = None
+    parameter_gradient: Callable[[np.ndarray, dict[str, Any]], dict[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         positive_scalar("loss_scale", self.loss_scale)

@@ -111,6 +111,17 @@ def test_it_rests_on_three_planes_where_the_flow_does():
     np.testing.assert_allclose(runs[0].center, runs[1].center, atol=1e-9)
 
 
+@pytest.mark.parametrize("faces", [5, 8, 12])
+@pytest.mark.parametrize("step", [0.05, 1.0])
+def test_a_cone_of_many_faces_holds_it_at_its_tip(faces, step):
+    # more faces than contacts are kept; a ball of radius 1 is held at the height of the slope 1 / 2
+    angles = 2 * np.pi * np.arange(faces) / faces + 0.1
+    surface = S.max_of_planes(0.5 * np.array([np.cos(angles), np.sin(angles)]).T)
+    run = flow(surface, 1.0, step, 6.0, start_center=np.random.default_rng(5).uniform(-1.5, 1.5, (12, 2)))
+    assert (run.status == rb.Status.RESTING).all()
+    np.testing.assert_allclose(run.center[0], [[0, 0, np.sqrt(1.25)]] * 12, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("radius", [0.3, 3.0])
 @pytest.mark.parametrize(("surface", "dim"), [(S.riemann(10), 1), (S.rastrigin(2), 2)], ids=["riemann", "rastrigin"])
 def test_on_rough_ground_it_never_rises_and_never_sinks(surface, dim, radius):

@@ -289,3 +289,67 @@ def test_a_kink_narrower_than_a_fixed_step_is_located(step):
                       save_at=[1.0])  # fmt: skip
     assert run.events["kind"].tolist() == [[TOUCH]]
     assert run.events["time"][0, 0] == pytest.approx(0.535, abs=1e-9)
+
+
+def test_along_a_ridge_line_it_rolls_in_ordinary_steps():
+    # f = -|x| + y / 2, on the ridge: f_rho = y / 2 + w sqrt(rho^2 - x^2) with w = sqrt(5) / 2, so y' = -1 / 2
+    surface = rb.formula("-abs(x) + 0.5*y", "x y")
+    run = rb.simulate(surface, rb.Ball(0.5), rb.IronedFlow(FINE), start_center=[[0.0, 1.0]], duration=2.0,
+                      save_at=[1.0, 2.0], gap=None)  # fmt: skip
+    assert run.steps[0] < 1000
+    np.testing.assert_allclose(run.center[:, 0, 1], [0.5, 0.0], rtol=0, atol=2e-8)  # as a ridge is found
+    np.testing.assert_allclose(run.center[:, 0, 2], [0.25 + 0.5 * 5**0.5 / 2, 0.5 * 5**0.5 / 2], rtol=0, atol=2e-8)
+
+
+def test_two_mirror_contacts_that_touch_at_once_stop_the_ball():
+    # down the crease of two planes, whose floor two more planes close at the same time, mirrored
+    surface = S.max_of_planes([[1.0, 0.5], [-1.0, 0.5], [0.7, -0.5], [-0.7, -0.5]])
+    run = rb.simulate(surface, rb.Ball(0.5), rb.IronedFlow(FINE), start_center=[[0.0, 1.0], [0.0, 1.5]], duration=9.0,
+                      save_at=np.linspace(0, 9, 31), gap=rb.GlobalProjection())  # fmt: skip
+    assert (run.status == rb.Status.RESTING).all()
+    assert (np.diff(run.center[..., -1], axis=0) <= 1e-12).all()
+    assert run.gap.min() >= -1e-9
+    np.testing.assert_allclose(run.center[-1, 0], run.center[-1, 1], atol=1e-9)
+    np.testing.assert_allclose(rb.contacts(surface, run.center[-1, :, :2], 0.5).slope, 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("integrator", "error"), [(rb.RK4(0.5), 2e-3), (FINE, 1e-9)], ids=["one step", "dopri5"])
+def test_a_contact_left_and_another_touched_in_one_step_are_each_located(integrator, error):
+    crease, start = Crease(size=0.56), STARTS[0]
+    events, last, _path = crease.roll(start, 0.75)
+    assert [event[1] for event in events] == [TOUCH, LEAVE]
+    # a plane across the way, as high as A 0.018 after the wave B is left
+    assert crease.heights(last)[0] > crease.heights(last)[1]
+    plane = 0.2 * np.array([-crease.a[1], crease.a[0]])
+    offset = crease.top(last) - plane @ last - crease.radius * np.sqrt(1 + plane @ plane)
+    surface = S.formula(
+        f"0.5*(({TEXT}) + e*x + q*y + o + abs(({TEXT}) - e*x - q*y - o))", "x y",
+        {**dict(zip("abcdmn", [*crease.a, *crease.b, *crease.m], strict=True)), "s": crease.size,
+         "e": plane[0], "q": plane[1], "o": offset},
+    )  # fmt: skip
+    run = rb.simulate(surface, rb.Ball(crease.radius), rb.IronedFlow(integrator), start_center=[start], duration=1.0,
+                      save_at=[1.0])  # fmt: skip
+    time, kind, _contacts, center = events_of(run, 0)
+    assert kind.tolist()[:3] == [TOUCH, LEAVE, TOUCH]
+    np.testing.assert_allclose(time[:3], [events[0][0], events[1][0], 0.75], rtol=0, atol=error)
+    np.testing.assert_allclose(center[2], last, rtol=0, atol=error)
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.3])
+def test_a_ball_that_touches_a_round_bowl_all_around_rests_as_on_its_section(turn):
+    # f = |x|^2 / 2 and radius 2: f_rho is a cone, and every foot on a circle touches at its tip
+    surface, starts = S.quadratic(np.eye(2)), np.array([0.3, 1.0, 2.5])
+    around = starts[:, None] * [np.cos(turn), np.sin(turn)]
+    run = rb.simulate(surface, rb.Ball(2.0), rb.IronedFlow(FINE), start_center=around, duration=3.0, save_at=[3.0])
+    section = rb.simulate(S.quadratic([[1.0]]), rb.Ball(2.0), rb.IronedFlow(FINE), start_center=starts[:, None],
+                          duration=3.0, save_at=[3.0])  # fmt: skip
+    assert (run.status == rb.Status.RESTING).all()
+    assert (section.status == rb.Status.RESTING).all()
+    for ball in range(len(starts)):
+        time, kind, _contacts, center = events_of(run, ball)
+        once = events_of(section, ball)[0]
+        assert kind[-1] == REST
+        assert time[0] == pytest.approx(once[-1], abs=1e-8)
+        assert time[-1] == pytest.approx(once[-1], abs=1e-6)  # by then it has found enough of the circle
+        np.testing.assert_allclose(center[-1], 0, atol=1e-9)
+    np.testing.assert_allclose(run.center[0, :, 2], section.center[0, :, 1], rtol=0, atol=1e-8)

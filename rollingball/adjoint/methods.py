@@ -1,0 +1,46 @@
+"""Which functions take which method backwards, and which along a tangent."""
+
+from typing import Any
+
+from rollingball.adjoint.points import entropy_reverse, heavy_ball_reverse, sam_reverse
+from rollingball.adjoint.program import StepProgram
+from rollingball.adjoint.rolling import distance_reverse, footpoint_reverse
+from rollingball.adjoint.tangent_points import point_tangent
+from rollingball.adjoint.tangents import rolling_tangent
+from rollingball.geometry.projection import GradientProjection
+from rollingball.methods import SAM, DistanceRBO, EntropySGD, FootpointRBO
+from rollingball.numeric import Numeric
+from rollingball.surfaces.base import SurfaceFunctions
+
+
+def reverse_program(method: Any, surface: SurfaceFunctions, numeric: Numeric) -> StepProgram:
+    """The Warp functions of a discrete method backwards."""
+    unrolled = isinstance(getattr(method, "projection", None), GradientProjection)
+    if isinstance(method, FootpointRBO):
+        return footpoint_reverse(surface, numeric, unrolled)
+    if isinstance(method, DistanceRBO):
+        return distance_reverse(surface, numeric, unrolled)
+    if isinstance(method, SAM):
+        return sam_reverse(surface, numeric)
+    if isinstance(method, EntropySGD):
+        return entropy_reverse(surface, numeric)
+    return heavy_ball_reverse(surface, numeric)
+
+
+def tangent_program(method: Any, surface: SurfaceFunctions, numeric: Numeric) -> StepProgram:
+    """The Warp functions of a discrete method along a tangent."""
+    if isinstance(method, (FootpointRBO, DistanceRBO)):
+        unrolled = isinstance(method.projection, GradientProjection)
+        return rolling_tangent(surface, numeric, unrolled, isinstance(method, DistanceRBO))
+    kind = "sam" if isinstance(method, SAM) else "entropy-sgd" if isinstance(method, EntropySGD) else "heavy-ball"
+    return point_tangent(surface, numeric, kind)
+
+
+def inner_points(method: Any) -> int:
+    """At how many points a step evaluates the surface besides its feet."""
+    projection = getattr(method, "projection", None)
+    if isinstance(projection, GradientProjection):
+        return projection.steps
+    if isinstance(method, EntropySGD):
+        return method.inner_steps
+    return int(isinstance(method, SAM))

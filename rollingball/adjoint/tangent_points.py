@@ -1,0 +1,102 @@
+"""The optimizers without a ball along a tangent (see :mod:`rollingball.adjoint.tangents`)."""
+
+import functools
+from typing import Any
+
+import warp as wp
+
+from rollingball.adjoint.program import StepProgram, here_struct
+from rollingball.adjoint.tangents import Push, change_struct, height_change
+from rollingball.numeric import Numeric
+from rollingball.surfaces.base import SurfaceFunctions
+
+
+@functools.cache
+def point_tangent(surface: SurfaceFunctions, numeric: Numeric, kind: str) -> StepProgram:
+    """The methods without a ball along a tangent: ``heavy-ball`` (and gradient descent), ``sam``, ``entropy-sgd``."""
+    parameters, change_type, here_type = surface.parameters, change_struct(numeric), here_struct(numeric)
+    vector, dim, second = numeric.vector, numeric.dim, surface.second
+    zero = wp.float64(0.0)
+
+    @wp.func
+    def settle(here: here_type, radius: wp.float64, earlier: wp.float64, push: Push, change: change_type):
+        change.center = change.foot
+        change.center_height = height_change(here, change.foot, push)
+        return change
+
+    @wp.func
+    def heavy_ball(
+        before: here_type,
+        after: here_type,
+        radius: wp.float64,
+        lr: wp.float64,
+        push: Push,
+        change: change_type,
+        p: parameters,
+        settings: Any,
+        ball: int,
+        index: int,
+    ):
+        velocity = (before.foot - after.foot) / lr
+        force = before.hessian * change.foot / p.wide.loss_scale
+        change.velocity = settings.momentum * change.velocity + force
+        change.foot -= push.lr * velocity + lr * change.velocity
+        return change
+
+    @wp.func
+    def sam(
+        before: here_type,
+        after: here_type,
+        radius: wp.float64,
+        lr: wp.float64,
+        push: Push,
+        change: change_type,
+        p: parameters,
+        settings: Any,
+        ball: int,
+        index: int,
+    ):
+        size = wp.length(before.gradient)
+        along = wp.normalize(before.gradient)
+        turned = vector()
+        if size > zero:
+            slope = before.hessian * change.foot
+            turned = (slope - along * wp.dot(along, slope)) / size
+        _height, gradient, hessian = second(before.foot + radius * along, p)
+        climbed = change.foot + push.radius * along + radius * turned
+        change.foot -= (push.lr * gradient + lr * (hessian * climbed)) / p.wide.loss_scale
+        return change
+
+    @wp.func
+    def entropy_sgd(
+        before: here_type,
+        after: here_type,
+        radius: wp.float64,
+        lr: wp.float64,
+        push: Push,
+        change: change_type,
+        p: parameters,
+        settings: Any,
+        ball: int,
+        index: int,
+    ):
+        x = before.foot
+        y = x
+        mean = x
+        moved = change.foot
+        mean_change = moved
+        keep = settings.averaging
+        random = wp.rand_init(settings.seed + 7919 * index, ball)
+        for _k in range(settings.inner_steps):
+            _height, gradient, hessian = second(y, p)
+            pull = hessian * moved / p.wide.loss_scale + settings.scope * (moved - change.foot)
+            moved -= settings.inner_lr * pull
+            y -= settings.inner_lr * (gradient / p.wide.loss_scale + settings.scope * (y - x))
+            for i in range(dim):
+                y[i] += settings.spread * wp.float64(wp.randn(random))
+            mean = keep * mean + (wp.float64(1.0) - keep) * y
+            mean_change = keep * mean_change + (wp.float64(1.0) - keep) * moved
+        change.foot -= settings.scope * (push.lr * (x - mean) + lr * (change.foot - mean_change))
+        return change
+
+    return StepProgram(settle, {"heavy-ball": heavy_ball, "sam": sam, "entropy-sgd": entropy_sgd}[kind])

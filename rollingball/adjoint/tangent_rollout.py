@@ -1,0 +1,85 @@
+"""The rollout of tangents: for each ball and direction, for each step, the change of the state."""
+
+import functools
+from typing import Any
+
+import warp as wp
+
+from rollingball.adjoint.program import StepProgram, here_struct
+from rollingball.adjoint.tangents import Push, change_struct, height_change
+from rollingball.geometry.foot import FOUND, NOT_FINITE
+from rollingball.numeric import Numeric, struct
+from rollingball.surfaces.base import SurfaceFunctions, kernel_options
+
+
+@functools.cache
+def tangent_rollout(program: StepProgram, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric) -> Any:
+    """The kernel of one method on one family of surfaces, in float64; columns are d starts, radius, lr and scale."""
+    vector, parameters, second, dim = numeric.vector, functions.parameters, functions.second, numeric.dim
+    change_type, here_type = change_struct(numeric), here_struct(numeric)
+    settings_type, settle, step = struct(settings_layout, numeric), program.settle, program.step
+    zero, one = wp.float64(0.0), wp.float64(1.0)
+
+    @wp.func
+    def at(table: wp.array2d(dtype=wp.float64), index: int, ball: int):
+        """The entry of a table (steps or 1, balls or 1); the last step holds."""
+        return table[wp.min(index, table.shape[0] - 1), wp.min(ball, table.shape[1] - 1)]
+
+    @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
+    def tangents(
+        # in:
+        p: parameters,
+        settings: settings_type,
+        radius: wp.array2d(dtype=wp.float64),
+        lr: wp.array2d(dtype=wp.float64),
+        steps: wp.array(dtype=int),
+        columns: int,
+        foot: wp.array2d(dtype=vector),
+        center: wp.array2d(dtype=vector),
+        center_height: wp.array2d(dtype=wp.float64),
+        # in, out:
+        status: wp.array(dtype=int),
+        # out:
+        found: wp.array2d(dtype=vector),
+        first_row: int,
+    ):
+        row = first_row + wp.tid()
+        ball = row // columns
+        column = row % columns
+        push = Push()
+        change = change_type()
+        change.status = status[row]
+        if column == dim:
+            push.radius = one
+        elif column == dim + 1:
+            push.lr = one
+        elif column == dim + 2:
+            push.loss_scale = one
+        else:
+            change.foot[column] = one
+        here = here_type()
+        for frame in range(foot.shape[0]):
+            before = here
+            here.foot = foot[frame, ball]
+            height, gradient, hessian = second(here.foot, p)
+            here.height = height
+            here.gradient = gradient
+            here.hessian = hessian
+            here.center = center[frame, ball]
+            here.center_height = center_height[frame, ball]
+            if change.status == FOUND and frame <= steps[ball]:
+                earlier = zero
+                if frame == 0:
+                    change.center = change.foot
+                    change.center_height = height_change(here, change.foot, push)
+                else:
+                    earlier = at(radius, frame - 1, ball)
+                    rate = at(lr, frame - 1, ball)
+                    change = step(before, here, earlier, rate, push, change, p, settings, ball, frame - 1)
+                change = settle(here, at(radius, frame, ball), earlier, push, change)
+                if change.status == FOUND and not wp.isfinite(wp.length_sq(change.foot)):
+                    change.status = NOT_FINITE
+            found[frame, row] = change.foot
+        status[row] = change.status
+
+    return tangents
