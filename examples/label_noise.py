@@ -24,19 +24,19 @@ import rollingball as rb
 from rollingball.trajectory_file import write_beside
 
 NOISE = 0.4
-RATES = (0.02, 0.05, 0.15, 0.4, 1.0, 2.0)
-MOMENTUM_RATES = (0.002, 0.005, 0.015, 0.04, 0.1, 0.2)
-ADAM_RATES = (0.0001, 0.0002, 0.0004, 0.0008, 0.0016, 0.0032)
+RATES = (0.015, 0.03, 0.07, 0.15, 0.4, 1.0)
+MOMENTUM_RATES = (0.0015, 0.003, 0.007, 0.015, 0.04, 0.1)
+ADAM_RATES = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.003)
 DECAYS = (0.0, 0.003, 0.01, 0.03)
 ADAM_DECAYS = (0.0, 1.0, 3.0, 9.0)
-RADII = (0.05, 0.15, 0.5, 1.5)
-SMALL_RADII = (0.03, 0.1, 0.2, 0.4)  # the single-gradient rule is unstable above one over the curvature
+SMALL_RADII = (0.01, 0.03, 0.1, 0.3)  # the single-gradient rule is unstable above one over the curvature
+RADII = (0.15, 0.5, 1.5, 5.0)  # steps of rho g / sqrt(1 + |g|^2) are shorter than SAM's rho
 # name: (optimizer, fixed options, learning rates, the other option and its values)
 METHODS: dict[str, tuple[str, dict[str, Any], tuple[float, ...], str, tuple[float, ...]]] = {
     "SGD": ("SGD", {}, RATES, "weight_decay", DECAYS),
     "SGD, momentum 0.9": ("SGD", {"momentum": 0.9}, MOMENTUM_RATES, "weight_decay", DECAYS),
     "AdamW": ("AdamW", {}, ADAM_RATES, "weight_decay", ADAM_DECAYS),
-    "SAM": ("SAM", {}, RATES, "rho", RADII),
+    "SAM": ("SAM", {}, RATES, "rho", (0.05, 0.15, 0.5, 1.5)),
     "RollingBall, contact_steps=0": ("RollingBall", {"contact_steps": 0}, RATES, "radius", SMALL_RADII),
     "RollingBall, contact_steps=1": ("RollingBall", {"contact_steps": 1}, RATES, "radius", RADII),
 }
