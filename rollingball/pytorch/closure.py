@@ -85,6 +85,7 @@ class Calls:
 
     def again(self) -> Evaluation:
         """An inner call: loss and gradient where the parameters are now, with the randomness of the first call."""
+        self.last = self.last._replace(grads=[])  # what the closure zeroes is then freed
         with self.random.replayed(), frozen_statistics():
             returned = self.newest = self._call()
         for param in self.params:

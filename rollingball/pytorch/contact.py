@@ -66,6 +66,7 @@ def touch(calls: Calls, ball: Sphere, offsets: Tensors, steps: int) -> None:
     try:
         ball.put_offset(offsets, calls.here)
         if steps == 1:
+            calls.here = calls.here._replace(grads=[])
             add_(calls.views, offsets, 1.0, ball.foreach)
             calls.again()
             calls.at_contact = calls.newest
@@ -76,9 +77,10 @@ def touch(calls: Calls, ball: Sphere, offsets: Tensors, steps: int) -> None:
 
 
 def _climb(calls: Calls, ball: Sphere, center: Tensors, offsets: Tensors, steps: int) -> None:
-    space, start = calls.space, calls.here
+    best, best_grads = [torch.zeros_like(x) for x in offsets], clones(calls.here.grads)
+    space, start = calls.space, calls.here._replace(grads=[])
+    calls.here = start
     assert start.loss is not None
-    best, best_grads = [torch.zeros_like(x) for x in offsets], clones(start.grads)
     best_loss, best_norm, best_height = start.loss, start.norm, ball.lift(torch.zeros_like(start.norm)).to(space.exact)
     share = torch.ones_like(start.norm)
     # losses are known to their rounding: a change below that is no reason to turn back
@@ -90,6 +92,7 @@ def _climb(calls: Calls, ball: Sphere, center: Tensors, offsets: Tensors, steps:
             kept = clones(best)
             scale_(kept, 1 - share, ball.foreach)
             add_(offsets, kept, 1.0, ball.foreach)
+            del kept
         copy_(calls.views, center, ball.foreach)
         add_(calls.views, offsets, 1.0, ball.foreach)
         there = calls.again()
@@ -103,6 +106,7 @@ def _climb(calls: Calls, ball: Sphere, center: Tensors, offsets: Tensors, steps:
         best_height = torch.where(better, height, best_height)
         best_loss = torch.where(better, there.loss, best_loss)
         share = torch.where(better, share, 0.5 * share)
+        del there  # its gradients are freed by the next call
     copy_(offsets, best, ball.foreach)
-    copy_(there.grads, best_grads, ball.foreach)
+    copy_(calls.last.grads, best_grads, ball.foreach)
     calls.at_contact = best_loss

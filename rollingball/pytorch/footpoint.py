@@ -29,7 +29,7 @@ class LBFGSProjection(msgspec.Struct, frozen=True, tag="lbfgs", tag_field="type"
 
     Its first trial is theta + h, the foot on a plane, and each further one costs a gradient. It stops when its step,
     which estimates the error, is a share ``tol`` of |h| or below what rounding can move a foot by, and else returns the
-    point of least D that it has seen.
+    point of least D that it has seen. At its peak a step takes some 14 + 2 ``history`` copies of the parameters.
 
     Args:
         tol: The error allowed in the foot as a share of the step of the centre; above 0.
@@ -75,7 +75,6 @@ class _Point(NamedTuple):
     drop: float  # L f(x) - c_y
     square: float  # 2 D
     noise: float  # what rounding of the losses can change the drop by
-    at: Evaluation
 
 
 class _Projection:
@@ -87,8 +86,9 @@ class _Projection:
         assert calls.here.loss is not None
         self.base = float(calls.here.loss)
         slope = self.scale * float(calls.here.norm)
-        self.push = add(candidate, center, -1.0, ball.foreach)
-        rise = self.scale * self.space.dot(calls.here.grads, self.push)
+        push = add(candidate, center, -1.0, ball.foreach)
+        self.size = math.sqrt(self.space.dot(push, push))
+        rise = self.scale * self.space.dot(calls.here.grads, push)
         self.lift = float(ball.radius) / math.hypot(1.0, slope) + rise  # c_y - L f(theta)
         self.eps = max(torch.finfo(view.dtype).eps for view in calls.views) if calls.views else 0.0
 
@@ -103,7 +103,7 @@ class _Projection:
         slope = add(away, gradient, drop, self.ball.foreach) if math.isfinite(drop) else away
         square = square if math.isfinite(norm) else math.nan
         noise = 4 * self.calls.rounding * abs(self.scale) * max(abs(loss), abs(self.base))
-        return _Point(x, slope, gradient, abs(self.scale) * norm, drop, square, noise, at._replace(grads=gradient))
+        return _Point(x, slope, gradient, abs(self.scale) * norm, drop, square, noise)
 
     def move_to(self, x: Tensors) -> _Point:
         copy_(self.calls.views, x, self.ball.foreach)
@@ -133,13 +133,16 @@ def roll(
     copy_(calls.views, center, ball.foreach)
     move_center(calls)
     problem = _Projection(calls, ball, clones(calls.views), center)
+    del center
     copy_(calls.views, foot, ball.foreach)
     try:
-        begin = problem.point(foot, start)
+        # points are copies of the parameters: nothing here holds the first one while the foot is sought
+        points = [problem.point(foot, start)]
+        calls.here = start = start._replace(grads=[])
         if isinstance(projection, GradientProjection):
-            found, end = _paper(problem, begin, projection)
+            found, end = _paper(problem, points.pop(), projection)
         else:
-            found, end = _lbfgs(problem, begin, projection)
+            found, end = _lbfgs(problem, points.pop(), projection)
     except BaseException:
         copy_(calls.views, foot, ball.foreach)
         raise
@@ -163,8 +166,8 @@ def _paper(problem: _Projection, start: _Point, projection: GradientProjection) 
 
 def _lbfgs(problem: _Projection, start: _Point, projection: LBFGSProjection) -> tuple[bool, _Point]:
     here, memory, space, foreach = start, _Memory(projection.history), problem.space, problem.ball.foreach
-    size = math.sqrt(space.dot(problem.push, problem.push))
-    length = math.sqrt(space.dot(start.x, start.x))
+    length, moved = math.sqrt(space.dot(start.x, start.x)), False
+    del start
     left = projection.max_evaluations
     while True:
         along = memory.direction(here, problem)
@@ -176,7 +179,7 @@ def _lbfgs(problem: _Projection, start: _Point, projection: LBFGSProjection) -> 
         error = math.sqrt(space.dot(along, along))
         # what rounding moves a foot by: that of the parameters, and of the heights along g
         rounding = problem.eps * length + here.noise * here.steepness / (1 + here.steepness**2)
-        if not fall < 0 or (here is not start and error <= max(projection.tol * size, rounding)):
+        if not fall < 0 or (moved and error <= max(projection.tol * problem.size, rounding)):
             return True, here
         slack = abs(here.drop) * here.noise + 4 * problem.eps * length * math.sqrt(here.square)
         share = 1.0
@@ -191,7 +194,8 @@ def _lbfgs(problem: _Projection, start: _Point, projection: LBFGSProjection) -> 
             shorter = -0.5 * share * share * fall / bend if math.isfinite(bend) and bend > 0 else 0.1 * share
             share = min(max(shorter, 0.1 * share), 0.5 * share)
         memory.learn(here, there, problem)
-        here = there
+        here, moved = there, True
+        del there, along
 
 
 def _flat(point: _Point, vector: Tensors, problem: _Projection, factor: float) -> Tensors:

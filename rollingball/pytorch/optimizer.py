@@ -67,7 +67,8 @@ class RollingBall(Optimizer):
         base_kwargs: Its arguments besides ``lr``.
         process_group: The processes that the loss is averaged over where its value is used (two or more contact steps,
             ``footpoint``). None: all, where torch.distributed is initialized, so that replicas take the same decisions.
-            False: none, for processes that train models of their own.
+            False: none, for processes that train models of their own. A copy or a pickle of the optimizer has None
+            instead of a group.
 
     Attributes:
         evaluations: The closure calls so far (not part of the state).
@@ -144,6 +145,7 @@ class RollingBall(Optimizer):
         super().__init__(params, defaults)
         self._link_base()
         one_ball(self.param_groups)
+        self._began_with_foot = self._shows_foot()
 
     def step(self, closure: Callable[[], Any] | None = None, *, scaler: Any = None) -> Any:  # type: ignore[override]
         """Roll one step.
@@ -158,17 +160,26 @@ class RollingBall(Optimizer):
             What the first call of the closure returned: the loss where the parameters were.
 
         Raises:
-            InputError: without a closure where one is needed, or for a radius that differs between groups.
+            InputError: without a closure where one is needed, for a radius that differs between groups, or where the
+                rule was changed to one that shows the other point between steps.
             RuntimeError: inside :meth:`center_parameters` or :meth:`foot_parameters`, for sparse gradients, and from
                 ``GradScaler.step`` where it cannot unscale.
         """
         if self._showing:
             raise RuntimeError("step was called inside center_parameters() or foot_parameters(): leave it first")
-        captured = self.param_groups[0]["params"][0].is_cuda and torch.cuda.is_current_stream_capturing()
+        on_cuda = any(param.is_cuda for group in self.param_groups for param in group["params"][:1])
+        captured = on_cuda and torch.cuda.is_current_stream_capturing()
         if captured and not all(group["capturable"] for group in self.param_groups):
             raise RuntimeError("step is captured in a CUDA graph, but capturable is False in a group")
         ball = one_ball(self.param_groups)
         method, steps = self.param_groups[0]["method"], self.param_groups[0]["contact_steps"]
+        if self._shows_foot() != self._began_with_foot:
+            if self.state:
+                allowed = "above 0 as in the steps before (and method 'contact'): the parameters show the centre"
+                if self._began_with_foot:
+                    allowed = "0 as in the steps before (or method 'footpoint'): the parameters show the foot"
+                raise InputError("contact_steps", steps, allowed)
+            self._began_with_foot = self._shows_foot()
         single = method == "contact" and steps == 0
         if closure is not None or not single:
             refuse_handed_over(self)
@@ -215,7 +226,7 @@ class RollingBall(Optimizer):
     @contextlib.contextmanager
     def center_parameters(self) -> Iterator[None]:
         """Show the centre x in the parameters while inside; afterwards they are what they were, bitwise."""
-        with self._shown(-1.0 if self._shows_foot() else 0.0):
+        with self._shown(-1.0 if self._began_with_foot else 0.0):
             yield
 
     @contextlib.contextmanager
@@ -225,7 +236,7 @@ class RollingBall(Optimizer):
         Where the parameters show the centre, s is that of the contact which moved it last: no gradient has been taken
         at the new centre yet.
         """
-        with self._shown(0.0 if self._shows_foot() else 1.0):
+        with self._shown(0.0 if self._began_with_foot else 1.0):
             yield
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -238,7 +249,9 @@ class RollingBall(Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         own = {name: vars(self)[name] for name in ("projection", "base", "evaluations", "last_projection")}
-        return {**super().__getstate__(), **own}
+        # a group of processes cannot be copied; that there is none can
+        alone = {"process_group": False} if self.process_group is False else {}
+        return {**super().__getstate__(), **own, **alone}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -249,6 +262,7 @@ class RollingBall(Optimizer):
             "_showing": False,
         }.items():
             vars(self).setdefault(name, value)
+        self._began_with_foot = self._shows_foot()
         self._link_base()
 
     def _link_base(self) -> None:

@@ -67,8 +67,12 @@ class Recorder:
             raise InputError("optimizer", type(optimizer).__name__, "a RollingBall")
         self.optimizer, self.every = optimizer, whole("every", every, 1)
         self.params: list[Tensor] = [p for group in optimizer.param_groups for p in group["params"]]
-        if any(is_sharded(param) or param.is_complex() for param in self.params):
-            raise InputError("optimizer", "sharded or complex parameters", "whole real parameters")
+        if any(is_sharded(param) for param in self.params):
+            allowed = "whole parameters: a process has only its shard of these, and a frame is one vector of all"
+            raise InputError("optimizer", "sharded parameters (DTensor)", allowed)
+        if any(param.is_complex() for param in self.params):
+            allowed = "real parameters: the points of a Trajectory are real; torch.view_as_real gives pairs"
+            raise InputError("optimizer", "complex parameters", allowed)
         size = sum(param.numel() for param in self.params)
         if folder is None and size > MOST_NUMBERS:
             raise InputError("folder", None, f"a folder, for a model of {size} parameters")

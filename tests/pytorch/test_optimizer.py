@@ -127,6 +127,28 @@ def test_no_step_is_taken_inside_a_view():
     optimizer.step(closure_of(optimizer, problem))
 
 
+@pytest.mark.parametrize(("first", "then"), [(0, 1), (1, 0), (3, 0)])
+def test_a_rule_that_shows_the_other_point_is_refused_once_steps_were_taken(first, then):
+    problem = Wavy()
+    optimizer = ball(problem.params, contact_steps=then, radius=0.4)
+    optimizer.param_groups[0]["contact_steps"] = first  # nothing was shown yet
+    optimizer.step(closure_of(optimizer, problem))
+    before = joined(problem.params)
+    with optimizer.center_parameters():
+        center = joined(problem.params)
+    optimizer.param_groups[0]["contact_steps"] = then
+    with pytest.raises(rb.InputError, match=f"^contact_steps: got {then}; allowed: .* as in the steps before"):
+        optimizer.step(closure_of(optimizer, problem))
+    assert torch.equal(joined(problem.params), before)
+    with optimizer.center_parameters():
+        assert torch.equal(joined(problem.params), center)
+    optimizer.param_groups[0]["contact_steps"] = 2 if first else 0
+    optimizer.step(closure_of(optimizer, problem))
+    saved, other = optimizer.state_dict(), ball(Wavy().params, contact_steps=then)
+    other.load_state_dict(saved)  # with the rule of the checkpoint
+    other.step(closure_of(other, lambda: sum(p.sum() for p in other.param_groups[0]["params"])))
+
+
 # Groups
 
 
@@ -364,6 +386,18 @@ def test_nothing_happens_where_there_is_no_gradient_at_all():
 
 
 @pytest.mark.parametrize("rule", RULES)
+def test_empty_groups_and_empty_tensors_do_no_harm(rule):
+    problem, alone = Wavy(), Wavy()
+    nothing = torch.nn.Parameter(torch.zeros(0, dtype=torch.float64))
+    groups = [{"params": []}, {"params": [nothing, *problem.params]}]
+    optimizer, other = ball(groups, momentum=0.5, **RULES[rule]), ball(alone.params, momentum=0.5, **RULES[rule])
+    for _ in range(3):
+        optimizer.step(closure_of(optimizer, lambda: problem() + nothing.sum()))
+        other.step(closure_of(other, alone))
+    assert torch.equal(joined(problem.params), joined(alone.params))
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_sparse_gradients_are_refused(rule):
     layer = torch.nn.Embedding(5, 2, sparse=True)
     optimizer = ball(layer.parameters(), **RULES[rule])
@@ -404,33 +438,6 @@ def test_parameters_of_several_precisions_are_one_ball():
     slope = (2 * (9 + 16)) ** 0.5
     assert optimizer.state[wide]["offset"].tolist() == pytest.approx([3 / (1 + slope**2) ** 0.5] * 2, abs=1e-7)
     assert optimizer.state[narrow]["offset"].tolist() == pytest.approx([4 / (1 + slope**2) ** 0.5] * 2, abs=1e-7)
-
-
-# Accumulation
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_micro_batches_in_the_closure_are_one_batch(rule):
-    ends = []
-    for parts in (1, 4):
-        torch.manual_seed(0)
-        model = torch.nn.Linear(4, 2).double()
-        inputs, targets = torch.randn(8, 4).double(), torch.randn(8, 2).double()
-        optimizer = ball(model.parameters(), radius=0.3, **RULES[rule])
-
-        def closure(model=model, optimizer=optimizer, data=(inputs, targets), parts=parts):
-            optimizer.zero_grad()
-            total = 0.0
-            for x, y in zip(*(each.chunk(parts) for each in data), strict=True):
-                loss = (model(x) - y).square().mean() / parts
-                loss.backward()
-                total = total + loss.detach()
-            return total
-
-        for _ in range(4):
-            optimizer.step(closure)
-        ends.append(joined(model.parameters()))
-    torch.testing.assert_close(*ends, rtol=0, atol=1e-13)
 
 
 # Copies and checkpoints
@@ -481,6 +488,12 @@ def test_a_copy_goes_on_as_the_original(rule, options, copied):
         twin_optimizer.step(closure_of(twin_optimizer, twin))
     assert torch.equal(joined(problem.params), joined(twin.params))
     assert repr(twin_optimizer) == repr(optimizer)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])  # noqa: S301
+def test_a_copy_of_an_optimizer_of_one_process_stays_one(copied):
+    assert copied(ball(Wavy().params, process_group=False)).process_group is False
+    assert copied(ball(Wavy().params)).process_group is None
 
 
 def test_the_state_is_one_copy_of_the_parameters_and_two_with_momentum():

@@ -234,3 +234,28 @@ def test_bad_arguments_are_named():
         with pytest.raises(rb.InputError) as error:
             call()
         assert error.value.field == field
+
+
+def test_complex_parameters_are_refused_with_the_reason():
+    param = torch.nn.Parameter(torch.ones(2, dtype=torch.complex64))
+    optimizer = RollingBall([torch.nn.Parameter(torch.ones(2)), param], lr=0.1, radius=0.3)
+    with pytest.raises(rb.InputError, match=r"^optimizer: got 'complex parameters'; allowed: real .*view_as_real"):
+        Recorder(optimizer)
+    assert not optimizer._optimizer_step_pre_hooks
+
+
+def test_sharded_parameters_are_refused_with_the_reason():
+    import torch.distributed as dist
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import Shard, distribute_tensor
+
+    if not dist.is_available() or not dist.is_gloo_available():
+        pytest.skip("this torch has no gloo")
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        sharded = distribute_tensor(torch.ones(4, 2), init_device_mesh("cpu", (1,)), [Shard(0)])
+        optimizer = RollingBall([torch.nn.Parameter(sharded)], lr=0.1, radius=0.3)
+        with pytest.raises(rb.InputError, match=r"^optimizer: got 'sharded parameters \(DTensor\)'; allowed: whole"):
+            Recorder(optimizer)
+    finally:
+        dist.destroy_process_group()
