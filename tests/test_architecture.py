@@ -47,7 +47,7 @@ SEES = {
     "scene_tables": NUMBERS,
     "scene": MATHEMATICS | {"scene_tables", "flow_run", "plan", "rollout", "simulate", "trajectory"},
     "plot": FLOOR | {"surfaces", "geometry", "trajectory", "compare"},
-    "pytorch": MATHEMATICS | {"plan", "record", "simulate", "states", "trajectory", "trajectory_file"},
+    "pytorch": MATHEMATICS | {"adjoint", "plan", "record", "simulate", "states", "trajectory", "trajectory_file"},
     "doctor": FLOOR,
     "__main__": {"cli"},
 }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.adjoint.methods import tangent_program
-from rollingball.adjoint.run import LIVE, on_host, plan_of
+from rollingball.adjoint.run import LIVE, on_device, plan_of
 from rollingball.numeric import fill, launch, layout
 from rollingball.simulate import roll_plan
 from rollingball.status import Status
@@ -83,7 +83,7 @@ def sensitivities(
     found: Any = wp.full((frames, balls * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device)
 
     def there(array: Any, kind: Any) -> Any:
-        return wp.array(np.ascontiguousarray(on_host(array)), dtype=kind, device=device)
+        return on_device(array, kind, device)
 
     inputs = [
         plan.surface.parameters(numeric, device),

@@ -171,7 +171,7 @@ def _reverse(
     bars["status"] = status
 
     def there(array: Any, kind: Any) -> Any:
-        return wp.array(np.ascontiguousarray(on_host(array)), dtype=kind, device=device)
+        return on_device(array, kind, device)
 
     tables = [there(table, wp.float64) for table in (plan.radius, plan.lr)]
     sums = [wp.zeros((len(table), balls), dtype=wp.float64, device=device) for table in (plan.radius, plan.lr)]
@@ -236,3 +236,13 @@ def _reverse(
 def on_host(array: Any) -> np.ndarray:
     """A Warp or NumPy array as a NumPy array of float64."""
     return np.asarray(array.numpy() if hasattr(array, "numpy") else array, dtype=np.float64)
+
+
+def on_device(array: Any, kind: Any, device: str) -> Any:
+    """A table (rows, columns) of numbers or vectors as a Warp array of float64."""
+    import warp as wp
+
+    host = np.ascontiguousarray(on_host(array))
+    rows = host.reshape(-1) if host.ndim == 2 else host.reshape(-1, host.shape[2])
+    flat: Any = wp.array(rows, dtype=kind, device=device)
+    return flat.reshape(host.shape[:2])

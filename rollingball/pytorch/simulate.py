@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -75,38 +75,58 @@ def to_torch(trajectory: Trajectory, device: Any = None) -> TorchTrajectory:
     return TorchTrajectory(**tensors, seconds=trajectory.seconds)
 
 
-def simulate(surface: Any, ball: Any, method: Any, start: Tensor, **options: Any) -> TorchTrajectory:
-    """:func:`rollingball.simulate` from a tensor, on its device and in its precision.
+def simulate(
+    surface: Any,
+    ball: Any,
+    method: Any,
+    start: Tensor,
+    *,
+    radius: Tensor | None = None,
+    lr: Tensor | None = None,
+    loss_scale: Tensor | None = None,
+    parameters: dict[str, Tensor] | None = None,
+    **options: Any,
+) -> TorchTrajectory:
+    """:func:`rollingball.simulate` from tensors, on the device of ``start`` and in its precision, and its derivative.
 
-    The kernel reads ``start`` where it is, and writes foot, loss and residual where they stay: nothing of these is
-    copied, and on a CUDA device it runs in torch's current stream. The final status of each ball comes by way of the
-    host. Continuous methods, exact projections (GlobalProjection), ``lift`` and ``gap`` go by way of the host as a
-    whole.
+    Where a tensor given requires grad, ``foot``, ``center`` and ``loss`` carry the derivative of the run, for discrete
+    methods (see :func:`rollingball.derivatives`); it is computed in float64, and the run goes by way of the host.
+    Else the kernel reads ``start`` where it is, and writes foot, loss and residual where they stay: nothing of these
+    is copied, and on a CUDA device it runs in torch's current stream. The final status of each ball comes by way of
+    the host. Continuous methods, exact projections (GlobalProjection), ``lift``, ``gap`` and the tensors that stand in
+    for numbers go by way of the host as a whole.
 
     Args:
         surface: The loss.
         ball: Its radius; None for a method without a ball.
         method: How it moves.
-        start: First footpoints (B, d), or (d,) for one; float64 or float32, without ``requires_grad``.
+        start: First footpoints (B, d), or (d,) for one; float64 or float32.
+        radius: In place of the ball's: one number, one for each ball (B,), or for each step too (steps, 1 or B).
+        lr: In place of the method's, in the same shapes.
+        loss_scale: In place of the surface's: one number.
+        parameters: In place of numeric parameters of the surface, by the names of its factory, or constants.
         options: Those of :func:`rollingball.simulate`, but for ``device``, ``dtype`` and ``throw``; ``gap`` is None by
             default.
 
-    Returns:
-        The run; none of it is differentiable yet.
-
     Raises:
         InputError: for an argument that cannot be used, by its name.
+        BallError: in the backward pass, for a ball whose run has no derivative.
     """
     if not isinstance(start, Tensor) or start.dtype not in PRECISIONS or start.ndim not in (1, 2):
         found = f"{start.dtype} {tuple(start.shape)}" if isinstance(start, Tensor) else start
         raise InputError("start", found, "a float64 or float32 tensor (B, d) or (d,)")
-    if start.requires_grad and torch.is_grad_enabled():
-        allowed = "a tensor without requires_grad (start.detach()): derivatives of trajectories are not there yet"
-        raise InputError("start", "a tensor that requires grad", allowed)
     for name in {"device", "dtype", "throw"} & options.keys():
         raise InputError(name, options[name], "nothing: device and dtype are those of start")
-    start, device = start.detach(), _device(start)
-    dtype = PRECISIONS[start.dtype]
+    device, dtype = _device(start), PRECISIONS[start.dtype]
+    given = {"radius": radius, "lr": lr, "loss_scale": loss_scale}
+    numbers = {name: tensor for name, tensor in given.items() if tensor is not None}
+    if numbers or parameters or (start.requires_grad and torch.is_grad_enabled()):
+        from rollingball.pytorch.differentiable import roll
+
+        options = {"gap": None, **options, "device": device, "dtype": dtype}
+        run, foot, center, loss = roll(surface, ball, method, start, numbers, parameters or {}, options)
+        return replace(to_torch(run, start.device), foot=foot, center=center, loss=loss)
+    start = start.detach()
     if set(options) - DIRECT or isinstance(method, FLOWS) or _is_exact(method):
         options = {"gap": None, **options, "device": device, "dtype": dtype}
         return to_torch(simulate_on_host(surface, ball, method, start=start.cpu().numpy(), **options), start.device)
