@@ -116,3 +116,21 @@ def test_the_table_of_label_noise_is_that_of_its_numbers(example, tmp_path):
     known = {"one": {**chosen, "test": {"noisy": {"": [0.5, 0.6, 0.7]}, "clean": {"": [0.5, 0.5]}}}}
     assert noise.table(known).splitlines()[-1] == "| one |  | 60.0 ± 10.0 | lr 0.5 | 50.0 ± 0.0 | lr 0.5 |"
     assert (tmp_path / "label_noise.md").read_text() == noise.table(content["methods"]) + "\n"
+
+
+def test_a_radius_schedule_is_learnt_that_ends_in_the_global_basin(example):
+    found = example("learn_radius").main([])
+    assert found["first"] > found["lowest"] + 1
+    assert found["last"] < found["lowest"] + 0.05
+    assert found["rounds"] > 0
+
+
+def test_the_constants_of_a_surface_are_found_from_a_path(example):
+    fit = example("fit_surface")
+    exact = fit.main(["--noise", "0"])
+    for name, value in fit.TRUE.items():
+        assert exact[name] == pytest.approx(value, abs=1e-4)
+    noisy = fit.main([])
+    for name, value in fit.TRUE.items():
+        assert noisy[name] == pytest.approx(value, abs=0.02)
+    assert noisy["before"] > 20 * noisy["after"]
