@@ -47,6 +47,7 @@ __version__ = "0.1.0"
 
 from rollingball.adjoint.forward import Sensitivities, sensitivities
 from rollingball.adjoint.run import Derivatives, derivatives
+from rollingball.adjoint.tape import TapedRun, simulate_on_tape
 from rollingball.simulate import Progress, resume, simulate
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "Status",
     "Stop",
     "Surface",
+    "TapedRun",
     "Trajectory",
     "Tsit5",
     "compare",
@@ -103,6 +105,7 @@ __all__ = [
     "resume",
     "sensitivities",
     "simulate",
+    "simulate_on_tape",
     "surface",
     "surfaces",
     "unreachable",

@@ -155,10 +155,12 @@ def launch(
     """
 
     def run(first: int, size: int) -> None:
+        # a tape of the user's would give these kernels a wrong adjoint, silently
+        options = {"inputs": [*arguments, first], "device": device, "record_tape": False}
         if block:
-            wp.launch_tiled(kernel, dim=[size], inputs=[*arguments, first], device=device, block_dim=block)
+            wp.launch_tiled(kernel, dim=[size], block_dim=block, **options)
         else:
-            wp.launch(kernel, dim=size, inputs=[*arguments, first], device=device)
+            wp.launch(kernel, dim=size, **options)
 
     # on a CPU the tiles of all launches share one buffer, so block sums there must not run side by side
     slices = min(thread_count(threads), count) if device == "cpu" and not block else 1
