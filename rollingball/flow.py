@@ -57,6 +57,7 @@ def flow_rollout(
         steps: int
         rejected: int
         failures: int  # in a row
+        hasty: int  # events in a row, with next to no way between them
         stalled: int  # steps in a row in which no time passed
         events: int
 
@@ -158,6 +159,7 @@ def flow_rollout(
             share = one
             event = NOTHING
             noted = NOTHING
+            held_up = bool(False)
             too_long = sound and fixed == 0 and made.error > one
             spent = made.memory.evaluations
             if sound and not too_long:
@@ -177,14 +179,7 @@ def flow_rollout(
                     state.status = made.memory.status
                     if made.memory.status == RUNNING:
                         state.status = wp.where(event == SHORTER, NO_FOOT, NOT_FINITE)
-                    if state.status == NO_FOOT:
-                        # where a ball touches all around, no contact can be followed; together they may balance
-                        sought = around(state.x, state.memory.radius, p, settings)
-                        state.memory.evaluations += sought.evaluations
-                        if sought.status == RUNNING and wp.length_sq(velocity_of(state.x, sought, p, settings)) == zero:
-                            sought.evaluations = state.memory.evaluations
-                            state.memory = sought
-                            noted = REST
+                    held_up = state.status == NO_FOOT
             elif too_long:
                 state.rejected += 1
                 state.memory.evaluations = spent
@@ -236,6 +231,7 @@ def flow_rollout(
                     state.status = STEP_TOO_SMALL
                 state.steps += 1
                 state.failures = 0
+                way = wp.length(made.x - state.x)
                 state.x = made.x
                 state.memory = made.memory
                 state.velocity = made.velocity
@@ -248,6 +244,9 @@ def flow_rollout(
                     state.memory = settled_memory
                     state.velocity = velocity_of(state.x, state.memory, p, settings)
                     noted = wp.where(wp.length_sq(state.velocity) == zero, REST, event)
+                if event != NOTHING:
+                    state.hasty = wp.where(way <= wp.float64(1e-6) * state.memory.radius, state.hasty + 1, 0)
+                    held_up = state.hasty > 3
                 if fixed == 1:
                     state.h = wp.float64(settings.first_step)
                 if fixed == 0 and event == NOTHING:
@@ -257,6 +256,14 @@ def flow_rollout(
                     state.last_error = wp.max(logged, floor)
                     if not last:
                         state.h = h * wp.clamp(wp.float64(0.9) * wp.exp(exponent), wp.float64(0.2), wp.float64(5.0))
+            if held_up and noted != REST:
+                # where a ball touches all around, no contact can be followed; together they may balance
+                sought = around(state.x, state.memory.radius, p, settings)
+                state.memory.evaluations += sought.evaluations
+                if sought.status == RUNNING and wp.length_sq(velocity_of(state.x, sought, p, settings)) == zero:
+                    sought.evaluations = state.memory.evaluations
+                    state.memory = sought
+                    noted = REST
             if noted != NOTHING:
                 if state.events < event_time.shape[1]:
                     event_time[ball, state.events] = state.time

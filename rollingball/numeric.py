@@ -156,7 +156,7 @@ def launch(
 
     def run(first: int, size: int) -> None:
         # a tape of the user's would give these kernels a wrong adjoint, silently
-        options = {"inputs": [*arguments, first], "device": device, "record_tape": False}
+        options: dict[str, Any] = {"inputs": [*arguments, first], "device": device, "record_tape": False}
         if block:
             wp.launch_tiled(kernel, dim=[size], block_dim=block, **options)
         else:
