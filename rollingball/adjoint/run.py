@@ -30,7 +30,7 @@ class Derivatives:
     """dJ by what made a run of B balls, for a function J of what was recorded.
 
     Attributes:
-        start: By the first footpoint of each ball (B, d).
+        start: By the first footpoint of each ball (B, d); what follows is with that one fixed, lifted or not.
         radius: By the radius of each ball (B,); by one that all balls share, the sum.
         lr: By the learning rate of each ball (B,).
         radius_steps: By the radius at each step (S, B), where it is scheduled; else (1, B).

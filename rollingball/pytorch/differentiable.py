@@ -33,6 +33,9 @@ def roll(
     """The run of :func:`rollingball.pytorch.simulate`, and its feet, centres and losses with their derivatives."""
     if isinstance(method, FLOWS):
         raise InputError("method", type(method).__name__, "a discrete method, where derivatives are asked for")
+    if options.get("lift"):
+        allowed = "False where derivatives are asked for: how a lifted start depends on what made it is not followed"
+        raise InputError("lift", True, allowed)
     for name, tensor in {**numbers, **parameters}.items():
         if not isinstance(tensor, Tensor) or not tensor.dtype.is_floating_point:
             raise InputError(name, tensor, "a floating-point tensor")

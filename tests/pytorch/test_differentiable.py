@@ -110,6 +110,8 @@ def test_what_has_no_derivative_is_refused():
         run.foot.sum().backward()
     with pytest.raises(rb.InputError, match="discrete"):
         simulate(rb.surfaces.sine(), rb.Ball(0.3), rb.IronedFlow(), at, duration=0.1)
+    with pytest.raises(rb.InputError, match="lift"):
+        simulate(rb.surfaces.sine(), rb.Ball(0.3), METHODS[0], at, steps=1, lift=True)
     with pytest.raises(rb.InputError, match="radius"):
         simulate(rb.surfaces.sine(), None, rb.GradientDescent(0.1), at, radius=leaf(0.1), steps=1)
 
