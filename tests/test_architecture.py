@@ -40,9 +40,14 @@ SEES = {
     "record": MATHEMATICS | {"plan", "rollout", "states", "trajectory", "__init__"},  # it records the version
     "flow": MATHEMATICS,
     "flow_run": MATHEMATICS | {"fit", "flow", "record", "trajectory"},
+    "body": MATHEMATICS,
+    "body_plan": MATHEMATICS | {"fit"},
+    "body_stepping": MATHEMATICS,
+    "body_run": MATHEMATICS | {"body", "body_plan", "body_stepping", "record", "trajectory"},
     "compare": FLOOR | {"trajectory", "trajectory_file"},
     "studies": MATHEMATICS | {"compare", "plot", "scene", "simulate", "trajectory_file"},
-    "simulate": MATHEMATICS | {"fit", "flow_run", "plan", "record", "rollout", "states", "trajectory"},
+    "simulate": MATHEMATICS
+    | {"body_plan", "body_run", "fit", "flow_run", "plan", "record", "rollout", "states", "trajectory"},
     "scene_tables": NUMBERS,
     "scene": MATHEMATICS | {"scene_tables", "flow_run", "plan", "rollout", "simulate", "trajectory"},
     "plot": FLOOR | {"surfaces", "geometry", "trajectory", "compare"},

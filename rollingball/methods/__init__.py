@@ -1,6 +1,8 @@
 """The ways a ball moves: the paper's two rules, baselines, and the continuous-time limits with their integrators."""
 
 from rollingball.methods.baselines import SAM, EntropySGD, GradientDescent, HeavyBall
+from rollingball.methods.body import BODIES, RigidBall
+from rollingball.methods.body_integrators import MoreauJean, Rattle
 from rollingball.methods.flows import FLOWS, Flow, FootpointFlow, IronedFlow
 from rollingball.methods.integrators import RK4, Bosh3, CatchUp, Dopri5, Euler, Heun, Rosenbrock, Tsit5
 from rollingball.methods.rolling import DistanceRBO, FootpointRBO
@@ -9,6 +11,7 @@ METHODS = (FootpointRBO, DistanceRBO, GradientDescent, HeavyBall, SAM, EntropySG
 Method = FootpointRBO | DistanceRBO | GradientDescent | HeavyBall | SAM | EntropySGD
 
 __all__ = [
+    "BODIES",
     "FLOWS",
     "METHODS",
     "RK4",
@@ -27,6 +30,9 @@ __all__ = [
     "Heun",
     "IronedFlow",
     "Method",
+    "MoreauJean",
+    "Rattle",
+    "RigidBall",
     "Rosenbrock",
     "Tsit5",
 ]
