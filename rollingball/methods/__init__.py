@@ -5,10 +5,11 @@ from rollingball.methods.body import BODIES, RigidBall
 from rollingball.methods.body_integrators import MoreauJean, Rattle
 from rollingball.methods.flows import FLOWS, Flow, FootpointFlow, IronedFlow
 from rollingball.methods.integrators import RK4, Bosh3, CatchUp, Dopri5, Euler, Heun, Rosenbrock, Tsit5
+from rollingball.methods.momentum import MomentumRBO
 from rollingball.methods.rolling import DistanceRBO, FootpointRBO
 
-METHODS = (FootpointRBO, DistanceRBO, GradientDescent, HeavyBall, SAM, EntropySGD)
-Method = FootpointRBO | DistanceRBO | GradientDescent | HeavyBall | SAM | EntropySGD
+METHODS = (FootpointRBO, DistanceRBO, MomentumRBO, GradientDescent, HeavyBall, SAM, EntropySGD)
+Method = FootpointRBO | DistanceRBO | MomentumRBO | GradientDescent | HeavyBall | SAM | EntropySGD
 
 __all__ = [
     "BODIES",
@@ -30,6 +31,7 @@ __all__ = [
     "Heun",
     "IronedFlow",
     "Method",
+    "MomentumRBO",
     "MoreauJean",
     "Rattle",
     "RigidBall",

@@ -51,6 +51,7 @@ def run_struct(numeric: Numeric) -> Any:
         steps: int
         failures: int
         events: int
+        struck: wp.float64  # when it last met several contacts at once
         waits: wp.float64  # until the ball has settled, after an event
 
     return State
@@ -96,6 +97,7 @@ def happenings(numeric: Numeric) -> Happening:
         state.phase = wp.where(touching > 0, LANDING, STEPPING)
         state.touches = touching
         state.above = ball.radius
+        state.struck = wp.float64(-1e300)
         return state
 
     @wp.func
@@ -134,11 +136,27 @@ def happenings(numeric: Numeric) -> Happening:
         ball.spin = spin
         state.ball = ball
         state.phase = LANDING
-        if closed > 1:
+        brief = wp.float64(1e-4) * wp.sqrt(ball.radius / (settings.gravity + wp.float64(1e-300)))
+        if state.count > 1 and (closed > 1 or state.time - state.struck <= brief):
+            # between them the ball is thrown to and fro without end: it stays on all of them
+            sweep = int(0)
+            while sweep < 1000:
+                sweep += 1
+                k = int(0)
+                while k < state.count:
+                    slope = wide()
+                    for i in range(dim):
+                        slope[i] = state.slopes[k, i]
+                    n = normal(slope)
+                    v = v - wp.dot(n, v) * n
+                    k += 1
+            state.ball.velocity = v
             state.status = WEDGED
-            if wp.length(v) <= wp.float64(1e-9) * pace(given.ball, settings):
+            if wp.length(v) <= wp.float64(1e-9) * wp.sqrt(settings.gravity * ball.radius):
                 state.status = RESTING
                 state.ball.velocity = space()
+        if state.count > 1:
+            state.struck = state.time
         return state
 
     @wp.func
@@ -197,6 +215,8 @@ def happenings(numeric: Numeric) -> Happening:
             state.ball.heading = -wp.normalize(needed)
         elif event == ROLL:
             state.ball = mixed(state.ball, settings)
+            if state.ball.mode == SLIDING:
+                event = SLIP  # the other way
         return state, event
 
     return Happening(pace, begun, finished, landed)
