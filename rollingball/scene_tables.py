@@ -33,8 +33,8 @@ class BallTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[ball]``: a ball of each radius is rolled from each start (a list of points, or one point).
 
     With ``lift``, a ball that does not fit where it starts is raised onto f_rho. ``on`` = "center": the starts are
-    centres, horizontal, or with a height for a ball with mass. ``velocity`` and ``spin`` are those of a ball with mass, one
-    or one for each start; ``mass`` and ``inertia`` are its own too.
+    centres, horizontal, or with a height for a ball with mass. ``velocity`` and ``spin`` (one, or one for each start),
+    ``mass`` and ``inertia`` are those of a ball with mass.
     """
 
     start: list[list[float] | float] | Cloud
