@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.errors import InputError
+from rollingball.plot.sheet import by_radius
 from rollingball.plot.style import INK, PALETTE, STYLE
 from rollingball.trajectory import Trajectory
 
@@ -15,7 +16,7 @@ def energy_sheet(runs: dict[str, Trajectory], title: str = "") -> Any:
     """Draw the energy of each ball over time (solid), and its part that is height, m a c_y (thin).
 
     Args:
-        runs: Trajectories by name; those of balls with mass become a panel each.
+        runs: Trajectories by name; those of balls with mass become a panel for each of their radii.
         title: Above the sheet.
 
     Returns:
@@ -28,7 +29,11 @@ def energy_sheet(runs: dict[str, Trajectory], title: str = "") -> Any:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    drawn = {name: run for name, run in runs.items() if run.energy is not None}
+    drawn = []
+    for name, run in runs.items():
+        if run.energy is not None:
+            parts = by_radius(run)
+            drawn += [(name if len(parts) == 1 else f"{name}, radius {part.radius[0, 0]:g}", part) for part in parts]
     if not drawn:
         raise InputError("runs", runs, "at least one run of balls with mass")
     columns = min(len(drawn), 4)
@@ -38,7 +43,7 @@ def energy_sheet(runs: dict[str, Trajectory], title: str = "") -> Any:
         panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
         for ax in panels[len(drawn) :]:
             ax.set_visible(False)
-        for ax, (name, run) in zip(panels, drawn.items(), strict=False):
+        for ax, (name, run) in zip(panels, drawn, strict=False):
             _panel(ax, run)
             ax.set_title(name, parse_math=False)
         lines = [Line2D([], [], color=INK), Line2D([], [], color=INK, linewidth=0.7, alpha=0.6)]
