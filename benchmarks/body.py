@@ -1,8 +1,8 @@
 """Balls with mass beside mujoco: a sphere on an incline and in a bowl (a height field), and balls x steps per second.
 
 mujoco's contact is soft (a sphere sinks in until a spring and a damper carry it), its step is of first order, and its
-height field is made of triangles, so trajectories agree to that and not to rounding: with its step, the time constant of
-its contact and its triangles the difference shrinks. Run: python benchmarks/body.py [--quick]
+height field is made of triangles, so trajectories agree to that and not to rounding: with its step, the time constant
+of its contact and its triangles the difference shrinks. Run: python benchmarks/body.py [--quick]
 """
 
 import argparse

@@ -7,12 +7,12 @@ import warp as wp
 
 from rollingball.body import BodyRollout
 from rollingball.geometry.foot import FOUND, NOT_FINITE, RESTING
-from rollingball.geometry.search import MOST, lowest_of
+from rollingball.geometry.search import MOST, lowest_of, minima_struct
 from rollingball.methods.body_impact import impact_program
 from rollingball.methods.body_program import LEAVE, NOTHING, REST, TOUCH
 from rollingball.methods.body_rattle import fading
 from rollingball.methods.body_record import record_program, record_struct
-from rollingball.methods.body_search import seeking
+from rollingball.methods.body_search import remembering, seeking
 from rollingball.methods.body_state import FLYING, SLIDING, body_struct, vectors
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
@@ -33,7 +33,8 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
     space, row = wp.types.vector(numeric.dim + 1, wp.float64), wp.types.vector(MOST, wp.float64)
     settings_type, body, frame = struct(settings_layout, numeric), body_struct(numeric), vectors(numeric)
     resolved, recorded = impact_program(numeric), record_program(functions, numeric)
-    record_type, (sought, slopes_of) = record_struct(numeric), seeking(functions, numeric)
+    record_type, (_sought, slopes_of) = record_struct(numeric), seeking(functions, numeric)
+    joined, minima = remembering(functions, numeric), minima_struct(numeric)
     across, normal = frame.across, frame.normal
     zero, tiny = wp.float64(0.0), wp.float64(1e-14)
 
@@ -44,7 +45,8 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
         status: int
         next_frame: int
         steps: int
-        count: int  # contacts that push
+        known: minima  # contacts, as they were last
+        count: int  # of them that push
         pushed: wp.float64  # the sum of their forces, over m
         still: int
         events: int
@@ -104,7 +106,7 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
                 h = until
             made = state.ball
             made.center = made.center + h * made.velocity
-            found = sought(made, p, settings)
+            found = joined(made, state.known, across(state.ball.center), p, settings)
             made.evaluations += found.evaluations
             slopes = slopes_of(made, found, p)
             if found.count > 0:
@@ -154,6 +156,7 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
             moved = wp.length(v) + wp.length(state.ball.velocity)
             state.still = wp.where(state.count > 0 and moved <= wp.float64(1e-12) * size, state.still + 1, 0)
             state.ball = made
+            state.known = found
             state.steps += 1
             state.time += h
             if duration - state.time <= tiny * duration:

@@ -7,6 +7,7 @@ import warp as wp
 
 from rollingball.geometry.contact import contact_query
 from rollingball.geometry.contacts import contact_program, slope_program
+from rollingball.geometry.follow import follow_program
 from rollingball.geometry.search import MOST, minima_struct
 from rollingball.methods.body_state import body_struct
 from rollingball.numeric import Numeric
@@ -51,3 +52,47 @@ def seeking(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
         return made
 
     return sought, slopes
+
+
+@functools.cache
+def remembering(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``joined(Body, known Minima, at, p, settings) -> Minima``: those found, and those known from another centre.
+
+    A contact between the seeds of a search would be lost again by the next one; from where it was it is followed.
+    """
+    dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters
+    body, minima, follow = body_struct(numeric), minima_struct(numeric), follow_program(functions, numeric)
+    sought, _slopes = seeking(functions, numeric)
+
+    @wp.func
+    def joined(ball: body, known: minima, at: wide, p: parameters, settings: Any):
+        found = sought(ball, p, settings)
+        center = wide()
+        for i in range(dim):
+            center[i] = ball.center[i]
+        k = int(0)
+        while k < known.count:
+            foot = wide()
+            for i in range(dim):
+                foot[i] = known.points[k, i]
+            touch = follow(center, ball.radius, at, foot, p, settings)
+            found.evaluations += touch.evaluations
+            fresh = touch.found == 1 and found.count < MOST
+            fresh = fresh and -touch.height <= found.best + wp.float64(settings.tie) * ball.radius
+            j = int(0)
+            while j < found.count:
+                for i in range(dim):
+                    foot[i] = found.points[j, i]
+                if wp.length(foot - touch.foot) <= wp.float64(1e-6) * ball.radius:
+                    fresh = False
+                j += 1
+            if fresh:
+                for i in range(dim):
+                    found.points[found.count, i] = touch.foot[i]
+                found.values[found.count] = -touch.height
+                found.best = wp.min(found.best, -touch.height)
+                found.count += 1
+            k += 1
+        return found
+
+    return joined
