@@ -189,6 +189,31 @@ def test_rattle_nears_the_exact_motion_with_second_order(spin):
     assert (np.abs(turns) < 1e-12).all() == (spin == "rubber")
 
 
+def test_rattle_with_friction_nears_the_exact_motion_with_second_order():
+    given = {"start": [0.6, 0.4], "start_velocity": [1.0, 2.0], "start_spin": [[20.0, -30.0, 10.0]], "duration": 1.0}
+    given |= {"save_at": np.linspace(0.1, 1, 10)}
+    ball = rb.Ball(0.4, inertia=0.4)
+    exact = rolled(BOWL, ball, alone(friction=0.15), **given)
+    assert (exact.events["kind"] < 0).all()  # it slides all the way
+    assert exact.slip.min() > 1.0
+    steps, errors = 0.02 / 2.0 ** np.arange(5), []
+    for step in steps:
+        run = rolled(BOWL, ball, alone(rb.Rattle(float(step)), friction=0.15), **given)
+        errors.append(np.abs(run.center - exact.center).max() + 0.4 * np.abs(run.spin - exact.spin).max())
+    assert np.polyfit(np.log(steps), np.log(errors), 1)[0] == pytest.approx(2.0, abs=0.1)
+    # friction along the slip, against Newton's law by differences of the exact motion
+    h = 1e-4
+    near = rolled(BOWL, ball, alone(friction=0.15), **{**given, "save_at": [0.5 - h, 0.5, 0.5 + h]})
+    n, v, w = _normals(BOWL, near.foot)[1, 0], near.velocity[1, 0], near.spin[1, 0]
+    slip = v - 0.4 * np.cross(w, n)
+    rub = -0.15 * near.normal_force[1, 0] * slip / np.linalg.norm(slip)
+    force = (near.velocity[2, 0] - near.velocity[0, 0]) / (2 * h) + [0, 0, 9.81]
+    np.testing.assert_allclose(force, near.normal_force[1, 0] * n + rub, atol=1e-4)
+    turning = (near.spin[2, 0] - near.spin[0, 0]) / (2 * h)
+    np.testing.assert_allclose(turning, np.cross(-0.4 * n, rub) / (0.4 * 0.4**2), atol=1e-3)
+    assert near.slip[1, 0] == pytest.approx(np.linalg.norm(slip), rel=1e-12)
+
+
 def _normals(surface, foot):
     g = surface.gradient(foot.reshape(-1, 2)).reshape(foot.shape)
     n = np.concatenate([-g, np.ones((*g.shape[:-1], 1))], axis=-1)

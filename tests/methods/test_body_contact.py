@@ -273,6 +273,16 @@ def test_a_ball_beyond_the_reach_of_sin_is_never_below_it():
     assert run.contacts.max(axis=0).tolist() == [1, 2, 2]
 
 
+def test_a_ball_among_many_wells_is_never_below_one():
+    wells = S.gaussian_wells(count=300, width=0.1, seed=0)
+    method = free(rb.MoreauJean(2e-3), drag=0.5, search=rb.GlobalProjection(seeds=100, nodes=0))
+    starts = np.random.default_rng(1).uniform(-1.5, 1.5, (6, 2))
+    run = rolled(wells, rb.Ball([0.1, 0.2, 0.3] * 2), method, start_center=starts, duration=1.5,
+                 save_at=np.linspace(0, 1.5, 31), gap=rb.GlobalProjection(seeds=1000, nodes=0))  # fmt: skip
+    assert run.contacts.max() == 3
+    assert run.gap.min() > -1e-9
+
+
 # The path of a ball on a dome, by quadrature
 
 
