@@ -5,6 +5,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from scipy.integrate import cumulative_simpson, solve_ivp
+from scipy.optimize import brentq
 
 import rollingball as rb
 
@@ -91,26 +92,26 @@ def test_small_oscillations_in_a_parabola_have_their_frequency(oracle):
         assert omega == pytest.approx(expected[name], abs=case["tol"])
 
 
-def test_on_a_tautochrone_the_period_is_the_same_for_every_size_of_swing():
-    # a bead on a cycloid has one period, 4 pi sqrt(R / a); the radius is small, so that its offset is nearly one
-    gravity, big, radius = 9.81, 1.0, 1e-5
-    x = np.linspace(-2.6, 2.6, 4001)
-    angle = np.array([_cycloid(value, big) for value in x])
-    cycloid = S.sampled(big * (1 - np.cos(angle)), [[-2.6, 2.6]])
-    starts = np.array([[0.3], [0.9], [1.7]])
-    method = alone(rb.Dopri5(1e-10, 1e-12), gravity=gravity)
-    run = rolled(cycloid, rb.Ball(radius), method, start=starts, duration=4.5, save_at=np.linspace(0, 4.5, 901))
+def test_on_a_tautochrone_the_time_to_the_bottom_is_the_same_from_everywhere():
+    # the surface lies one radius under a cycloid x = R (a + sin a), y = R (1 - cos a), on which the centre then rolls
+    gravity, big, radius, beta = 9.81, 1.0, 0.3, 0.4
+
+    def under(angle):
+        slope = np.tan(angle / 2)
+        x = big * (angle + np.sin(angle)) + radius * slope / np.hypot(1, slope)
+        return x, big * (1 - np.cos(angle)) - radius / np.hypot(1, slope)
+
+    angles = [
+        brentq(lambda angle, at=at: under(angle)[0] - at, -2.5, 2.5, xtol=1e-15) for at in np.linspace(-2, 2, 801)
+    ]
+    track = S.sampled(under(np.array(angles))[1], [[-2.0, 2.0]])
+    method = alone(rb.Dopri5(1e-10, 1e-12), gravity=gravity, friction="no-slip")
+    starts = [[0.2], [0.9], [1.5]]
+    run = rolled(track, rb.Ball(radius, inertia=beta), method, start_center=starts, duration=4.5,
+                 save_at=np.linspace(0, 4.5, 901))  # fmt: skip
+    quarter = np.pi * np.sqrt((1 + beta) * big / gravity)
     for ball in range(3):
-        zeros = turning_times(run, ball)
-        assert zeros[0] == pytest.approx(np.pi * np.sqrt(big / gravity), rel=2e-4)
-
-
-def _cycloid(x, big):
-    """Of x = R (a + sin a), y = R (1 - cos a), the angle a at x."""
-    angle = x / (2 * big)
-    for _ in range(60):
-        angle -= (big * (angle + np.sin(angle)) - x) / (big * (1 + np.cos(angle)))
-    return angle
+        np.testing.assert_allclose(turning_times(run, ball), quarter * np.array([1, 3]), rtol=1e-7)
 
 
 # Rolling with spin, against Newton's and Euler's equations of the whole body
