@@ -176,7 +176,11 @@ def body_rollout(
                     state.ball.evaluations = made.evaluations
                     state.h = wp.float64(0.25) * trial
                     state.phase = STEPPING
-                    if state.failures > 40:
+                    # at the rim of a surface ever shorter steps would succeed without an end
+                    shortest = wp.float64(1e-10) * duration
+                    if fixed == 1:
+                        shortest = wp.max(shortest, wp.float64(1e-6) * wp.float64(settings.first_step))
+                    if state.failures > 40 or state.h < shortest:
                         state.status = wp.where(made.status == FOUND, NOT_FINITE, made.status)
                 elif state.phase == STEPPING and fixed == 0 and error > one:
                     state.h = trial * wp.max(wp.float64(0.2), wp.float64(0.9) * wp.pow(error, wp.float64(-0.2)))

@@ -88,7 +88,8 @@ def explicit_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) 
         bent, _smooth = bend(touch.foot, touch.slope, ball.radius, p)
         made.bend = bent
         changing = rate(made, z, settings)
-        if touch.found == 0:
+        # where the offset is upright its horizontal coordinates say nothing
+        if touch.found == 0 or wp.length(touch.slope) > wp.float64(1e4):
             made.status = NO_FOOT
         elif not wp.isfinite(wp.length_sq(changing)):
             made.status = NOT_FINITE

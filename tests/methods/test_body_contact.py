@@ -82,7 +82,15 @@ def test_a_ball_leaves_a_dome_at_its_angle(integrator, oracle):
     np.testing.assert_allclose(run.energy[-1], run.energy[0], atol=1e-4)
 
 
-def test_a_mass_on_a_string_never_pulls_and_a_bilateral_one_does():
+@pytest.mark.parametrize("integrator", [rb.Rattle(1e-3), FINE], ids=["rattle", "dopri5"])
+def test_a_ball_held_to_a_dome_ends_at_its_rim_with_a_status(integrator):
+    method = rb.RigidBall(friction="no-slip", integrator=integrator, search=None)
+    run = rolled(S.dome(1, 2.0), rb.Ball(0.5), method, start=[-0.3], duration=3.0, save_at=[3.0], throw=False)
+    assert rb.Status(run.status[0]).failed
+    np.testing.assert_allclose(run.center[-1, 0], [-2.5, 0.0], atol=1e-2)
+
+
+def test_a_unilateral_contact_never_pulls_and_a_bilateral_one_does():
     given = {"start": [3e-4], "duration": 7.0, "save_at": np.linspace(0, 7, 701)}
     held = rolled(S.dome(1, 2.0), rb.Ball(0.5), rb.RigidBall(integrator=FINE), **{**given, "duration": 5.0,
                   "save_at": np.linspace(0, 4.9, 200)})  # fmt: skip
