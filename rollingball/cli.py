@@ -224,9 +224,10 @@ def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -
     content = {"names": list(runs), "scene": _plain(scene)}
     write_beside(out / MANIFEST, json.dumps(content, indent=2).encode())
     print(f"  {out}/: {', '.join(f'{name}.safetensors' for name in runs)}, {MANIFEST}")
-    for path in draw(out):
+    flat = scene.build_surface().dim <= 2
+    for path in draw(out) if flat or any(run.energy is not None for run in runs.values()) else ():
         print(f"  {path}")
-    if scene.build_surface().dim > 2:
+    if not flat:
         print("  no picture of the paths: surfaces are drawn in one and two dimensions")
 
 
@@ -278,10 +279,11 @@ def draw(folder: Path) -> list[Path]:
         if runs[name].dim != surface.dim:
             raise FileError(f"{path}: a trajectory in d = {runs[name].dim}, not {surface.dim} as {manifest} has")
     figures = {}
-    if surface.dim <= 2:
+    heavy = any(run.energy is not None for run in runs.values())
+    if surface.dim <= 2 or not heavy:
         box = scene.plot.box if scene.plot else None
         figures["paths.png"] = sheet(runs, surface, box, scene.title, scene.iron is not None)
-    if any(run.energy is not None for run in runs.values()):
+    if heavy:
         figures["energy.png"] = energy_sheet(runs, scene.title)
     for name, figure in figures.items():
         write_beside(folder / name, png(figure))
