@@ -290,6 +290,22 @@ def test_drag_takes_the_energy_that_it_should_to_the_order_of_the_integrator(int
     assert run.energy[0, 0] - run.energy[-1, 0] > 0.5
 
 
+@pytest.mark.parametrize(
+    ("friction", "drag"), [("none", 0.0), ("no-slip", 0.0), ("no-slip", 0.4), (0.15, 0.0), (0.15, 0.4)]
+)
+def test_energy_changes_by_what_drag_and_slip_take(friction, drag, oracle):
+    times = np.linspace(0, 1, 2001)
+    run = rolled(BOWL, rb.Ball(0.4, mass=1.7, inertia=0.4), alone(friction=friction, drag=drag), start=[0.6, 0.4],
+                 start_velocity=[1.0, 2.0], start_spin=[[20.0, -30.0, 10.0]], duration=1.0, save_at=times)  # fmt: skip
+    power = drag * (run.velocity[:, 0] ** 2).sum(axis=-1)
+    if friction == 0.15:
+        power += friction * run.normal_force[:, 0] * run.slip[:, 0]
+        assert run.slip.min() > 1.0
+    lost = cumulative_simpson(power, x=times, initial=0)
+    np.testing.assert_allclose(run.energy[0, 0] - run.energy[:, 0], lost, atol=oracle("D12")["tol"])
+    assert (lost[-1] > 0.1) == (friction == 0.15 or drag > 0)
+
+
 def test_the_recorded_energy_is_that_of_the_recorded_motion():
     ball = rb.Ball(0.4, mass=[1.0, 2.5], inertia=0.3)
     run = rolled(BOWL, ball, alone(friction="no-slip"), start=[0.6, 0.4], start_velocity=[0.3, 1.0], start_spin=[[3.0]],
