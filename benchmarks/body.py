@@ -106,10 +106,10 @@ def rates(surface, model, start, velocity, balls, repeats, search):
         method = rb.RigidBall(friction="no-slip", integrator=rb.Rattle(STEP), search=search)
         run = rb.simulate(
             surface, rb.Ball(RADIUS, inertia=0.4), method, start=starts, start_velocity=velocity, duration=steps * STEP,
-            save_at=[steps * STEP], gap=None, threads=1,
+            save_at=[0.0, steps * STEP], gap=None, threads=1,
         )  # fmt: skip
         data = mujoco.MjData(model)
-        data.qpos[:3] = run.center[0, 0] * [0, 0, 1] + [*start, 0]
+        data.qpos[:3], data.qvel[:3], data.qvel[3:6] = run.center[0, 0], run.velocity[0, 0], run.spin[0, 0]
         began = time.perf_counter()
         mujoco.mj_step(model, data, few)
         if repeat:  # the first warms up
