@@ -81,7 +81,8 @@ class Plot:
     def run(self, overrides: dict[str, str]) -> None:
         """Do it."""
         _none(overrides)
-        print(draw(self.folder))
+        for path in draw(self.folder):
+            print(path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,8 +224,11 @@ def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -
     content = {"names": list(runs), "scene": _plain(scene)}
     write_beside(out / MANIFEST, json.dumps(content, indent=2).encode())
     print(f"  {out}/: {', '.join(f'{name}.safetensors' for name in runs)}, {MANIFEST}")
-    drawn = scene.build_surface().dim <= 2
-    print(f"  {draw(out)}" if drawn else "  no picture: surfaces are drawn in one and two dimensions")
+    flat = scene.build_surface().dim <= 2
+    for path in draw(out) if flat or any(run.energy is not None for run in runs.values()) else ():
+        print(f"  {path}")
+    if not flat:
+        print("  no picture of the paths: surfaces are drawn in one and two dimensions")
 
 
 def summary(run: "Trajectory") -> list[str]:
@@ -244,9 +248,9 @@ def summary(run: "Trajectory") -> list[str]:
     return lines
 
 
-def draw(folder: Path) -> Path:
-    """Draw the runs of a folder that ``run`` wrote; the path of the picture."""
-    from rollingball.plot import png, sheet
+def draw(folder: Path) -> list[Path]:
+    """Draw the runs of a folder that ``run`` wrote; the paths of the pictures: paths, and energy of balls with mass."""
+    from rollingball.plot import energy_sheet, png, sheet
     from rollingball.scene import to_scene
     from rollingball.trajectory import Trajectory
     from rollingball.trajectory_file import write_beside
@@ -274,10 +278,16 @@ def draw(folder: Path) -> Path:
         runs[name] = Trajectory.load(path)
         if runs[name].dim != surface.dim:
             raise FileError(f"{path}: a trajectory in d = {runs[name].dim}, not {surface.dim} as {manifest} has")
-    figure = sheet(runs, surface, scene.plot.box if scene.plot else None, scene.title, scene.iron is not None)
-    path = folder / "paths.png"
-    write_beside(path, png(figure))
-    return path
+    figures = {}
+    heavy = any(run.energy is not None for run in runs.values())
+    if surface.dim <= 2 or not heavy:
+        box = scene.plot.box if scene.plot else None
+        figures["paths.png"] = sheet(runs, surface, box, scene.title, scene.iron is not None)
+    if heavy:
+        figures["energy.png"] = energy_sheet(runs, scene.title)
+    for name, figure in figures.items():
+        write_beside(folder / name, png(figure))
+    return [folder / name for name in figures]
 
 
 def _plain(scene: "Scene") -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 NEEDED = ("rollingball", "warp-lang", "numpy", "scipy", "torch", "matplotlib", "msgspec", "tyro", "safetensors", "tqdm")
 EXTRAS = {
     "test": ("pytest", "hypothesis", "jsonschema", "scikit-learn", "pytorch_optimizer"),
-    "bench": ("jax", "diffrax", "numba", "scikit-image", "pytorch_optimizer"),
+    "bench": ("jax", "diffrax", "numba", "scikit-image", "mujoco", "pytorch_optimizer"),
     "experiments": ("scikit-learn", "pytorch_optimizer"),
     "view": ("viser",),
     "docs": ("sphinx", "myst-parser"),

@@ -18,10 +18,12 @@ import msgspec
 import numpy as np
 
 from rollingball.ball import Ball
+from rollingball.body_plan import check_body
 from rollingball.errors import FileError, InputError
 from rollingball.flow_run import check_flow
 from rollingball.geometry.projection import Projection
-from rollingball.methods import FLOWS, METHODS, Flow, Method
+from rollingball.methods import BODIES, FLOWS, METHODS, Flow, Method, RigidBall
+from rollingball.methods.body import BodyIntegrator
 from rollingball.methods.integrators import Integrator
 from rollingball.plan import check_run
 from rollingball.rollout import Stop
@@ -72,6 +74,9 @@ COMMON_FLOW: list[Any] = [
 ]
 
 
+CONTINUOUS = (*FLOWS, *BODIES)
+
+
 def _run_table(method: Any) -> Any:
     hints = get_type_hints(method)
     fields: list[Any] = []
@@ -80,15 +85,15 @@ def _run_table(method: Any) -> Any:
         fields.append((field.name, kind) if field.required else (field.name, kind, field.default))
     name = method.__struct_config__.tag
     return msgspec.defstruct(
-        method.__name__ + "Table", [*fields, *(COMMON_FLOW if method in FLOWS else COMMON)],
+        method.__name__ + "Table", [*fields, *(COMMON_FLOW if method in CONTINUOUS else COMMON)],
         tag=name, tag_field="method", forbid_unknown_fields=True, kw_only=True, frozen=True,
     )  # fmt: skip
 
 
 SURFACE_TABLES = tuple(_surface_table(name, factory) for name, factory in CATALOGUE.items())
 PROJECTIONS = get_args(Projection)
-INTEGRATORS = get_args(Integrator)
-ALL_METHODS = (*METHODS, *FLOWS)
+INTEGRATORS = tuple(dict.fromkeys((*get_args(Integrator), *get_args(BodyIntegrator))))
+ALL_METHODS = (*METHODS, *CONTINUOUS)
 RUN_TABLES = tuple(_run_table(method) for method in ALL_METHODS)
 SurfaceTable: Any = Union[SURFACE_TABLES]  # noqa: UP007
 RunTable: Any = Union[RUN_TABLES]  # noqa: UP007
@@ -128,7 +133,7 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             names.append(next(choice for choice in choices if choice.lower() not in taken))
         return names
 
-    def arguments(self, index: int) -> tuple[Ball | None, Method | Flow, dict[str, Any]]:
+    def arguments(self, index: int) -> tuple[Ball | None, Method | Flow | RigidBall, dict[str, Any]]:
         """Ball, method and the other arguments of ``simulate`` for one run, each radius from each start."""
         assert self.ball is not None  # a scene with a run has one
         run, starts = self.run[index], self.ball.points()
@@ -136,18 +141,27 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         method = kind(**{field.name: getattr(run, field.name) for field in msgspec.structs.fields(kind)})
         radius = run.radius if run.radius is not None else self.ball.radius
         options: dict[str, Any]
-        if kind in FLOWS:
+        pushes: dict[str, Any] = {}
+        if kind in CONTINUOUS:
             options = {"duration": run.duration, "save_at": run.save_at, "dtype": self.dtype}
         else:
             options = {"steps": run.steps, "every": run.every, "stop": run.stop, "dtype": self.dtype, "seed": self.seed}
         if not kind.uses_radius:
             return None, method, {"start": starts, **options}
+        table = self.ball
+        where = "start_center" if table.on == "center" else "start"
+        if where != "start" and kind not in CONTINUOUS:
+            raise InputError("$.ball.on", table.on, f'"foot", for {run.__struct_config__.tag}')
+        if kind in BODIES:
+            pushes = table.pushes()
         if radius is None:
             raise InputError("$.ball.radius", None, f"one radius or several, for {run.__struct_config__.tag}")
         if isinstance(radius, list):
-            ball = Ball(np.repeat(radius, len(starts)).tolist())
-            return ball, method, {"start": np.tile(starts, (len(radius), 1)), "lift": self.ball.lift, **options}
-        return Ball(radius), method, {"start": starts, "lift": self.ball.lift, **options}
+            ball = Ball(np.repeat(radius, len(starts)).tolist(), table.mass, table.inertia)
+            placed = {name: np.tile(part, (len(radius), 1)) if len(part) > 1 else part for name, part in pushes.items()}
+            return ball, method, {where: np.tile(starts, (len(radius), 1)), "lift": table.lift, **placed, **options}
+        ball = Ball(radius, table.mass, table.inertia)
+        return ball, method, {where: starts, "lift": table.lift, **pushes, **options}
 
     def check(self) -> None:
         """Check every run as ``simulate`` would, without running it."""
@@ -160,9 +174,10 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             try:
                 ball, method, options = self.arguments(index)
                 check: Any = check_flow if isinstance(method, FLOWS) else check_run
+                check = check_body if isinstance(method, BODIES) else check
                 check(surface, ball, method, **options)
             except InputError as error:
-                shared = error.field == "start" or (error.field == "radius" and self.run[index].radius is None)
+                shared = error.field.startswith("start") or (error.field == "radius" and self.run[index].radius is None)
                 raise error.under("$.ball" if shared else f"$.run[{index}]") from None
 
     def roll(self, index: int, **options: Any) -> Trajectory:

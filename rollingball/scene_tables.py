@@ -32,21 +32,35 @@ class Cloud(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BallTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[ball]``: a ball of each radius is rolled from each start (a list of points, or one point).
 
-    With ``lift``, a ball that does not fit where it starts is raised onto f_rho.
+    With ``lift``, a ball that does not fit where it starts is raised onto f_rho. ``on`` = "center": the starts are
+    centres, horizontal, or with a height for a ball with mass. ``velocity`` and ``spin`` (one, or one for each start),
+    ``mass`` and ``inertia`` are those of a ball with mass.
     """
 
     start: list[list[float] | float] | Cloud
     radius: float | list[float] | Schedule | None = None
     lift: bool = False
+    on: str = "foot"
+    velocity: list[list[float] | float] | None = None
+    spin: list[list[float] | float] | None = None
+    mass: float = 1.0
+    inertia: float | None = None
 
     def __post_init__(self) -> None:
-        if self.radius is not None:
-            Ball(self.radius)
+        Ball(1.0 if self.radius is None else self.radius, self.mass, self.inertia)
+        one_of("on", self.on, ("foot", "center"))
 
     def points(self) -> np.ndarray:
         """The starts (B, d)."""
         given = self.start
         return given.points() if isinstance(given, Cloud) else np.atleast_2d(numbers("start", given, "points"))
+
+    def pushes(self) -> dict[str, np.ndarray]:
+        """The velocities and spins (1 or B, n), where there are some."""
+        given = {"start_velocity": self.velocity, "start_spin": self.spin}
+        return {
+            name: np.atleast_2d(numbers(name, value, "points")) for name, value in given.items() if value is not None
+        }
 
 
 class PlotTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,11 +11,13 @@ import msgspec
 import numpy as np
 
 from rollingball.ball import Ball
+from rollingball.body_plan import plan_body
+from rollingball.body_run import run_body
 from rollingball.errors import BallError, InputError, whole
 from rollingball.fit import fitted
 from rollingball.flow_run import plan_flow, run_flow
 from rollingball.geometry.projection import GlobalProjection
-from rollingball.methods import FLOWS, Flow, Method
+from rollingball.methods import BODIES, FLOWS, Flow, Method, RigidBall
 from rollingball.numeric import fill, launch, layout
 from rollingball.plan import Plan, plan_run
 from rollingball.record import to_trajectory
@@ -48,11 +50,13 @@ Callback = Callable[[Progress], Any]
 def simulate(
     surface: Surface,
     ball: Ball | None,
-    method: Method | Flow,
+    method: Method | Flow | RigidBall,
     *,
     start: Any = None,
     steps: int | None = None,
     start_center: Any = None,
+    start_velocity: Any = None,
+    start_spin: Any = None,
     duration: float | None = None,
     save_at: Any = None,
     every: int = 1,
@@ -80,7 +84,12 @@ def simulate(
             ball that had converged rolls again if the stop rules changed).
         steps: How many steps of a discrete method, 0 or more.
         start_center: For a continuous method, horizontal positions of centres (B, d), which are lifted onto f_rho; in
-            place of ``start``.
+            place of ``start``. For a ball with mass and unilateral contact also centres (B, d + 1), above f_rho.
+        start_velocity: For a ball with mass, the velocity of the centre: its horizontal part (B, d), lifted along the
+            graph, or (B, d + 1), which on the graph loses its part along the normal unless it leads away from it in
+            unilateral contact. By default 0.
+        start_spin: For a ball with mass, its angular velocity: (B, 3) in d = 2, or (B, 1), about the normal; (B, 1) in
+            d = 1, above 0 as when it rolls to the right. Without slip only the spin about the normal counts.
         duration: For a continuous method, the time to roll, above 0: the sum of the learning rates of a discrete run.
         save_at: For a continuous method, the times of the frames (T,), ascending; by default 100, the last at the end.
         every: Record a frame each so many steps, and the last one.
@@ -104,17 +113,31 @@ def simulate(
             paper's does.
         BallError: for a failed ball, with ``throw``.
     """
-    if isinstance(method, FLOWS):
+    if isinstance(method, (*FLOWS, *BODIES)):
         given = {"steps": steps, "stop": stop, "callback": callback, "chunk": chunk}
         for name, value in given.items():
             if value is not None:
                 raise InputError(name, value, "nothing, for a continuous method")
+        if isinstance(method, RigidBall):
+            body_plan = plan_body(
+                surface, ball, method, start, start_center, start_velocity, start_spin, duration, save_at, lift, device,
+                dtype,
+            )  # fmt: skip
+            _check_options(gap, lift, threads, None)
+            return _judged(run_body(body_plan, gap, threads, progress), throw)
+        for name, value in {"start_velocity": start_velocity, "start_spin": start_spin}.items():
+            if value is not None:
+                raise InputError(name, value, "nothing, for a ball without mass")
         flow_plan = plan_flow(
             surface, ball, method, start, start_center, duration, save_at, lift, device, dtype
         )  # fmt: skip
         _check_options(gap, lift, threads, None)
         return _judged(run_flow(flow_plan, gap, threads, progress), throw)
-    for name, value in {"start_center": start_center, "duration": duration, "save_at": save_at}.items():
+    ignored = {
+        "start_center": start_center, "start_velocity": start_velocity, "start_spin": start_spin, "duration": duration,
+        "save_at": save_at,
+    }  # fmt: skip
+    for name, value in ignored.items():
         if value is not None:
             raise InputError(name, value, "nothing, for a discrete method")
     if callback is not None and not callable(callback):

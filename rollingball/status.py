@@ -17,6 +17,7 @@ class Status(enum.IntEnum):
     NOT_FINITE = 6
     RESTING = 7
     STEP_TOO_SMALL = 8
+    WEDGED = 9
 
     @property
     def message(self) -> str:
@@ -45,6 +46,8 @@ _MESSAGES = {
     Status.RESTING: "resting: the slopes of its contacts balance, so the ball lies still",
     Status.STEP_TOO_SMALL: "step too small: the integrator could not keep its tolerance; raise rtol and atol, or use "
     "Rosenbrock",
+    Status.WEDGED: "wedged: the ball touches at several places at once and still moves; use MoreauJean, which "
+    "solves for all of them",
 }
 
 

@@ -13,6 +13,7 @@ from rollingball.errors import InputError, numbers
 from rollingball.status import Status
 
 FRAMES = ("step", "time", "foot", "center", "loss", "gap", "residual", "radius")  # first axis: frames
+BODY = ("velocity", "spin", "energy", "normal_force", "slip")  # of balls with mass, first axis: frames
 BALLS = ("status", "steps", "evaluations")  # first axis: balls
 
 
@@ -39,8 +40,15 @@ class Trajectory:
         state: The final state by field, from which a run goes on; None after slicing it away.
         certified: Whether ``gap`` is certified.
         contacts: How many contacts a continuous method knew at each frame (T, B); None for a discrete one.
-        events: Of a continuous method: ``time`` (B, E), ``kind`` (B, E; 2 a contact appears, 3 one is left, 4 rest, -1
-            none), ``contacts`` (B, E) after it, ``center`` (B, E, d). None for a discrete one.
+        events: Of a continuous method: ``time`` (B, E), ``kind`` (B, E; 2 a contact appears, 3 one is left, 4 rest; of
+            a ball with mass also 5 it stays after its last bounce, 6 it rolls, 7 it slips; -1 none), ``contacts``
+            (B, E) after it, ``center`` (B, E, d). None for a discrete one.
+        velocity: Of a ball with mass, and so are those below: the velocity of the centre (T, B, d + 1).
+        spin: The angular velocity: (T, B, 3) in d = 2; (T, B, 1) in d = 1, above 0 as when it rolls to the right;
+            None in d > 2.
+        energy: E = m |c'|^2 / 2 + I |spin|^2 / 2 + m a c_y (T, B).
+        normal_force: N (T, B), 0 in flight; below 0 where a bilateral contact pulls.
+        slip: The speed of the ball's material at the contact (T, B); 0 in flight.
     """
 
     step: np.ndarray
@@ -60,6 +68,11 @@ class Trajectory:
     certified: bool = False
     contacts: np.ndarray | None = None
     events: dict[str, np.ndarray] | None = None
+    velocity: np.ndarray | None = None
+    spin: np.ndarray | None = None
+    energy: np.ndarray | None = None
+    normal_force: np.ndarray | None = None
+    slip: np.ndarray | None = None
 
     @property
     def dim(self) -> int:
@@ -95,8 +108,11 @@ class Trajectory:
         chosen = np.arange(len(self))[pick]
         keeps_end = len(chosen) > 0 and chosen[-1] == len(self) - 1
         parts = {name: getattr(self, name)[pick] for name in FRAMES}
-        contacts = None if self.contacts is None else self.contacts[pick]
-        return replace(self, **parts, contacts=contacts, state=self.state if keeps_end else None)
+        parts |= {name: self._known(name)[pick] for name in (*BODY, "contacts") if self._known(name) is not None}
+        return replace(self, **parts, state=self.state if keeps_end else None)
+
+    def _known(self, name: str) -> Any:
+        return getattr(self, name)
 
     def select(self, balls: int | slice | Iterable[int]) -> Trajectory:
         """The chosen balls at every frame."""
@@ -104,10 +120,10 @@ class Trajectory:
         parts = {name: getattr(self, name)[:, pick] for name in FRAMES if getattr(self, name).ndim > 1}
         parts |= {name: getattr(self, name)[pick] for name in BALLS}
         state = None if self.state is None else {name: value[pick] for name, value in self.state.items()}
-        contacts = None if self.contacts is None else self.contacts[:, pick]
+        parts |= {name: self._known(name)[:, pick] for name in (*BODY, "contacts") if self._known(name) is not None}
         events = None if self.events is None else {name: value[pick] for name, value in self.events.items()}
         scene = _picked(self.scene, self.balls, pick)
-        return replace(self, **parts, state=state, scene=scene, contacts=contacts, events=events)
+        return replace(self, **parts, state=state, scene=scene, events=events)
 
     def at(self, time: Any) -> Trajectory:
         """The trajectory at the given times, linear between frames.
@@ -131,8 +147,10 @@ class Trajectory:
         span = self.time[right] - self.time[left]
         share = np.divide(wanted - self.time[left], span, out=np.zeros(len(wanted)), where=span > 0)
         parts = {}
-        for name in FRAMES:
-            values = getattr(self, name)
+        for name in (*FRAMES, *BODY):
+            values = self._known(name)
+            if values is None:
+                continue
             weight = share.reshape(-1, *[1] * (values.ndim - 1))
             parts[name] = values[left] * (1 - weight) + values[right] * weight
         contacts = None if self.contacts is None else self.contacts[left]
@@ -169,6 +187,11 @@ class Trajectory:
             certified=self.certified and later.certified,
             contacts=None,
             events=None,
+            velocity=None,
+            spin=None,
+            energy=None,
+            normal_force=None,
+            slip=None,
         )
 
     def messages(self) -> list[str]:
@@ -210,7 +233,7 @@ class Trajectory:
 def _picked(scene: dict[str, Any], balls: int, pick: Any) -> dict[str, Any]:
     """``scene`` with the values that were given one for each ball reduced to those picked."""
     scene = dict(scene)
-    for table, name in (("ball", "radius"), ("run", "lr")):
+    for table, name in (("ball", "radius"), ("ball", "mass"), ("ball", "inertia"), ("run", "lr")):
         values = (scene.get(table) or {}).get(name)
         if isinstance(values, list) and len(values) == balls:
             scene[table] = {**scene[table], name: np.asarray(values)[pick].tolist()}

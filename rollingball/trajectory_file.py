@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.errors import FileError
-from rollingball.trajectory import BALLS, FRAMES, Trajectory
+from rollingball.trajectory import BALLS, BODY, FRAMES, Trajectory
 
 FORMAT = 1
 STATE = "state."
@@ -26,8 +26,9 @@ def save(trajectory: Trajectory, path: Path) -> None:
     arrays = {name: np.ascontiguousarray(getattr(trajectory, name)) for name in FRAMES + BALLS}
     for prefix, table in ((STATE, trajectory.state), (EVENTS, trajectory.events)):
         arrays |= {prefix + name: np.ascontiguousarray(value) for name, value in (table or {}).items()}
-    if trajectory.contacts is not None:
-        arrays["contacts"] = np.ascontiguousarray(trajectory.contacts)
+    for name in ("contacts", *BODY):
+        if getattr(trajectory, name) is not None:
+            arrays[name] = np.ascontiguousarray(getattr(trajectory, name))
     metadata = {
         "rollingball": json.dumps({"format": FORMAT, "seconds": trajectory.seconds, "certified": trajectory.certified}),
         "scene": json.dumps(trajectory.scene),
@@ -83,9 +84,10 @@ def load(path: Path) -> Trajectory:
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise FileError(f"{path}: not a rollingball trajectory: its metadata cannot be read") from None
     parts = {name: arrays[name] for name in FRAMES + BALLS}
+    body: Any = {name: arrays.get(name) for name in BODY}
     return Trajectory(
         **parts, seconds=seconds, scene=scene, state=state or None, certified=certified,
-        contacts=arrays.get("contacts"), events=events or None,
+        contacts=arrays.get("contacts"), events=events or None, **body,
     )  # fmt: skip
 
 
@@ -119,6 +121,12 @@ def _check_shapes(path: Path, arrays: dict[str, np.ndarray]) -> None:
         **{name: [(frames, balls)] for name in ("loss", "gap", "residual", "radius")},
         **{name: [(balls,)] for name in BALLS},
     }
+    possible: dict[str, list[tuple[int, ...]]] = {
+        "velocity": [(frames, balls, dim + 1)],
+        "spin": [(frames, balls, size) for size in (1, 3)],
+        **{name: [(frames, balls)] for name in ("energy", "normal_force", "slip")},
+    }
+    wanted |= {name: shapes for name, shapes in possible.items() if name in arrays}
     for name, shapes in wanted.items():
         if arrays[name].shape not in shapes:
             raise FileError(f"{path}: not a rollingball trajectory: {name} has shape {arrays[name].shape}")

@@ -137,6 +137,17 @@ def test_three_dimensions_leave_no_picture(tmp_path):
         cli.main(["plot", "cube"])
 
 
+def test_the_energy_of_a_ball_with_mass_is_drawn_in_any_dimension(tmp_path):
+    for dim, pictures in ((1, {"paths.png", "energy.png"}), (3, {"energy.png"})):
+        slope = "[" + ", ".join(["0.3"] * dim) + "]"
+        (tmp_path / "body.toml").write_text(
+            f'[surface]\ntype = "plane"\nslope = {slope}\n[ball]\nradius = 0.5\nstart = [{[0.0] * dim}]\n'
+            '[[run]]\nmethod = "rigid-ball"\nduration = 0.1\n'
+        )
+        cli.main(["run", "body.toml", "--out", f"body{dim}"])
+        assert {path.name for path in (tmp_path / f"body{dim}").glob("*.png")} == pictures
+
+
 def test_the_scene_left_behind_is_the_one_that_ran(rolled):
     content = json.loads((rolled / "scene.json").read_text())
     assert content["names"] == ["one"]

@@ -5,6 +5,8 @@ import pytest
 import warp as wp
 
 import rollingball as rb
+from rollingball.body import body_rollout
+from rollingball.body_stepping import stepping_rollout
 from rollingball.geometry import contacts as contacts_module
 from rollingball.geometry import footpoints as footpoints_module
 from rollingball.numeric import Numeric, fill, launch, layout
@@ -110,6 +112,19 @@ def test_the_rollout_compiles_for_a_gpu_without_one(name, cooperative, dtype, tm
         module = made(SURFACES[name], method, dtype, cooperative).kernel.module
         built = wp.compile_aot_module(module, arch=90, module_dir=tmp_path, use_ptx=True)
         assert all(".visible .entry" in path.read_text() for path in built)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("integrator", [rb.Rattle(1e-3), rb.MoreauJean(1e-3)], ids=["rattle", "moreau-jean"])
+def test_balls_with_mass_compile_for_a_gpu_without_one(integrator, tmp_path):
+    method, numeric = rb.RigidBall(contact="unilateral", friction=0.2, integrator=integrator), Numeric(2)
+    functions, settings = SURFACES["formula"].functions(numeric), layout(method.settings())
+    if isinstance(integrator, rb.MoreauJean):
+        kernel = stepping_rollout(functions, settings, numeric).kernel
+    else:
+        kernel = body_rollout(rb.Rattle, functions, settings, numeric, False, True).kernel
+    built = wp.compile_aot_module(kernel.module, arch=90, module_dir=tmp_path, use_ptx=True)
+    assert all(".visible .entry" in path.read_text() for path in built)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rollingball as rb
-from rollingball.methods import FLOWS, METHODS
+from rollingball.methods import BODIES, FLOWS, METHODS
 from rollingball.scene import Cloud, load_scene, schema, shipped, to_scene
 
 GOOD = """
@@ -468,7 +468,7 @@ def tags(field):
 
 def test_the_schema_knows_every_surface_and_method():
     assert set(rb.surfaces.CATALOGUE) <= tags("type")
-    assert tags("method") == {method.__struct_config__.tag for method in (*METHODS, *FLOWS)}
+    assert tags("method") == {method.__struct_config__.tag for method in (*METHODS, *FLOWS, *BODIES)}
 
 
 @pytest.mark.parametrize("name", rb.surfaces.CATALOGUE)

@@ -7,10 +7,13 @@ from rollingball.adjoint.program import StepProgram
 from rollingball.adjoint.rolling import distance_reverse, footpoint_reverse
 from rollingball.adjoint.tangent_points import point_tangent
 from rollingball.adjoint.tangents import rolling_tangent
+from rollingball.errors import InputError
 from rollingball.geometry.projection import GradientProjection
-from rollingball.methods import SAM, DistanceRBO, EntropySGD, FootpointRBO
+from rollingball.methods import SAM, DistanceRBO, EntropySGD, FootpointRBO, GradientDescent, HeavyBall
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
+
+KNOWN = (FootpointRBO, DistanceRBO, GradientDescent, HeavyBall, SAM, EntropySGD)
 
 
 def reverse_program(method: Any, surface: SurfaceFunctions, numeric: Numeric) -> StepProgram:
@@ -25,6 +28,13 @@ def reverse_program(method: Any, surface: SurfaceFunctions, numeric: Numeric) ->
     if isinstance(method, EntropySGD):
         return entropy_reverse(surface, numeric)
     return heavy_ball_reverse(surface, numeric)
+
+
+def checked_method(method: Any) -> Any:
+    """``method``, if its derivatives are known, or an InputError."""
+    if not isinstance(method, KNOWN):
+        raise InputError("method", type(method).__name__, ", ".join(kind.__name__ for kind in KNOWN))
+    return method
 
 
 def tangent_program(method: Any, surface: SurfaceFunctions, numeric: Numeric) -> StepProgram:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.adjoint.methods import inner_points, reverse_program
+from rollingball.adjoint.methods import checked_method, inner_points, reverse_program
 from rollingball.adjoint.parameters import parameter_cotangents
 from rollingball.errors import BallError, InputError, numbers, whole
 from rollingball.numeric import fill, launch, layout
@@ -106,6 +106,7 @@ def plan_of(trajectory: Any, surface: Any) -> Plan:
     if trajectory.contacts is not None:
         raise InputError("trajectory", trajectory, "a run of a discrete method")
     surface, ball, method, options = rebuilt(trajectory, surface)
+    checked_method(method)
     options = {**options, "every": 1}
     return plan_run(surface, ball, method, trajectory.foot[0], int(trajectory.step[-1]), **options)
 

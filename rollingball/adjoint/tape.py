@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from rollingball.adjoint.methods import checked_method
 from rollingball.adjoint.run import derivatives
 from rollingball.ball import Ball
 from rollingball.errors import InputError
-from rollingball.methods import FLOWS
 from rollingball.numeric import Numeric
 from rollingball.simulate import simulate
 from rollingball.surfaces.base import Surface, checked_surface
@@ -54,8 +54,7 @@ def simulate_on_tape(
     vector = Numeric(checked_surface(surface).dim).vector
     if not isinstance(start, wp.array) or start.dtype != vector or start.ndim != 1 or not start.requires_grad:
         raise InputError("start", start, f"a wp.array (B,) of {surface.dim} float64 each, with requires_grad=True")
-    if isinstance(method, FLOWS):
-        raise InputError("method", type(method).__name__, "a discrete method")
+    checked_method(method)
     for name in {"device", "dtype"} & options.keys():
         raise InputError(name, options[name], "nothing: those of start")
     places = start.numpy().reshape(-1, surface.dim)

@@ -15,6 +15,7 @@ DIVERGED = wp.constant(int(Status.DIVERGED))
 NOT_FINITE = wp.constant(int(Status.NOT_FINITE))
 RESTING = wp.constant(int(Status.RESTING))
 STEP_TOO_SMALL = wp.constant(int(Status.STEP_TOO_SMALL))
+WEDGED = wp.constant(int(Status.WEDGED))
 
 
 @functools.cache

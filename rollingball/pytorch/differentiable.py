@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rollingball.adjoint.methods import checked_method
 from rollingball.adjoint.run import derivatives
 from rollingball.ball import Ball
 from rollingball.errors import InputError
-from rollingball.methods import FLOWS
 from rollingball.schedule import Schedule
 from rollingball.simulate import simulate
 from rollingball.surfaces.base import Surface
@@ -31,8 +31,7 @@ def roll(
     options: dict[str, Any],
 ) -> tuple[Trajectory, Tensor, Tensor, Tensor]:
     """The run of :func:`rollingball.pytorch.simulate`, and its feet, centres and losses with their derivatives."""
-    if isinstance(method, FLOWS):
-        raise InputError("method", type(method).__name__, "a discrete method, where derivatives are asked for")
+    checked_method(method)
     if options.get("lift"):
         allowed = "False where derivatives are asked for: how a lifted start depends on what made it is not followed"
         raise InputError("lift", True, allowed)

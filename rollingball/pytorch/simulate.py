@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rollingball.errors import InputError, whole
 from rollingball.geometry.projection import GlobalProjection
-from rollingball.methods import FLOWS
+from rollingball.methods import BODIES, FLOWS
 from rollingball.plan import plan_run
 from rollingball.record import radii, times
 from rollingball.simulate import roll_plan
@@ -127,7 +127,7 @@ def simulate(
         run, foot, center, loss = roll(surface, ball, method, start, numbers, parameters or {}, options)
         return replace(to_torch(run, start.device), foot=foot, center=center, loss=loss)
     start = start.detach()
-    if set(options) - DIRECT or isinstance(method, FLOWS) or _is_exact(method):
+    if set(options) - DIRECT or isinstance(method, FLOWS + BODIES) or _is_exact(method):
         options = {"gap": None, **options, "device": device, "dtype": dtype}
         return to_torch(simulate_on_host(surface, ball, method, start=start.cpu().numpy(), **options), start.device)
     return _directly(surface, ball, method, start, device, dtype, **options)

@@ -1,0 +1,127 @@
+"""A run of balls with mass: its launches, and its Trajectory."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from rollingball.body_plan import BodyPlan, starts
+from rollingball.geometry.projection import GlobalProjection
+from rollingball.methods.body_integrators import MoreauJean
+from rollingball.numeric import Numeric, fill, launch, layout
+from rollingball.record import gaps, versions, written
+from rollingball.status import Status
+from rollingball.trajectory import Trajectory
+
+BUDGET = 20_000  # trials of one launch
+
+
+def run_body(plan: BodyPlan, search: GlobalProjection | None, threads: int | None, progress: bool) -> Trajectory:
+    """Move balls with mass and record them."""
+    import warp as wp
+
+    from rollingball.body import MOST_EVENTS, body_rollout
+
+    begin = starts(plan, threads)
+    surface, device, numeric, method = plan.surface, plan.device, Numeric(plan.surface.dim), plan.method
+    made: Any
+    functions, settings, integrator = surface.functions(numeric), method.settings(), method.chosen
+    if isinstance(integrator, MoreauJean):
+        from rollingball.body_stepping import stepping_rollout
+
+        made = stepping_rollout(functions, layout(settings), numeric)
+    else:
+        seeks = method.search is not None
+        kind: Any = type(integrator)
+        made = body_rollout(kind, functions, layout(settings), numeric, integrator.adaptive, seeks)
+    space = wp.types.vector(numeric.dim + 1, wp.float64)
+    balls, frames = plan.balls, len(plan.save_at)
+    blank = np.zeros((frames, balls), dtype=made.record.numpy_dtype())
+    for name in blank.dtype.names or ():
+        blank[name] = np.inf if blank[name].dtype.kind == "f" else 0
+    records: Any = wp.array(blank, dtype=made.record, device=device)
+    by_event = (balls, MOST_EVENTS)
+    events = {
+        "time": wp.full(by_event, np.inf, dtype=wp.float64, device=device),
+        "kind": wp.full(by_event, -1, dtype=wp.int32, device=device),
+        "contacts": wp.full(by_event, 0, dtype=wp.int32, device=device),
+        "center": wp.full(by_event, numeric.vector(np.inf), dtype=numeric.vector, device=device),
+    }
+    states: Any = wp.zeros(balls, dtype=made.state, device=device)
+
+    def array(values: np.ndarray, kind: Any = wp.float64) -> Any:
+        return wp.array(values, dtype=kind, device=device)
+
+    inputs = [
+        surface.parameters(numeric, device),
+        fill(settings, numeric, device),
+        *(array(part) for part in (plan.radius, plan.mass, plan.inertia)),
+        array(begin.center, space), array(begin.velocity, space), array(begin.spin, wp.vec3d),
+        array(begin.foot, numeric.vector), array(begin.touching, wp.int32), array(plan.save_at),
+        wp.float64(plan.duration),
+    ]  # fmt: skip
+    wp.load_module(made.kernel.module, device=device, block_dim=1 if device == "cpu" else None)
+    bar = None
+    if progress:
+        from tqdm import tqdm
+
+        bar = tqdm(total=100, unit="%", desc=surface.name)
+    began, first = time.perf_counter(), 1
+    while True:
+        launch(made.kernel, balls, [*inputs, first, BUDGET, states, records, *events.values()], device, threads)
+        first = 0
+        now = states.numpy()
+        going = (now["status"] == Status.RUNNING) & (now["time"] < plan.duration)
+        if bar is not None:
+            bar.update(int(100 * np.where(going, now["time"] / plan.duration, 1.0).mean()) - bar.n)
+        if not going.any():
+            break
+    seconds = time.perf_counter() - began
+    if bar is not None:
+        bar.close()
+    happened = {name: part.numpy() for name, part in events.items()}
+    return _trajectory(plan, records.numpy(), happened, now, search, seconds, threads)
+
+
+def _trajectory(
+    plan: BodyPlan, host: Any, events: dict[str, np.ndarray], states: Any, search: GlobalProjection | None,
+    seconds: float, threads: int | None,
+) -> Trajectory:  # fmt: skip
+    surface, times, dim = plan.surface, plan.save_at, plan.surface.dim
+    radius = plan.radius * np.ones((len(times), 1))
+    foot, center = np.ascontiguousarray(host["foot"]), np.ascontiguousarray(host["center"])
+    status, gap, certified = states["status"].astype(np.int32), np.full(radius.shape, np.nan), False
+    if search is not None:
+        gap, below, certified = gaps(surface, foot, center, radius, search, plan.device, threads)
+        status[(status == Status.RUNNING) & below] = Status.TUNNELLED
+    kept = max(int((events["kind"] >= 0).sum(axis=1).max(initial=0)), 1)
+    run = {**written(plan.method), "duration": plan.duration, "dtype": "float64", "device": plan.device}
+    named = {"name": surface.name, "dim": surface.dim, "loss_scale": surface.loss_scale}
+    spin = {1: host["spin"][..., 1:2], 2: host["spin"]}.get(dim)
+    return Trajectory(
+        step=np.arange(len(times)),
+        time=times,
+        foot=foot,
+        center=center,
+        loss=host["height"] / surface.loss_scale,
+        gap=gap,
+        residual=host["residual"],
+        radius=radius,
+        status=status,
+        steps=states["steps"].astype(np.int64),
+        evaluations=states["ball"]["evaluations"].astype(np.int64),
+        seconds=seconds,
+        scene={
+            "surface": surface.recipe or named, "ball": written(plan.ball), "run": run, "versions": versions(),
+        },
+        certified=certified,
+        contacts=host["contacts"],
+        events={name: value[:, :kept] for name, value in events.items()},
+        velocity=np.ascontiguousarray(host["velocity"]),
+        spin=None if spin is None else np.ascontiguousarray(spin),
+        energy=host["energy"],
+        normal_force=host["normal_force"],
+        slip=host["slip"],
+    )  # fmt: skip
