@@ -11,7 +11,7 @@ from rollingball.errors import InputError, not_negative, positive
 from rollingball.schedule import Schedule, over_steps
 
 
-class Ball(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Ball(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A ball, or one for each start.
 
     Args:
