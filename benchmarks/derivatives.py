@@ -24,6 +24,7 @@ from machine import hardware
 import rollingball as rb
 
 S = rb.surfaces
+PAUSE = 0.2  # seconds between programs, so that idle worker threads of the last one have gone to sleep
 WORKLOADS = {
     "Algorithm 1, exact foot, himmelblau": (S.himmelblau, rb.FootpointRBO(1e-3), 0.05, 4096, 200),
     "Algorithm 1, exact foot, Eq. 14": (S.gaussian_wells, rb.FootpointRBO(1e-3), 0.05, 64, 50),
@@ -34,6 +35,7 @@ WORKLOADS = {
 
 
 def seconds(run: Callable[[], Any]) -> float:
+    time.sleep(PAUSE)
     began = time.perf_counter()
     run()
     return time.perf_counter() - began
