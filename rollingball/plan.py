@@ -48,6 +48,12 @@ class Plan:
         marks = np.arange(0, self.steps + 1, self.every)
         return marks if marks[-1] == self.steps else np.append(marks, self.steps)
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The numbers of the method that a kernel needs, with the seed of this run."""
+        settings = self.method.settings()
+        return {**settings, "seed": self.seed} if "seed" in settings else settings
+
 
 def plan_run(
     surface: Any,

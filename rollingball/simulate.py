@@ -251,9 +251,7 @@ def roll_plan(
 
     numeric, device, balls = plan.numeric, plan.device, len(plan.start)
     cooperative = device != "cpu" and "centers" in plan.surface.params and balls <= FEW_BALLS
-    settings = plan.method.settings()
-    if "seed" in settings:
-        settings["seed"] = plan.seed
+    settings = plan.settings
     functions = plan.surface.functions(numeric, cooperative)
     made = rollout(plan.method.program(functions, numeric), functions, layout(settings), numeric, cooperative)
     states = wp.zeros(balls, dtype=made.state, device=device)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from rollingball.adjoint.methods import tangent_program
-from rollingball.adjoint.run import LIVE, on_device, plan_of
+from rollingball.adjoint.run import on_device, plan_of, starting_status, whole_record
 from rollingball.numeric import fill, launch, layout
-from rollingball.simulate import roll_plan
 from rollingball.status import Status
 from rollingball.surfaces.base import Surface
 from rollingball.trajectory import Trajectory
@@ -68,23 +68,15 @@ def sensitivities(
 
     plan = plan_of(trajectory, surface)
     numeric, device, balls, dim = plan.numeric.wide, plan.device, len(plan.start), plan.surface.dim
-    record: Any = {"foot": trajectory.foot, "center": trajectory.center[..., :-1],
-                   "center_height": trajectory.center[..., -1]}  # fmt: skip
-    if len(trajectory) != plan.steps + 1:
-        record = roll_plan(plan, threads)
+    record = whole_record(plan, trajectory, threads)
     functions = plan.surface.functions(numeric)
-    settings = plan.method.settings()
-    if "seed" in settings:
-        settings["seed"] = plan.seed
+    settings = plan.settings
     kernel = tangent_rollout(tangent_program(plan.method, functions, numeric), functions, layout(settings), numeric)
     frames, columns = plan.steps + 1, dim + 3
-    status = np.where(np.isin(trajectory.status, LIVE), Status.RUNNING, trajectory.status).astype(np.int32)
-    statuses: Any = wp.array(np.repeat(status, columns), dtype=wp.int32, device=device)
+    statuses: Any = wp.array(np.repeat(starting_status(trajectory), columns), dtype=wp.int32, device=device)
     found: Any = wp.full((frames, balls * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device)
 
-    def there(array: Any, kind: Any) -> Any:
-        return on_device(array, kind, device)
-
+    there = functools.partial(on_device, device=device)
     inputs = [
         plan.surface.parameters(numeric, device),
         fill(settings, numeric, device),

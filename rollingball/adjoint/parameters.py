@@ -19,7 +19,6 @@ from rollingball.surfaces.splines import open_coefficients, periodic_coefficient
 
 TINY = 1e-100  # the imaginary step; products with it must not vanish
 CHUNK = 2**22  # numbers in a temporary array
-Params = dict[str, Any]
 Parts = dict[str, Any]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.numeric import Numeric
+from rollingball.surfaces.base import SurfaceFunctions
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,39 @@ def here_struct(numeric: Numeric) -> Any:
         center_height: wp.float64
 
     return Here
+
+
+@wp.func
+def entry(table: wp.array2d(dtype=wp.float64), index: int, ball: int):
+    """The entry of a table (steps or 1, balls or 1); the last step holds."""
+    return table[wp.min(index, table.shape[0] - 1), wp.min(ball, table.shape[1] - 1)]
+
+
+@functools.cache
+def reader(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``here_at(frame, ball, foot, center, center_height, p) -> Here``, from records (frames, balls)."""
+    vector, parameters, second, here_type = numeric.vector, functions.parameters, functions.second, here_struct(numeric)
+
+    @wp.func
+    def here_at(
+        frame: int,
+        ball: int,
+        foot: wp.array2d(dtype=vector),
+        center: wp.array2d(dtype=vector),
+        center_height: wp.array2d(dtype=wp.float64),
+        p: parameters,
+    ):
+        here = here_type()
+        here.foot = foot[frame, ball]
+        height, gradient, hessian = second(here.foot, p)
+        here.height = height
+        here.gradient = gradient
+        here.hessian = hessian
+        here.center = center[frame, ball]
+        here.center_height = center_height[frame, ball]
+        return here
+
+    return here_at
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.adjoint.cotangents import cotangent_struct
-from rollingball.adjoint.program import StepProgram, here_struct, inner_struct
+from rollingball.adjoint.program import StepProgram, entry, here_struct, inner_struct, reader
 from rollingball.geometry.foot import FOUND, NOT_FINITE
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
@@ -26,35 +26,11 @@ def reverse_rollout(
     program: StepProgram, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric
 ) -> Reverse:
     """The reverse kernel of one method on one family of surfaces, in float64."""
-    vector, parameters, second = numeric.vector, functions.parameters, functions.second
+    vector, parameters, here_at = numeric.vector, functions.parameters, reader(functions, numeric)
     bar_type, here_type, inner_type = cotangent_struct(numeric), here_struct(numeric), inner_struct(numeric)
     settings_type, settle, step = struct(settings_layout, numeric), program.settle, program.step
     zero = wp.float64(0.0)
     keeps_center = 1 if program.keeps_center else 0
-
-    @wp.func
-    def at(table: wp.array2d(dtype=wp.float64), index: int, ball: int):
-        """The entry of a table (steps or 1, balls or 1); the last step holds."""
-        return table[wp.min(index, table.shape[0] - 1), wp.min(ball, table.shape[1] - 1)]
-
-    @wp.func
-    def here_at(
-        frame: int,
-        ball: int,
-        foot: wp.array2d(dtype=vector),
-        center: wp.array2d(dtype=vector),
-        center_height: wp.array2d(dtype=wp.float64),
-        p: parameters,
-    ):
-        here = here_type()
-        here.foot = foot[frame, ball]
-        height, gradient, hessian = second(here.foot, p)
-        here.height = height
-        here.gradient = gradient
-        here.hessian = hessian
-        here.center = center[frame, ball]
-        here.center_height = center_height[frame, ball]
-        return here
 
     @wp.func
     def scaled(height_bar: wp.float64, slope_bar: vector, here: here_type, p: parameters):
@@ -103,10 +79,10 @@ def reverse_rollout(
                 # a recorded loss is not scaled
                 bar.loss_scale -= height_bar[frame, ball] * here.height / p.wide.loss_scale
             if bar.status == FOUND and index <= steps[ball] and (frame > 0 or first == 0):
-                now = at(radius, index, ball)
+                now = entry(radius, index, ball)
                 earlier = zero
                 if index > 0:
-                    earlier = at(radius, index - 1, ball)
+                    earlier = entry(radius, index - 1, ball)
                 bar = settle(here, now, earlier, bar)
                 if keeps_center == 1 and index > 0:
                     row = wp.min(index - 1, radius_bar.shape[0] - 1)
@@ -129,8 +105,8 @@ def reverse_rollout(
                     bar.height_after = zero
                     bar.slope_after = vector()
                     bar.radius = zero
-                    now = at(radius, index - 1, ball)
-                    rate = at(lr, index - 1, ball)
+                    now = entry(radius, index - 1, ball)
+                    rate = entry(lr, index - 1, ball)
                     inner_row = wp.min(frame - 1, inner.point.shape[0] - 1)
                     bar = step(before, here, now, rate, bar, p, settings, ball, index - 1, inner_row, inner)
                     radius_bar[wp.min(index - 1, radius_bar.shape[0] - 1), ball] += bar.radius

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -88,7 +89,7 @@ def derivatives(
     if checkpoint_every is not None:
         whole("checkpoint_every", checkpoint_every, 1)
     bars = _cotangents(trajectory, cotangent)
-    status = np.where(np.isin(trajectory.status, LIVE), Status.RUNNING, trajectory.status)
+    status = starting_status(trajectory)
     found = _reverse(plan, trajectory, status, bars, parameters, checkpoint_every, threads)
     if parameters and (found.status != status).any():  # once more, so that only those that exist are summed
         found = _reverse(plan, trajectory, found.status, bars, parameters, checkpoint_every, threads)
@@ -129,14 +130,24 @@ def _cotangents(trajectory: Trajectory, cotangent: Any) -> dict[str, np.ndarray]
     return bars
 
 
+def starting_status(trajectory: Trajectory) -> np.ndarray:
+    """RUNNING for the balls whose run has derivatives, else how it ended (B,)."""
+    return np.where(np.isin(trajectory.status, LIVE), Status.RUNNING, trajectory.status).astype(np.int32)
+
+
+def whole_record(plan: Plan, trajectory: Trajectory, threads: int | None) -> dict[str, Any]:
+    """Feet and centres of every step: as recorded, or computed again."""
+    if len(trajectory) != plan.steps + 1:
+        return roll_plan(plan, threads)
+    center = trajectory.center
+    return {"foot": trajectory.foot, "center": center[..., :-1], "center_height": center[..., -1]}
+
+
 def _parts(plan: Plan, trajectory: Trajectory, every: int | None, threads: int | None) -> Iterator[tuple[int, Any]]:
     """The run in parts, the last first: the step of its first frame, and the record of each of its steps."""
     total = plan.steps
-    if every is None and len(trajectory) == total + 1:
-        center = trajectory.center
-        yield 0, {"foot": trajectory.foot, "center": center[..., :-1], "center_height": center[..., -1]}
-    elif every is None or every >= total:
-        yield 0, roll_plan(plan, threads)
+    if every is None or every >= total:
+        yield 0, whole_record(plan, trajectory, threads)
     else:
         marks = list(range(0, total, every))
         states: list[Any] = [None]
@@ -164,16 +175,12 @@ def _reverse(
 
     numeric, device, balls = plan.numeric.wide, plan.device, len(plan.start)
     functions, scale = plan.surface.functions(numeric), plan.surface.loss_scale
-    settings = {**plan.method.settings(), "error": ERROR[plan.numeric.dtype]}
-    if "seed" in settings:
-        settings["seed"] = plan.seed
+    settings = {**plan.settings, "error": ERROR[plan.numeric.dtype]}
     made = reverse_rollout(reverse_program(plan.method, functions, numeric), functions, layout(settings), numeric)
     bars = np.zeros(balls, dtype=made.cotangent.numpy_dtype())
     bars["status"] = status
 
-    def there(array: Any, kind: Any) -> Any:
-        return on_device(array, kind, device)
-
+    there = functools.partial(on_device, device=device)
     tables = [there(table, wp.float64) for table in (plan.radius, plan.lr)]
     sums = [wp.zeros((len(table), balls), dtype=wp.float64, device=device) for table in (plan.radius, plan.lr)]
     states: Any = wp.array(bars, dtype=made.cotangent, device=device)

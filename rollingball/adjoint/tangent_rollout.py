@@ -5,7 +5,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.adjoint.program import StepProgram, here_struct
+from rollingball.adjoint.program import StepProgram, entry, here_struct, reader
 from rollingball.adjoint.tangents import Push, change_struct, height_change
 from rollingball.geometry.foot import FOUND, NOT_FINITE
 from rollingball.numeric import Numeric, struct
@@ -15,15 +15,11 @@ from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 @functools.cache
 def tangent_rollout(program: StepProgram, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric) -> Any:
     """The kernel of one method on one family of surfaces, in float64; columns are d starts, radius, lr and scale."""
-    vector, parameters, second, dim = numeric.vector, functions.parameters, functions.second, numeric.dim
+    vector, parameters, dim = numeric.vector, functions.parameters, numeric.dim
+    here_at = reader(functions, numeric)
     change_type, here_type = change_struct(numeric), here_struct(numeric)
     settings_type, settle, step = struct(settings_layout, numeric), program.settle, program.step
     zero, one = wp.float64(0.0), wp.float64(1.0)
-
-    @wp.func
-    def at(table: wp.array2d(dtype=wp.float64), index: int, ball: int):
-        """The entry of a table (steps or 1, balls or 1); the last step holds."""
-        return table[wp.min(index, table.shape[0] - 1), wp.min(ball, table.shape[1] - 1)]
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def tangents(
@@ -60,23 +56,17 @@ def tangent_rollout(program: StepProgram, functions: SurfaceFunctions, settings_
         here = here_type()
         for frame in range(foot.shape[0]):
             before = here
-            here.foot = foot[frame, ball]
-            height, gradient, hessian = second(here.foot, p)
-            here.height = height
-            here.gradient = gradient
-            here.hessian = hessian
-            here.center = center[frame, ball]
-            here.center_height = center_height[frame, ball]
+            here = here_at(frame, ball, foot, center, center_height, p)
             if change.status == FOUND and frame <= steps[ball]:
                 earlier = zero
                 if frame == 0:
                     change.center = change.foot
                     change.center_height = height_change(here, change.foot, push)
                 else:
-                    earlier = at(radius, frame - 1, ball)
-                    rate = at(lr, frame - 1, ball)
+                    earlier = entry(radius, frame - 1, ball)
+                    rate = entry(lr, frame - 1, ball)
                     change = step(before, here, earlier, rate, push, change, p, settings, ball, frame - 1)
-                change = settle(here, at(radius, frame, ball), earlier, push, change)
+                change = settle(here, entry(radius, frame, ball), earlier, push, change)
                 if change.status == FOUND and not wp.isfinite(wp.length_sq(change.foot)):
                     change.status = NOT_FINITE
             found[frame, row] = change.foot
