@@ -6,7 +6,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.adjoint.cotangents import cotangent_struct
-from rollingball.adjoint.program import StepProgram, here_struct, inner_struct
+from rollingball.adjoint.program import Now, StepProgram, here_struct, inner_struct
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -38,19 +38,15 @@ def heavy_ball_reverse(surface: SurfaceFunctions, numeric: Numeric) -> StepProgr
     def step(
         before: here_type,
         after: here_type,
-        radius: wp.float64,
-        lr: wp.float64,
+        now: Now,
         bar: bar_type,
         p: parameters,
         settings: Any,
-        ball: int,
-        index: int,
-        row: int,
         inner: inner_type,
     ):
-        velocity = (before.foot - after.foot) / lr
+        velocity = (before.foot - after.foot) / now.lr
         bar.lr = -wp.dot(velocity, bar.foot)
-        velocity_bar = bar.velocity - lr * bar.foot
+        velocity_bar = bar.velocity - now.lr * bar.foot
         slope = velocity_bar / p.wide.loss_scale
         bar.velocity = settings.momentum * velocity_bar
         bar.foot += before.hessian * slope
@@ -72,32 +68,28 @@ def sam_reverse(surface: SurfaceFunctions, numeric: Numeric) -> StepProgram:
     def step(
         before: here_type,
         after: here_type,
-        radius: wp.float64,
-        lr: wp.float64,
+        now: Now,
         bar: bar_type,
         p: parameters,
         settings: Any,
-        ball: int,
-        index: int,
-        row: int,
         inner: inner_type,
     ):
         size = wp.length(before.gradient)
         along = wp.normalize(before.gradient)
-        climbed = before.foot + radius * along
+        climbed = before.foot + now.radius * along
         _height, gradient, hessian = second(climbed, p)
         bar.lr = -wp.dot(gradient, bar.foot) / p.wide.loss_scale
-        slope = bar.foot * (-lr / p.wide.loss_scale)  # grad f does not see the loss scale: no cotangent of it
+        slope = bar.foot * (-now.lr / p.wide.loss_scale)  # grad f does not see the loss scale: no cotangent of it
         climbed_bar = hessian * slope
         bar.radius = wp.dot(along, climbed_bar)
         before_slope = climbed_bar * zero
         if size > zero:
-            before_slope = (climbed_bar - along * wp.dot(along, climbed_bar)) * (radius / size)
+            before_slope = (climbed_bar - along * wp.dot(along, climbed_bar)) * (now.radius / size)
         bar.foot = bar.foot + climbed_bar + before.hessian * before_slope
         bar.slope += before_slope
-        inner.point[row, 0, ball] = climbed
-        inner.height[row, 0, ball] = zero
-        inner.slope[row, 0, ball] = slope
+        inner.point[now.row, 0, now.ball] = climbed
+        inner.height[now.row, 0, now.ball] = zero
+        inner.slope[now.row, 0, now.ball] = slope
         return bar
 
     return StepProgram(_settle(numeric), step)
@@ -115,39 +107,35 @@ def entropy_reverse(surface: SurfaceFunctions, numeric: Numeric) -> StepProgram:
     def step(
         before: here_type,
         after: here_type,
-        radius: wp.float64,
-        lr: wp.float64,
+        now: Now,
         bar: bar_type,
         p: parameters,
         settings: Any,
-        ball: int,
-        index: int,
-        row: int,
         inner: inner_type,
     ):
         x = before.foot
         y = x
-        random = wp.rand_init(settings.seed + 7919 * index, ball)  # as the run drew
+        random = wp.rand_init(settings.seed + 7919 * now.index, now.ball)  # as the run drew
         for k in range(settings.inner_steps):
-            inner.point[row, k, ball] = y
+            inner.point[now.row, k, now.ball] = y
             force = gradient_of(y, p) / p.wide.loss_scale + settings.scope * (y - x)
             y = y - settings.inner_lr * force
             for i in range(dim):
                 y[i] += settings.spread * wp.float64(wp.randn(random))
-        bar.lr = wp.dot(after.foot - x, bar.foot) / lr
-        mean_bar = lr * settings.scope * bar.foot
+        bar.lr = wp.dot(after.foot - x, bar.foot) / now.lr
+        mean_bar = now.lr * settings.scope * bar.foot
         x_bar = bar.foot - mean_bar
         y_bar = vector()
         for back in range(settings.inner_steps):
             k = settings.inner_steps - 1 - back
-            at = inner.point[row, k, ball]
+            at = inner.point[now.row, k, now.ball]
             y_bar += (one - settings.averaging) * mean_bar
             mean_bar = settings.averaging * mean_bar
             slope = y_bar * (-settings.inner_lr / p.wide.loss_scale)
             x_bar += settings.inner_lr * settings.scope * y_bar
             y_bar = (one - settings.inner_lr * settings.scope) * y_bar + hessian_of(at, p) * slope
-            inner.height[row, k, ball] = zero
-            inner.slope[row, k, ball] = slope
+            inner.height[now.row, k, now.ball] = zero
+            inner.slope[now.row, k, now.ball] = slope
         bar.foot = x_bar + y_bar + mean_bar
         return bar
 

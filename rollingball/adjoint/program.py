@@ -1,7 +1,7 @@
 """What a method gives the reverse rollout: the parts of its step, backwards, in float64.
 
     settle(here, radius, earlier_radius, bar) -> bar        bar: the cotangent of the state, before it was settled
-    step(before, after, radius, lr, bar, p, settings, ball, index, row, inner) -> bar
+    step(before, after, now, bar, p, settings, inner) -> bar
 
 Both add to ``bar.radius`` and ``bar.lr`` what the step's own radius and learning rate contribute. ``inner`` holds the
 points inside a step at which the surface is evaluated besides its feet, and the cotangents there.
@@ -44,6 +44,17 @@ def here_struct(numeric: Numeric) -> Any:
         center_height: wp.float64
 
     return Here
+
+
+@wp.struct
+class Now:
+    """The step in hand."""
+
+    radius: wp.float64
+    lr: wp.float64
+    ball: int
+    index: int  # of the step in the whole run
+    row: int  # of its inner points
 
 
 @wp.func

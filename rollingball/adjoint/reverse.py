@@ -7,7 +7,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.adjoint.cotangents import cotangent_struct
-from rollingball.adjoint.program import StepProgram, entry, here_struct, inner_struct, reader
+from rollingball.adjoint.program import Now, StepProgram, entry, here_struct, inner_struct, reader
 from rollingball.geometry.foot import FOUND, NOT_FINITE
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
@@ -79,11 +79,10 @@ def reverse_rollout(
                 # a recorded loss is not scaled
                 bar.loss_scale -= height_bar[frame, ball] * here.height / p.wide.loss_scale
             if bar.status == FOUND and index <= steps[ball] and (frame > 0 or first == 0):
-                now = entry(radius, index, ball)
                 earlier = zero
                 if index > 0:
                     earlier = entry(radius, index - 1, ball)
-                bar = settle(here, now, earlier, bar)
+                bar = settle(here, entry(radius, index, ball), earlier, bar)
                 if keeps_center == 1 and index > 0:
                     row = wp.min(index - 1, radius_bar.shape[0] - 1)
                     radius_bar[row, ball] -= bar.radius
@@ -105,10 +104,13 @@ def reverse_rollout(
                     bar.height_after = zero
                     bar.slope_after = vector()
                     bar.radius = zero
-                    now = entry(radius, index - 1, ball)
-                    rate = entry(lr, index - 1, ball)
-                    inner_row = wp.min(frame - 1, inner.point.shape[0] - 1)
-                    bar = step(before, here, now, rate, bar, p, settings, ball, index - 1, inner_row, inner)
+                    now = Now()
+                    now.radius = entry(radius, index - 1, ball)
+                    now.lr = entry(lr, index - 1, ball)
+                    now.ball = ball
+                    now.index = index - 1
+                    now.row = wp.min(frame - 1, inner.point.shape[0] - 1)  # type: ignore[assignment]
+                    bar = step(before, here, now, bar, p, settings, inner)
                     radius_bar[wp.min(index - 1, radius_bar.shape[0] - 1), ball] += bar.radius
                     lr_bar[wp.min(index - 1, lr_bar.shape[0] - 1), ball] += bar.lr
                     after_height += bar.height_after

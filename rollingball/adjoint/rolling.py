@@ -12,7 +12,7 @@ from rollingball.adjoint.cotangents import (
     lifted_radius,
     lifted_slope,
 )
-from rollingball.adjoint.program import StepProgram, here_struct, inner_struct
+from rollingball.adjoint.program import Now, StepProgram, here_struct, inner_struct
 from rollingball.geometry.foot import FOCAL_POINT, NO_FOOT
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
@@ -41,21 +41,17 @@ def footpoint_reverse(surface: SurfaceFunctions, numeric: Numeric, unrolled: boo
     def step(
         before: here_type,
         after: here_type,
-        radius: wp.float64,
-        lr: wp.float64,
+        now: Now,
         bar: bar_type,
         p: parameters,
         settings: Any,
-        ball: int,
-        index: int,
-        row: int,
         inner: inner_type,
     ):
         g = before.gradient
-        rate = lr / p.wide.loss_scale
+        rate = now.lr / p.wide.loss_scale
         candidate = before.center - rate * g
         candidate_height = before.center_height - rate * wp.dot(g, g)
-        bar = projected(before, after, candidate, candidate_height, bar, p, settings, ball, row, inner)
+        bar = projected(before, after, candidate, candidate_height, now, bar, p, settings, inner)
         slope = -rate * (bar.center + two * bar.center_height * g)
         rate_bar = -wp.dot(g, bar.center) - wp.dot(g, g) * bar.center_height
         bar.lr = rate_bar / p.wide.loss_scale
@@ -88,18 +84,14 @@ def distance_reverse(surface: SurfaceFunctions, numeric: Numeric, unrolled: bool
     def step(
         before: here_type,
         after: here_type,
-        radius: wp.float64,
-        lr: wp.float64,
+        now: Now,
         bar: bar_type,
         p: parameters,
         settings: Any,
-        ball: int,
-        index: int,
-        row: int,
         inner: inner_type,
     ):
         g = before.gradient
-        rate = lr / p.wide.loss_scale
+        rate = now.lr / p.wide.loss_scale
         move = -rate * g
         rise = -rate * wp.dot(g, g)
         away = before.center - before.foot
@@ -113,14 +105,14 @@ def distance_reverse(surface: SurfaceFunctions, numeric: Numeric, unrolled: bool
         passed_center = bar.center
         passed_height = bar.center_height
         if settings.reproject > 0:  # the centre is that of the foot after the step
-            slope_after = lifted_slope(after.gradient, radius, bar.center, bar.center_height)
+            slope_after = lifted_slope(after.gradient, now.radius, bar.center, bar.center_height)
             bar.radius = lifted_radius(after.gradient, bar.center, bar.center_height)
             bar.foot += bar.center + bent(after.hessian, after.gradient, bar.center_height, slope_after)
             bar.height_after += bar.center_height
             bar.slope_after += slope_after
             passed_center = vector()
             passed_height = zero
-        bar = projected(before, after, moved, moved_height, bar, p, settings, ball, row, inner)
+        bar = projected(before, after, moved, moved_height, now, bar, p, settings, inner)
         center_bar = bar.center + passed_center
         height_bar = bar.center_height + passed_height
         move_bar = center_bar
@@ -160,11 +152,10 @@ def _implicit(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         after: here_type,
         center: vector,
         center_height: wp.float64,
+        now: Now,
         bar: bar_type,
         p: parameters,
         settings: Any,
-        ball: int,
-        row: int,
         inner: inner_type,
     ):
         drop = after.height - center_height
@@ -198,16 +189,15 @@ def _unrolled(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         after: here_type,
         center: vector,
         center_height: wp.float64,
+        now: Now,
         bar: bar_type,
         p: parameters,
         settings: Any,
-        ball: int,
-        row: int,
         inner: inner_type,
     ):
         x = before.foot
         for k in range(settings.steps):
-            inner.point[row, k, ball] = x
+            inner.point[now.row, k, now.ball] = x
             height, gradient = first(x, p)
             x = x - settings.step_size * (x - center + (height - center_height) * gradient)
         passed = bar.foot
@@ -215,7 +205,7 @@ def _unrolled(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         bar.center_height = wp.float64(0.0)
         for back in range(settings.steps):
             k = settings.steps - 1 - back
-            height, gradient, hessian = second(inner.point[row, k, ball], p)
+            height, gradient, hessian = second(inner.point[now.row, k, now.ball], p)
             drop = height - center_height
             pulled = -settings.step_size * passed  # of R at this iterate
             along = wp.dot(gradient, pulled)
@@ -223,8 +213,8 @@ def _unrolled(surface: SurfaceFunctions, numeric: Numeric) -> Any:
             bar.center -= pulled
             bar.center_height -= along
             bar.loss_scale += (along * height + drop * wp.dot(pulled, gradient)) / p.wide.loss_scale
-            inner.height[row, k, ball] = along
-            inner.slope[row, k, ball] = drop * pulled
+            inner.height[now.row, k, now.ball] = along
+            inner.slope[now.row, k, now.ball] = drop * pulled
         bar.foot = passed
         return bar
 

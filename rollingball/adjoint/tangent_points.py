@@ -5,7 +5,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.adjoint.program import StepProgram, here_struct
+from rollingball.adjoint.program import Now, StepProgram, here_struct
 from rollingball.adjoint.tangents import Push, change_struct, height_change
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
@@ -28,33 +28,27 @@ def point_tangent(surface: SurfaceFunctions, numeric: Numeric, kind: str) -> Ste
     def heavy_ball(
         before: here_type,
         after: here_type,
-        radius: wp.float64,
-        lr: wp.float64,
+        now: Now,
         push: Push,
         change: change_type,
         p: parameters,
         settings: Any,
-        ball: int,
-        index: int,
     ):
-        velocity = (before.foot - after.foot) / lr
+        velocity = (before.foot - after.foot) / now.lr
         force = before.hessian * change.foot / p.wide.loss_scale
         change.velocity = settings.momentum * change.velocity + force
-        change.foot -= push.lr * velocity + lr * change.velocity
+        change.foot -= push.lr * velocity + now.lr * change.velocity
         return change
 
     @wp.func
     def sam(
         before: here_type,
         after: here_type,
-        radius: wp.float64,
-        lr: wp.float64,
+        now: Now,
         push: Push,
         change: change_type,
         p: parameters,
         settings: Any,
-        ball: int,
-        index: int,
     ):
         size = wp.length(before.gradient)
         along = wp.normalize(before.gradient)
@@ -62,23 +56,20 @@ def point_tangent(surface: SurfaceFunctions, numeric: Numeric, kind: str) -> Ste
         if size > zero:
             slope = before.hessian * change.foot
             turned = (slope - along * wp.dot(along, slope)) / size
-        _height, gradient, hessian = second(before.foot + radius * along, p)
-        climbed = change.foot + push.radius * along + radius * turned
-        change.foot -= (push.lr * gradient + lr * (hessian * climbed)) / p.wide.loss_scale
+        _height, gradient, hessian = second(before.foot + now.radius * along, p)
+        climbed = change.foot + push.radius * along + now.radius * turned
+        change.foot -= (push.lr * gradient + now.lr * (hessian * climbed)) / p.wide.loss_scale
         return change
 
     @wp.func
     def entropy_sgd(
         before: here_type,
         after: here_type,
-        radius: wp.float64,
-        lr: wp.float64,
+        now: Now,
         push: Push,
         change: change_type,
         p: parameters,
         settings: Any,
-        ball: int,
-        index: int,
     ):
         x = before.foot
         y = x
@@ -86,7 +77,7 @@ def point_tangent(surface: SurfaceFunctions, numeric: Numeric, kind: str) -> Ste
         moved = change.foot
         mean_change = moved
         keep = settings.averaging
-        random = wp.rand_init(settings.seed + 7919 * index, ball)
+        random = wp.rand_init(settings.seed + 7919 * now.index, now.ball)
         for _k in range(settings.inner_steps):
             _height, gradient, hessian = second(y, p)
             pull = hessian * moved / p.wide.loss_scale + settings.scope * (moved - change.foot)
@@ -96,7 +87,7 @@ def point_tangent(surface: SurfaceFunctions, numeric: Numeric, kind: str) -> Ste
                 y[i] += settings.spread * wp.float64(wp.randn(random))
             mean = keep * mean + (wp.float64(1.0) - keep) * y
             mean_change = keep * mean_change + (wp.float64(1.0) - keep) * moved
-        change.foot -= settings.scope * (push.lr * (x - mean) + lr * (change.foot - mean_change))
+        change.foot -= settings.scope * (push.lr * (x - mean) + now.lr * (change.foot - mean_change))
         return change
 
     return StepProgram(settle, {"heavy-ball": heavy_ball, "sam": sam, "entropy-sgd": entropy_sgd}[kind])

@@ -5,7 +5,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.adjoint.program import StepProgram, entry, here_struct, reader
+from rollingball.adjoint.program import Now, StepProgram, entry, here_struct, reader
 from rollingball.adjoint.tangents import Push, change_struct, height_change
 from rollingball.geometry.foot import FOUND, NOT_FINITE
 from rollingball.numeric import Numeric, struct
@@ -64,8 +64,12 @@ def tangent_rollout(program: StepProgram, functions: SurfaceFunctions, settings_
                     change.center_height = height_change(here, change.foot, push)
                 else:
                     earlier = entry(radius, frame - 1, ball)
-                    rate = entry(lr, frame - 1, ball)
-                    change = step(before, here, earlier, rate, push, change, p, settings, ball, frame - 1)
+                    now = Now()
+                    now.radius = earlier
+                    now.lr = entry(lr, frame - 1, ball)
+                    now.ball = ball
+                    now.index = frame - 1
+                    change = step(before, here, now, push, change, p, settings)
                 change = settle(here, entry(radius, frame, ball), earlier, push, change)
                 if change.status == FOUND and not wp.isfinite(wp.length_sq(change.foot)):
                     change.status = NOT_FINITE

@@ -1,7 +1,7 @@
 """Each method's step along a tangent: how a small change of what made a run moves it, one direction at a time.
 
     settle(here, radius, earlier_radius, push, change) -> change
-    step(before, after, radius, lr, push, change, p, settings, ball, index) -> change
+    step(before, after, now, push, change, p, settings) -> change
 
 ``push`` is the direction in radius, learning rate and loss scale, ``change`` that of the state. It is forward mode: an
 independent way to the derivatives that :mod:`rollingball.adjoint.rolling` takes backwards.
@@ -12,7 +12,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.adjoint.program import StepProgram, here_struct
+from rollingball.adjoint.program import Now, StepProgram, here_struct
 from rollingball.geometry.foot import FOCAL_POINT
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.normal import steepness
@@ -108,18 +108,15 @@ def rolling_tangent(surface: SurfaceFunctions, numeric: Numeric, unrolled: bool,
     def step(
         before: here_type,
         after: here_type,
-        radius: wp.float64,
-        lr: wp.float64,
+        now: Now,
         push: Push,
         change: change_type,
         p: parameters,
         settings: Any,
-        ball: int,
-        index: int,
     ):
         g = before.gradient
         slope = slope_change(before, change.foot, push)
-        rate = lr / p.wide.loss_scale
+        rate = now.lr / p.wide.loss_scale
         faster = push.lr / p.wide.loss_scale - rate * push.loss_scale
         move = -rate * g
         rise = -rate * wp.dot(g, g)
@@ -147,7 +144,7 @@ def rolling_tangent(surface: SurfaceFunctions, numeric: Numeric, unrolled: bool,
         change.center += move_change
         change.center_height += rise_change
         change = projected(before, after, center, center_height, push, change, p, settings)
-        return arrived(after, radius, push, change, settings)
+        return arrived(after, now.radius, push, change, settings)
 
     return StepProgram(settle, step, keeps_center=distance)
 
