@@ -11,7 +11,7 @@ from rollingball.body_plan import BodyPlan, starts
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.methods.body_integrators import MoreauJean
 from rollingball.numeric import Numeric, fill, launch, layout
-from rollingball.record import gaps, versions, written
+from rollingball.record import to_timed_trajectory
 from rollingball.status import Status
 from rollingball.trajectory import Trajectory
 
@@ -89,39 +89,12 @@ def _trajectory(
     plan: BodyPlan, host: Any, events: dict[str, np.ndarray], states: Any, search: GlobalProjection | None,
     seconds: float, threads: int | None,
 ) -> Trajectory:  # fmt: skip
-    surface, times, dim = plan.surface, plan.save_at, plan.surface.dim
-    radius = plan.radius * np.ones((len(times), 1))
-    foot, center = np.ascontiguousarray(host["foot"]), np.ascontiguousarray(host["center"])
-    status, gap, certified = states["status"].astype(np.int32), np.full(radius.shape, np.nan), False
-    if search is not None:
-        gap, below, certified = gaps(surface, foot, center, radius, search, plan.device, threads)
-        status[(status == Status.RUNNING) & below] = Status.TUNNELLED
-    kept = max(int((events["kind"] >= 0).sum(axis=1).max(initial=0)), 1)
-    run = {**written(plan.method), "duration": plan.duration, "dtype": "float64", "device": plan.device}
-    named = {"name": surface.name, "dim": surface.dim, "loss_scale": surface.loss_scale}
-    spin = {1: host["spin"][..., 1:2], 2: host["spin"]}.get(dim)
-    return Trajectory(
-        step=np.arange(len(times)),
-        time=times,
-        foot=foot,
-        center=center,
-        loss=host["height"] / surface.loss_scale,
-        gap=gap,
-        residual=host["residual"],
-        radius=radius,
-        status=status,
-        steps=states["steps"].astype(np.int64),
-        evaluations=states["ball"]["evaluations"].astype(np.int64),
-        seconds=seconds,
-        scene={
-            "surface": surface.recipe or named, "ball": written(plan.ball), "run": run, "versions": versions(),
-        },
-        certified=certified,
-        contacts=host["contacts"],
-        events={name: value[:, :kept] for name, value in events.items()},
-        velocity=np.ascontiguousarray(host["velocity"]),
-        spin=None if spin is None else np.ascontiguousarray(spin),
-        energy=host["energy"],
-        normal_force=host["normal_force"],
-        slip=host["slip"],
-    )  # fmt: skip
+    names = ("foot", "center", "height", "residual", "contacts", "velocity", "spin", "energy", "normal_force", "slip")
+    record = {name: np.ascontiguousarray(host[name]) for name in names}
+    body: dict[str, Any] = {name: record.pop(name) for name in names[5:]}
+    if plan.surface.dim == 1:
+        body["spin"] = np.ascontiguousarray(body["spin"][..., 1:2])
+    elif plan.surface.dim > 2:
+        body["spin"] = None
+    evaluations = states["ball"]["evaluations"]
+    return to_timed_trajectory(plan, record, states, evaluations, events, search, seconds, threads, **body)

@@ -14,7 +14,7 @@ from rollingball.fit import refuse, sunk
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.methods.flows import FootpointFlow, IronedFlow
 from rollingball.numeric import Numeric, device_name, fill, launch, layout
-from rollingball.record import gaps, versions, written
+from rollingball.record import to_timed_trajectory
 from rollingball.schedule import Schedule
 from rollingball.status import Status
 from rollingball.surfaces.base import Surface, checked_surface
@@ -158,36 +158,7 @@ def _centers(plan: FlowPlan, threads: int | None) -> np.ndarray:
 def _trajectory(
     plan: FlowPlan, host: dict[str, np.ndarray], states: np.ndarray, search: Any, seconds: float, threads: int | None
 ) -> Trajectory:
-    surface, times = plan.surface, plan.save_at
     center = np.concatenate([host["center"], host["center_height"][..., None]], axis=-1)
-    radius = plan.radius * np.ones((len(times), 1))
-    status, gap, certified = states["status"].astype(np.int32), np.full(radius.shape, np.nan), False
-    if search is not None and plan.ball is None:
-        gap = np.zeros_like(radius)
-    elif search is not None:
-        gap, below, certified = gaps(surface, host["foot"], center, radius, search, plan.device, threads)
-        status[(status == Status.RUNNING) & below] = Status.TUNNELLED
-    kept = max(int((host["event_kind"] >= 0).sum(axis=1).max(initial=0)), 1)
-    names = ("time", "kind", "contacts", "center")
-    run = {**written(plan.method), "duration": plan.duration, "dtype": "float64", "device": plan.device}
-    named = {"name": surface.name, "dim": surface.dim, "loss_scale": surface.loss_scale}
-    return Trajectory(
-        step=np.arange(len(times)),
-        time=times,
-        foot=host["foot"],
-        center=center,
-        loss=host["height"] / surface.loss_scale,
-        gap=gap,
-        residual=host["residual"],
-        radius=radius,
-        status=status,
-        steps=states["steps"].astype(np.int64),
-        evaluations=states["memory"]["evaluations"].astype(np.int64),
-        seconds=seconds,
-        scene={
-            "surface": surface.recipe or named, "ball": written(plan.ball), "run": run, "versions": versions(),
-        },
-        certified=certified,
-        contacts=host["contacts"],
-        events={name: host[f"event_{name}"][:, :kept] for name in names},
-    )  # fmt: skip
+    events = {name: host[f"event_{name}"] for name in ("time", "kind", "contacts", "center")}
+    evaluations = states["memory"]["evaluations"]
+    return to_timed_trajectory(plan, {**host, "center": center}, states, evaluations, events, search, seconds, threads)

@@ -58,6 +58,44 @@ def to_trajectory(
     )
 
 
+def to_timed_trajectory(
+    plan: Any, host: dict[str, np.ndarray], states: np.ndarray, evaluations: np.ndarray, events: dict[str, np.ndarray],
+    search: GlobalProjection | None, seconds: float, threads: int | None, **more: Any,
+) -> Trajectory:  # fmt: skip
+    """The Trajectory of a run in continuous time: foot, center, height, residual and contacts of every frame."""
+    surface, radius = plan.surface, plan.radius * np.ones((len(plan.save_at), 1))
+    status, gap, certified = states["status"].astype(np.int32), np.full(radius.shape, np.nan), False
+    if search is not None and plan.ball is None:
+        gap = np.zeros_like(radius)
+    elif search is not None:
+        gap, below, certified = gaps(surface, host["foot"], host["center"], radius, search, plan.device, threads)
+        status[(status == Status.RUNNING) & below] = Status.TUNNELLED
+    kept = max(int((events["kind"] >= 0).sum(axis=1).max(initial=0)), 1)
+    run = {**written(plan.method), "duration": plan.duration, "dtype": "float64", "device": plan.device}
+    named = {"name": surface.name, "dim": surface.dim, "loss_scale": surface.loss_scale}
+    return Trajectory(
+        step=np.arange(len(plan.save_at)),
+        time=plan.save_at,
+        foot=host["foot"],
+        center=host["center"],
+        loss=host["height"] / surface.loss_scale,
+        gap=gap,
+        residual=host["residual"],
+        radius=radius,
+        status=status,
+        steps=states["steps"].astype(np.int64),
+        evaluations=evaluations.astype(np.int64),
+        seconds=seconds,
+        scene={
+            "surface": surface.recipe or named, "ball": written(plan.ball), "run": run, "versions": versions(),
+        },
+        certified=certified,
+        contacts=host["contacts"],
+        events={name: value[:, :kept] for name, value in events.items()},
+        **more,
+    )  # fmt: skip
+
+
 def gaps(
     surface: Surface, foot: np.ndarray, center: np.ndarray, radius: np.ndarray, search: GlobalProjection, device: str,
     threads: int | None,
