@@ -4,20 +4,13 @@ import dataclasses
 import json
 import os
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import arg
 
-from rollingball.errors import FileError, InputError, RollingBallError
-
-if TYPE_CHECKING:
-    from rollingball.scene import Scene
-    from rollingball.trajectory import Trajectory
-
-MANIFEST = "scene.json"
+from rollingball.errors import InputError, RollingBallError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +21,8 @@ class Demo:
 
     def run(self, overrides: dict[str, str]) -> None:
         """Do it."""
+        from rollingball.folder import roll_scene
+
         roll_scene("demo", overrides, self.out, "cpu")
 
 
@@ -41,6 +36,8 @@ class Run:
 
     def run(self, overrides: dict[str, str]) -> None:
         """Do it."""
+        from rollingball.folder import roll_scene
+
         roll_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem, self.device)
 
 
@@ -80,6 +77,8 @@ class Plot:
 
     def run(self, overrides: dict[str, str]) -> None:
         """Do it."""
+        from rollingball.folder import draw
+
         _none(overrides)
         for path in draw(self.folder):
             print(path)
@@ -191,116 +190,6 @@ def _overrides(rest: list[str]) -> dict[str, str]:
 def _none(overrides: dict[str, str]) -> None:
     for key, value in overrides.items():
         raise InputError(f"--{key}", value, "no such option here")
-
-
-def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -> None:
-    """Roll all runs of a scene into ``out``: a .safetensors for each, the scene, and a picture."""
-    from rollingball.scene import load_scene
-    from rollingball.studies import writable
-    from rollingball.trajectory_file import write_beside
-
-    scene = load_scene(source, overrides)
-    if not scene.run:
-        raise InputError("$.run", [], "one run or more; this scene is for rollingball iron or compare")
-    _check(scene, device)
-    writable(out)
-    print(
-        f"{scene.title or source}: new kernels take some seconds to compile, once",
-        flush=True,
-    )
-    runs = {}
-    for index, name in enumerate(scene.names()):
-        began = time.perf_counter()
-        run = scene.roll(index, device=device, progress=sys.stderr.isatty())
-        run.save(out / f"{name}.safetensors")
-        took = time.perf_counter() - began
-        print(
-            f"  {name}: {run.balls} balls, {run.steps.max(initial=0)} steps: "
-            f"{run.seconds:.2f} s to roll, {took:.2f} s in all"
-        )
-        for line in summary(run):
-            print(f"    {line}")
-        runs[name] = run
-    content = {"names": list(runs), "scene": _plain(scene)}
-    write_beside(out / MANIFEST, json.dumps(content, indent=2).encode())
-    print(f"  {out}/: {', '.join(f'{name}.safetensors' for name in runs)}, {MANIFEST}")
-    flat = scene.build_surface().dim <= 2
-    for path in draw(out) if flat or any(run.energy is not None for run in runs.values()) else ():
-        print(f"  {path}")
-    if not flat:
-        print("  no picture of the paths: surfaces are drawn in one and two dimensions")
-
-
-def summary(run: "Trajectory") -> list[str]:
-    """How many balls ended how, in words, and how far inside the surface they were."""
-    import numpy as np
-
-    from rollingball.plot.sheet import sunk
-    from rollingball.status import Status
-
-    codes, counts = np.unique(run.status, return_counts=True)
-    lines = [f"{count} of {run.balls} {Status(code).message}" for code, count in zip(codes, counts, strict=True)]
-    inside = sunk(run)
-    if inside > 0:
-        lines.append(
-            f"gap: down to {np.nanmin(run.gap):.3g}; a ball was inside the surface by {inside:.0%} of its radius"
-        )
-    return lines
-
-
-def draw(folder: Path) -> list[Path]:
-    """Draw the runs of a folder that ``run`` wrote; the paths of the pictures: paths, and energy of balls with mass."""
-    from rollingball.plot import energy_sheet, png, sheet
-    from rollingball.scene import to_scene
-    from rollingball.trajectory import Trajectory
-    from rollingball.trajectory_file import write_beside
-
-    manifest = folder / MANIFEST
-    try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-        names, table = [str(name) for name in content["names"]], content["scene"]
-    except OSError as error:
-        raise FileError(
-            f"{manifest}: cannot be read ({error.strerror or error}); is it a folder that run wrote?"
-        ) from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise FileError(f"{manifest}: not what rollingball run writes") from None
-    try:
-        scene = to_scene(table)
-    except InputError as error:
-        raise FileError(f"{manifest}: {error}") from None
-    if names != scene.names():
-        raise FileError(f"{manifest}: its names are not those of its runs")
-    surface = scene.build_surface()
-    runs = {}
-    for name in names:
-        path = folder / f"{name}.safetensors"
-        runs[name] = Trajectory.load(path)
-        if runs[name].dim != surface.dim:
-            raise FileError(f"{path}: a trajectory in d = {runs[name].dim}, not {surface.dim} as {manifest} has")
-    figures = {}
-    heavy = any(run.energy is not None for run in runs.values())
-    if surface.dim <= 2 or not heavy:
-        box = scene.plot.box if scene.plot else None
-        figures["paths.png"] = sheet(runs, surface, box, scene.title, scene.iron is not None)
-    if heavy:
-        figures["energy.png"] = energy_sheet(runs, scene.title)
-    for name, figure in figures.items():
-        write_beside(folder / name, png(figure))
-    return [folder / name for name in figures]
-
-
-def _plain(scene: "Scene") -> Any:
-    import msgspec
-
-    return msgspec.to_builtins(scene)
-
-
-def _check(scene: "Scene", device: str) -> None:
-    from rollingball.numeric import device_name
-
-    device_name(device)
-    scene.check()
 
 
 def _quiet() -> None:

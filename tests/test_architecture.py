@@ -47,6 +47,7 @@ SEES = {
     "body_run": MATHEMATICS | {"body", "body_plan", "body_stepping", "record", "trajectory"},
     "compare": FLOOR | {"trajectory", "trajectory_file"},
     "studies": MATHEMATICS | {"compare", "plot", "scene", "simulate", "trajectory_file"},
+    "folder": FLOOR | {"numeric", "plot", "scene", "studies", "surfaces", "trajectory", "trajectory_file"},
     "simulate": MATHEMATICS
     | {"body_plan", "body_run", "fit", "flow_run", "plan", "record", "rollout", "states", "trajectory"},
     "scene_tables": NUMBERS,
@@ -59,7 +60,7 @@ SEES = {
 # Only these may be seen importing a part that is for the end of a chain.
 SEEN_BY = {
     "cli": {"__main__"},
-    "plot": {"cli", "studies", "__init__", "plot"},
+    "plot": {"cli", "folder", "studies", "__init__", "plot"},
     "pytorch": {"cli", "__init__", "pytorch", "trajectory"},
 }
 
