@@ -31,7 +31,7 @@ SEES = {
     "surfaces": FLOOR | {"numeric"},
     "geometry": FLOOR | {"numeric", "surfaces"},
     "methods": NUMBERS | {"surfaces", "geometry"},
-    "trajectory": FLOOR | {"trajectory_file", "pytorch"},  # inside functions
+    "trajectory": FLOOR | {"trajectory_file", "plot", "pytorch"},  # inside functions
     "trajectory_file": FLOOR | {"trajectory"},
     "rollout": MATHEMATICS,
     "plan": MATHEMATICS | {"rollout", "states", "trajectory"},
@@ -45,14 +45,14 @@ SEES = {
     "body_plan": MATHEMATICS | {"fit"},
     "body_stepping": MATHEMATICS | {"body"},
     "body_run": MATHEMATICS | {"body", "body_plan", "body_stepping", "record", "trajectory"},
-    "compare": FLOOR | {"trajectory", "trajectory_file"},
+    "compare": FLOOR | {"plot", "trajectory", "trajectory_file"},
     "studies": MATHEMATICS | {"compare", "plot", "scene", "simulate", "trajectory_file"},
     "folder": FLOOR | {"numeric", "plot", "scene", "studies", "surfaces", "trajectory", "trajectory_file"},
     "simulate": MATHEMATICS
     | {"body_plan", "body_run", "fit", "flow_run", "plan", "record", "rollout", "states", "trajectory"},
     "scene_tables": NUMBERS,
     "scene": MATHEMATICS | {"body_plan", "scene_tables", "flow_run", "plan", "rollout", "simulate", "trajectory"},
-    "plot": FLOOR | {"surfaces", "geometry", "trajectory", "compare"},
+    "plot": FLOOR | {"surfaces", "geometry", "trajectory", "trajectory_file", "compare"},
     "pytorch": MATHEMATICS | {"adjoint", "plan", "record", "simulate", "states", "trajectory", "trajectory_file"},
     "doctor": FLOOR,
     "__main__": {"cli"},
@@ -60,7 +60,15 @@ SEES = {
 # Only these may be seen importing a part that is for the end of a chain.
 SEEN_BY = {
     "cli": {"__main__"},
-    "plot": {"cli", "folder", "studies", "__init__", "plot"},
+    "plot": {
+        "cli",
+        "compare",
+        "folder",
+        "studies",
+        "trajectory",
+        "__init__",
+        "plot",
+    },  # notebooks show both with a picture
     "pytorch": {"cli", "__init__", "pytorch", "trajectory"},
 }
 

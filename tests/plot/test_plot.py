@@ -197,11 +197,9 @@ def test_a_box_without_surface_is_refused():
 def test_the_wrong_dimension_is_refused():
     for refused in (
         lambda: paths(make(1)),
-        lambda: paths(make(3)),
         lambda: center_path(make(2)),
         lambda: contour(LINE, BOX[2]),
         lambda: section(PLANE, BOX[1]),
-        lambda: sheet({"a": make(3)}, rb.surfaces.sine(3)),
         lambda: sheet({"a": make(1)}, PLANE),
         lambda: sheet({"a": make(2)}, LINE),
         lambda: sheet({"a": make(2)}, PLANE, BOX[1]),
