@@ -1,5 +1,6 @@
 """Pictures of surfaces and trajectories; matplotlib is imported inside the functions."""
 
+from rollingball.plot.animation import animate
 from rollingball.plot.balls import balls
 from rollingball.plot.comparison import comparison_sheet, order, separation
 from rollingball.plot.events import events
@@ -10,10 +11,13 @@ from rollingball.plot.over_time import energy, energy_sheet, gap, loss, residual
 from rollingball.plot.paths import center_path, contour, paths, section
 from rollingball.plot.projection import view_of
 from rollingball.plot.sheet import sheet
+from rollingball.plot.surface3d import center_path3d, surface3d
 
 __all__ = [
+    "animate",
     "balls",
     "center_path",
+    "center_path3d",
     "comparison_sheet",
     "contour",
     "energy",
@@ -36,6 +40,7 @@ __all__ = [
     "section",
     "separation",
     "sheet",
+    "surface3d",
     "svg",
     "view_of",
 ]
