@@ -15,7 +15,7 @@ from rollingball.errors import FileError, InputError
 from rollingball.trajectory_file import write_beside
 
 FILMS = (".gif", ".mp4")
-COLORS = 64
+EXACT, OTHERS = 64, 128  # colours of a GIF: the most frequent ones as they are, and means of the others
 DPI = 100
 REST = 1000  # milliseconds that the last picture of a GIF stays
 
@@ -52,10 +52,9 @@ def _gif(figure: Any, shown: Iterable[None], fps: int) -> bytes:
     pictures = []
     for _moment in shown:
         canvas.draw()
+        figure.set_layout_engine("none")  # what stands still does not move when a word changes
         pictures.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
-    few = [pictures[k] for k in (0, len(pictures) // 2, -1)]  # one palette for all, so that what is still stays so
-    joined = Image.fromarray(np.concatenate([np.asarray(picture) for picture in few]))
-    palette = joined.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    palette = _palette(pictures)
     coded = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     film = io.BytesIO()
     times = [round(100 * (k + 1) / fps) * 10 - round(100 * k / fps) * 10 for k in range(len(coded))]
@@ -64,6 +63,22 @@ def _gif(figure: Any, shown: Iterable[None], fps: int) -> bytes:
         film, format="GIF", save_all=True, append_images=coded[1:], duration=times, loop=0, optimize=True, disposal=1
     )
     return film.getvalue()
+
+
+def _palette(pictures: list[Any]) -> Any:
+    """One palette for all pictures, so that what stands still keeps its colour."""
+    from PIL import Image
+
+    some = [np.asarray(pictures[k]) for k in np.linspace(0, len(pictures) - 1, min(len(pictures), 6)).astype(int)]
+    colors, counts = np.unique(np.concatenate(some).reshape(-1, 3), axis=0, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    exact, rest = colors[order[:EXACT]], colors[order[EXACT:]]
+    if len(rest):
+        mixed = Image.fromarray(rest[None]).quantize(OTHERS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        exact = np.concatenate([exact, np.array(mixed.getpalette(), dtype=np.uint8).reshape(-1, 3)[:OTHERS]])
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(exact.tobytes())
+    return palette
 
 
 def _mp4(figure: Any, shown: Iterable[None], fps: int) -> bytes:
@@ -78,6 +93,7 @@ def _mp4(figure: Any, shown: Iterable[None], fps: int) -> bytes:
             with writer.saving(figure, str(made), DPI):
                 for _moment in shown:
                     writer.grab_frame()
+                    figure.set_layout_engine("none")
             return made.read_bytes()
         except (OSError, RuntimeError) as error:
             raise FileError(f"ffmpeg: {error}") from None

@@ -10,7 +10,7 @@ from rollingball.plot.balls import touching
 from rollingball.plot.ironing import offset
 from rollingball.plot.paths import contour, section
 from rollingball.plot.sheet import by_radius, heights
-from rollingball.plot.style import INK, color_of
+from rollingball.plot.style import INK, PALETTE, color_of
 from rollingball.plot.surface3d import sphere, surface3d
 from rollingball.surfaces import Surface
 from rollingball.trajectory import Trajectory
@@ -39,13 +39,17 @@ class Section:
                 offset(surface, float(radius), box, ax, color_of(first)).lines[-1].set(linewidth=0.7, linestyle=":")
         self.balls = []
         for ball in range(run.balls):
-            color = color_of(ball)
-            disk = ax.add_patch(Circle((0, 0), 0, facecolor=color, alpha=0.25, edgecolor="none"))
-            rim = ax.add_patch(Circle((0, 0), 0, facecolor="none", edgecolor=color, linewidth=1.0))
-            sectors = [ax.add_patch(Wedge((0, 0), 0, 0, 90, facecolor=color, alpha=0.55, linewidth=0)) for _ in "ab"]
+            color, above = color_of(ball), 2 + 1 / (2 + float(run.radius[0, ball]))  # small balls before large ones
+            disk = ax.add_patch(Circle((0, 0), 0, facecolor=color, alpha=0.25, edgecolor="none", zorder=above))
+            rim = ax.add_patch(Circle((0, 0), 0, facecolor="none", edgecolor=color, linewidth=1.0, zorder=above))
+            dark = {"facecolor": color, "alpha": 0.55, "linewidth": 0, "zorder": above}
+            sectors = [ax.add_patch(Wedge((0, 0), 0, 0, 90, **dark)) for _half in range(2)]
             (way,) = ax.plot([], [], color=color, linewidth=1.0)
-            (feet,) = ax.plot([], [], "o", color=color, markeredgecolor=INK, markersize=3.5)
+            (feet,) = ax.plot([], [], "o", color=color, markeredgecolor=INK, markersize=3.5, zorder=3)
             self.balls.append((disk, rim, sectors, way, feet))
+        if 1 < len(np.unique(run.radius[0])) == run.balls <= len(PALETTE):
+            names = [f"radius {radius:g}" for radius in run.radius[0]]
+            ax.legend([parts[3] for parts in self.balls], names, loc="upper right")
         ax.set(xlim=box[0], ylim=(low, high))
         ax.set_aspect("equal")
         self.clock = ax.set_title(title, parse_math=False)
