@@ -7,6 +7,7 @@ from rollingball.plot.events import events
 from rollingball.plot.field import field
 from rollingball.plot.files import pdf, png, save, svg
 from rollingball.plot.ironing import ironed_contour, ironing, ironing_sheet, offset, relief
+from rollingball.plot.live import Live
 from rollingball.plot.over_time import energy, energy_sheet, gap, loss, residual
 from rollingball.plot.paths import center_path, contour, paths, section
 from rollingball.plot.projection import view_of
@@ -14,6 +15,7 @@ from rollingball.plot.sheet import sheet
 from rollingball.plot.surface3d import center_path3d, surface3d
 
 __all__ = [
+    "Live",
     "animate",
     "balls",
     "center_path",

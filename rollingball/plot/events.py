@@ -52,7 +52,7 @@ def placed(trajectory: Trajectory, view: View | None = None) -> dict[int, np.nda
         if trajectory.dim == 1:
             times = trajectory.events["time"][balls, numbers]
             heights = [
-                np.interp(time, _time(trajectory, ball), trajectory.center[:, ball, 1])
+                np.interp(time, _time(trajectory, int(ball)), trajectory.center[:, ball, 1])
                 for ball, time in zip(balls, times, strict=True)
             ]
             points = np.stack([points[:, 0], heights], axis=-1)

@@ -41,7 +41,7 @@ def field(values: Any, box: Any, ax: Any = None, *, label: str, symmetric: bool 
     (left, bottom), (right, top) = corners[:, 0] - half, corners[:, 1] + half
     shown = np.ma.masked_invalid(grid.T)
     if shown.mask.any():
-        hatch = {"facecolor": "#dddddd", "edgecolor": SURFACE, "hatch": "////", "linewidth": 0.0}
+        hatch: Any = {"facecolor": "#dddddd", "edgecolor": SURFACE, "hatch": "////", "linewidth": 0.0}
         ax.add_patch(Rectangle((left, bottom), right - left, top - bottom, zorder=-1, **hatch))
         ax.legend(handles=[Patch(label="not defined", **hatch)], fontsize=7, loc="upper right", frameon=True)
     most = float(np.abs(shown).max()) if symmetric and shown.count() else None

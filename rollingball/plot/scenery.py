@@ -11,7 +11,7 @@ from rollingball.plot.ironing import offset
 from rollingball.plot.paths import contour, section
 from rollingball.plot.sheet import by_radius, heights
 from rollingball.plot.style import INK, PALETTE, color_of
-from rollingball.plot.surface3d import sphere, surface3d
+from rollingball.plot.surface3d import in_space, sphere, surface3d
 from rollingball.surfaces import Surface
 from rollingball.trajectory import Trajectory
 
@@ -42,7 +42,7 @@ class Section:
             color, above = color_of(ball), 2 + 1 / (2 + float(run.radius[0, ball]))  # small balls before large ones
             disk = ax.add_patch(Circle((0, 0), 0, facecolor=color, alpha=0.25, edgecolor="none", zorder=above))
             rim = ax.add_patch(Circle((0, 0), 0, facecolor="none", edgecolor=color, linewidth=1.0, zorder=above))
-            dark = {"facecolor": color, "alpha": 0.55, "linewidth": 0, "zorder": above}
+            dark: Any = {"facecolor": color, "alpha": 0.55, "linewidth": 0, "zorder": above}
             sectors = [ax.add_patch(Wedge((0, 0), 0, 0, 90, **dark)) for _half in range(2)]
             (way,) = ax.plot([], [], color=color, linewidth=1.0)
             (feet,) = ax.plot([], [], "o", color=color, markeredgecolor=INK, markersize=3.5, zorder=3)
@@ -101,7 +101,7 @@ class Contour:
             for ball in members:
                 color = color_of(int(ball))
                 disk = ax.add_patch(Circle((0, 0), 0, facecolor=color, alpha=0.45, edgecolor=INK, linewidth=0.6))
-                (seam,) = ax.plot([], [], color="white", linewidth=1.0)
+                (seam,) = ax.plot([], [], color="white", linewidth=0.7, alpha=0.85)
                 (way,) = ax.plot([], [], color=color, linewidth=0.8)
                 (dot,) = ax.plot([], [], "o", color=color, markeredgecolor="white", markersize=3.5, markeredgewidth=0.5)
                 self.balls[int(ball)] = disk, seam, way, dot
@@ -135,15 +135,14 @@ class Space:
         from matplotlib.figure import Figure
 
         self.figure = Figure(figsize=(5.2, 4.6))
-        self.ax = self.figure.add_axes((0.02, 0.02, 0.94, 0.9), projection="3d", computed_zorder=False)
-        self.ax.view_init(elev=40, azim=-60)
+        self.ax = in_space(self.figure)
         surface3d(surface, box, self.ax, points=50)
         low, high = self.ax.get_zlim()
         tops = (run.center[..., 2] + run.radius)[np.isfinite(run.center).all(axis=-1)]
         high = max(high, float(tops.max(initial=high)))
         self.ax.set_zlim(low, high)
         self.ax.set_box_aspect([box[0][1] - box[0][0], box[1][1] - box[1][0], high - low])
-        self.ways = [self.ax.plot([], [], [], color=color_of(ball), zorder=2)[0] for ball in range(run.balls)]
+        self.ways: Any = [self.ax.plot([], [], [], color=color_of(ball), zorder=2)[0] for ball in range(run.balls)]
         self.spheres: list[Any] = []
         self.clock = self.figure.suptitle(title, parse_math=False)
         self.title = title

@@ -96,11 +96,17 @@ def axes3d(ax: Any) -> Any:
     if ax is None:
         from matplotlib.figure import Figure
 
-        ax = Figure(figsize=(5.5, 5), layout="constrained").add_subplot(projection="3d", computed_zorder=False)
-        ax.view_init(elev=40, azim=-60)
-        ax.tick_params(labelsize=STYLE["font.size"] - 2)
+        return in_space(Figure(figsize=(5.5, 5)))
     if getattr(ax, "name", "") != "3d":
         raise InputError("ax", ax, 'axes in space: figure.add_subplot(projection="3d", computed_zorder=False)')
+    return ax
+
+
+def in_space(figure: Any, place: Any = (0.02, 0.02, 0.92, 0.9)) -> Any:
+    """New axes in space, seen from above, on which balls are drawn over the surface under them."""
+    ax = figure.add_axes(place, projection="3d", computed_zorder=False)
+    ax.view_init(elev=40, azim=-60)
+    ax.tick_params(labelsize=STYLE["font.size"] - 2)
     return ax
 
 
