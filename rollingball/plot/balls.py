@@ -51,8 +51,9 @@ def balls(
             if not np.isfinite(center).all():
                 continue
             if radius > 0:
-                face = {"facecolor": color, "alpha": 0.15, "edgecolor": INK, "linewidth": 0.6}
-                ax.add_patch(Circle(tuple(center), radius, **face))
+                ax.add_patch(
+                    Circle(tuple(center), radius, facecolor=(color, 0.15), edgecolor=(INK, 0.7), linewidth=0.6)
+                )
                 ax.plot(*feet[frame][ball].T, "s", color=color, markeredgecolor=INK, markersize=3, markeredgewidth=0.5)
             ax.plot(*center, "o", color=color, markeredgecolor="white", markersize=4.5, markeredgewidth=0.6)
     ax.set_aspect("equal")  # a ball is round

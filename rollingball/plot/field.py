@@ -51,7 +51,8 @@ def field(values: Any, box: Any, ax: Any = None, *, label: str, symmetric: bool 
         cmap=DIVERGING if symmetric else SEQUENTIAL, **limits,
     )  # fmt: skip
     if shown.count():
-        ax.figure.colorbar(image, ax=ax, label=label, shrink=0.85)
+        tall = float(np.clip((top - bottom) / (right - left), 0.4, 1.0))  # about as high as the picture
+        ax.figure.colorbar(image, ax=ax, label=label, shrink=tall, aspect=20 * tall)
     else:
         ax.set_title(label)
     ax.set(xlabel="$\\theta_1$", ylabel="$\\theta_2$", aspect="equal", xlim=(left, right), ylim=(bottom, top))

@@ -8,7 +8,7 @@ import numpy as np
 
 from rollingball.errors import InputError
 from rollingball.plot.events import events, markers
-from rollingball.plot.inputs import of_dim
+from rollingball.plot.inputs import boxed, of_dim
 from rollingball.plot.ironing import offset
 from rollingball.plot.paths import center_path, contour, paths, section
 from rollingball.plot.projection import View, view_of
@@ -51,14 +51,15 @@ def sheet(
         of_dim(run, surface.dim)
     each = list(runs.values())
     view = view_of(each, axes) if surface.dim > 1 else None
-    box = bounds(each) if box is None and surface.dim <= 2 else box
+    box = boxed(bounds(each) if box is None else box, surface, surface.dim) if surface.dim <= 2 else None
     panels = {name: by_radius(run) for name, run in runs.items()}
     rows = [[(name, part) for part in parts] for name, parts in panels.items()]
     if max(len(row) for row in rows) == 1 or sum(len(row) for row in rows) <= 4:  # few panels stand side by side
         rows = [[panel for row in rows for panel in row]]
     columns = max(len(row) for row in rows)
-    width, tall = (3.6, 3.0) if surface.dim == 1 else (2.9, 3.0)
+    width = 3.6 if surface.dim == 1 else 2.9
     height = heights(each, surface, box) if surface.dim == 1 else None
+    tall = float(np.clip(_slimness(each, box, height, view) * (width - 0.7), 1.2, 5.0)) + 0.85
     size = (max(width * columns + 0.5, 5.0 if surface.dim > 2 else 0.0), tall * len(rows) + 0.9)
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(rows), columns, squeeze=False, sharex=surface.dim > 2, sharey=surface.dim > 2)
@@ -74,6 +75,18 @@ def sheet(
     if handles := markers(each):
         figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), fontsize=7)
     return figure
+
+
+def _slimness(runs: list[Trajectory], box: Any, height: Any, view: View | None) -> float:
+    """The height of a panel over its width: both axes have one scale."""
+    if height is not None:
+        box = [box[0], height]
+    elif box is None and view is not None:
+        points = np.concatenate([view(run.foot).reshape(-1, 2) for run in runs])
+        points = points[np.isfinite(points).all(axis=1)]
+        box = np.stack([points.min(axis=0), points.max(axis=0)], axis=-1) if len(points) else [(0, 1), (0, 1)]
+    (left, right), (low, high) = box
+    return float((high - low) / (right - left)) if right > left else 1.0
 
 
 def _panel(ax: Any, run: Trajectory, surface: Surface, box: Any, height: Any, ironed: bool, view: View | None) -> None:

@@ -34,8 +34,8 @@ def surface3d(surface: Surface, box: Any, ax: Any = None, points: int = 80) -> A
     if np.isnan(height).all():
         raise InputError("box", box, "a box in which the loss is finite somewhere")
     ax.plot_surface(
-        x, y, height, cmap="Greys_r", linewidth=0, rcount=points, ccount=points, alpha=0.9, zorder=1,
-        vmin=np.nanmin(height) - 0.6 * np.ptp(height[np.isfinite(height)]) - 1e-9,
+        x, y, height, cmap="Greys_r", linewidth=0, rcount=points, ccount=points, zorder=1,
+        vmin=np.nanmin(height) - 0.4 * np.ptp(height[np.isfinite(height)]) - 1e-9,
     )  # fmt: skip
     scale = "" if surface.loss_scale == 1 else f"{surface.loss_scale:g} "
     ax.set(xlabel="$\\theta_1$", ylabel="$\\theta_2$", zlabel=f"{scale}$f$")
