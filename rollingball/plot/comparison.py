@@ -34,7 +34,7 @@ def separation(comparison: Comparison, ax: Any = None) -> Any:
 def order(comparison: Comparison, ax: Any = None) -> Any:
     """The largest distance over the learning rate, log-log, with the fitted slope; returns the axes."""
     ax = axes(ax)
-    middle = np.median(comparison.largest, axis=1)
+    middle = np.maximum(np.median(comparison.largest, axis=1), 1e-16)  # two runs may agree to the last bit
     ax.loglog(comparison.lr, middle, "o-", color=PALETTE[0], label="median of the balls")
     slope = float(np.median(comparison.order))
     if np.isfinite(slope):

@@ -20,6 +20,7 @@ KINDS = {
     6: ("P", "rolls", "rolls"),
     7: ("X", "slips", "slips"),
 }
+REST = 4
 
 
 @styled
@@ -51,10 +52,7 @@ def placed(trajectory: Trajectory, view: View | None = None) -> dict[int, np.nda
         points = trajectory.events["center"][balls, numbers]
         if trajectory.dim == 1:
             times = trajectory.events["time"][balls, numbers]
-            heights = [
-                np.interp(time, _time(trajectory, int(ball)), trajectory.center[:, ball, 1])
-                for ball, time in zip(balls, times, strict=True)
-            ]
+            heights = [_height(trajectory, int(ball), time, kind) for ball, time in zip(balls, times, strict=True)]
             points = np.stack([points[:, 0], heights], axis=-1)
         else:
             points = (view or view_of([trajectory]))(points)
@@ -86,6 +84,9 @@ def _kinds(trajectory: Trajectory) -> np.ndarray:
     return np.where(within, trajectory.events["kind"], -1)
 
 
-def _time(trajectory: Trajectory, ball: int) -> np.ndarray:
-    """The times of the frames of one ball (T,)."""
-    return trajectory.time if trajectory.time.ndim == 1 else trajectory.time[:, ball]
+def _height(trajectory: Trajectory, ball: int, time: float, kind: int) -> float:
+    """The height of a centre in d = 1 at an event, read between frames; a ball that rests stays where the next has it."""
+    times = trajectory.time if trajectory.time.ndim == 1 else trajectory.time[:, ball]
+    if kind == REST:
+        time = times[np.searchsorted(times, time)]
+    return float(np.interp(time, times, trajectory.center[:, ball, 1]))
