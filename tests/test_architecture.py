@@ -206,7 +206,7 @@ def test_every_package_that_is_imported_is_declared():
             top = module.split(".")[0]
             if top in sys.stdlib_module_names or top == "rollingball":
                 continue
-            name = {"warp": "warp-lang"}.get(top, top)
+            name = {"warp": "warp-lang", "PIL": "pillow"}.get(top, top)
             assert name in wanted or (name in optional and (name, part_of(path)) in late), f"{named(path)}: {name}"
 
 

@@ -85,7 +85,7 @@ def _kinds(trajectory: Trajectory) -> np.ndarray:
 
 
 def _height(trajectory: Trajectory, ball: int, time: float, kind: int) -> float:
-    """The height of a centre in d = 1 at an event, read between frames; a ball that rests stays where the next has it."""
+    """The height of a centre in d = 1 at an event, between frames; a ball that rests is where the next frame has it."""
     times = trajectory.time if trajectory.time.ndim == 1 else trajectory.time[:, ball]
     if kind == REST:
         time = times[np.searchsorted(times, time)]
