@@ -78,8 +78,8 @@ def sphere(ax: Any, center: Any, radius: float, color: str, turned: Any = None, 
     dark = np.array(to_rgb(color))
     faces = np.where(tones[..., None], dark, dark * 0.35 + 0.65)
     return ax.plot_surface(
-        *np.moveaxis(corners, -1, 0), facecolors=faces, rcount=points, ccount=2 * points, linewidth=0,
-        antialiased=False, shade=True, zorder=3,
+        *np.moveaxis(corners, -1, 0), facecolors=faces, rstride=1, cstride=1, linewidth=0, antialiased=False,
+        shade=True, zorder=3,
     )  # fmt: skip
 
 

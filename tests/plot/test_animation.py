@@ -58,8 +58,7 @@ def test_chosen_frames_are_a_picture_each(rolled, tmp_path):
 
 @pytest.mark.parametrize("view", ["contour", "surface"])
 def test_balls_move_over_the_plane_in_either_view(view, tmp_path):
-    run = rb.simulate(PLANE, rb.Ball([0.2, 0.3]), rb.FootpointRBO(0.05), start=[1.2, 0.8], steps=20, gap=None)
-    animate(run, PLANE, tmp_path / "a.gif", frames=[0, 10, 20], view=view, title="t")
+    animate(make(2, balls=2), PLANE, tmp_path / "a.gif", frames=[0, 2, 5], view=view, title="t")
     shown, _ = pictures(tmp_path / "a.gif")
     assert len(shown) == 3
     assert ((np.abs(np.diff(shown, axis=0)).max(axis=-1) > 60).sum(axis=(1, 2)) > 100).all()
@@ -101,7 +100,7 @@ def test_contours_have_a_panel_for_each_radius_with_its_balls():
         np.testing.assert_array_equal(disk.center, run.center[-1, ball, :2])
         np.testing.assert_array_equal(dot.get_xydata()[0], run.foot[-1, ball])
         far = np.linalg.norm(seam.get_xydata() - disk.center, axis=1)
-        assert np.nanmax(far) == pytest.approx(run.radius[-1, ball], rel=1e-9)
+        assert 0.98 < np.nanmax(far) / run.radius[-1, ball] < 1 + 1e-12  # a seam on the upper half
 
 
 @pytest.mark.parametrize("dim", [1, 2])

@@ -59,8 +59,8 @@ def spheres(ax):
     """The centres and radii of the balls on axes in space, from the corners of their faces."""
     found = []
     for artist in ax.collections[1:]:
-        corners = np.asarray(artist._vec)[:3].T if hasattr(artist, "_vec") else artist._faces.reshape(-1, 3)
-        low, high = np.nanmin(corners, axis=0), np.nanmax(corners, axis=0)
+        corners = artist._faces.reshape(-1, 3)
+        low, high = corners.min(axis=0), corners.max(axis=0)
         found.append(((low + high) / 2, (high - low) / 2))
     return found
 

@@ -59,7 +59,7 @@ def test_in_the_plane_a_ball_turns_about_the_level_axis_across_its_way():
 
 def test_orientations_are_rotations_and_spin_about_the_normal_counts():
     run = make(2, frames=50, balls=3)
-    spin = np.zeros((50, 3, 3)) + [0.0, 0.0, 2.0]
+    spin = np.broadcast_to([0.0, 0.0, 2.0], (50, 3, 3))
     turned = rotations(replace(run, spin=spin))
     np.testing.assert_allclose(turned @ turned.swapaxes(-1, -2), np.eye(3)[None, None] + 0 * turned, atol=1e-12)
     angle = 2.0 * (run.time[-1] - run.time[0])
