@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from PIL import Image
 
 import rollingball as rb
 from rollingball import cli
@@ -77,6 +78,15 @@ def picture(path):
     return pixels
 
 
+def pictures_of(path):
+    """How many pictures a film has, when it is one that moves."""
+    with Image.open(path) as film:
+        first = np.asarray(film.convert("RGB")).astype(int)
+        film.seek(film.n_frames - 1)
+        assert (np.abs(np.asarray(film.convert("RGB")) - first).max(axis=-1) > 60).sum() > 100
+        return film.n_frames
+
+
 # What commands leave
 
 
@@ -84,14 +94,16 @@ def test_demo_leaves_trajectories_a_scene_and_a_picture(tmp_path, capsys):
     cli.main(["demo"])
     out = tmp_path / "out/demo"
     names = load_scene("demo").names()
-    assert {path.name for path in out.iterdir()} == {f"{n}.safetensors" for n in names} | {"scene.json", "paths.png"}
+    others = {"scene.json", "paths.png", "roll.gif"}
+    assert {path.name for path in out.iterdir()} == {f"{n}.safetensors" for n in names} | others
+    assert pictures_of(out / "roll.gif") == 80  # four seconds
     for index, name in enumerate(names):
         run = rb.Trajectory.load(out / f"{name}.safetensors")
         assert run.step[-1] == load_scene("demo").run[index].steps
         assert not any(rb.Status(status).failed for status in run.status)
     picture(out / "paths.png")
     printed = capsys.readouterr().out
-    assert all(name in printed for name in [*names, "paths.png", load_scene("demo").title])
+    assert all(name in printed for name in [*names, "paths.png", "roll.gif", load_scene("demo").title])
 
 
 def test_demo_rolls_down(tmp_path):
@@ -128,17 +140,23 @@ def test_run_goes_to_a_folder_named_after_the_scene(tmp_path, capsys):
     assert {path.name for path in (tmp_path / "out/mine").iterdir()} == {"one.safetensors", "scene.json", "paths.png"}
 
 
-def test_three_dimensions_leave_no_picture(tmp_path):
+def test_three_dimensions_are_projected(tmp_path, capsys):
     (tmp_path / "mine.toml").write_text(SCENE.replace("[[0.5]]", "[[0.5, 0.5, 0.5]]"))
     cube = "[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]"
     cli.main(["run", "mine.toml", "--surface.matrix", cube, "--out", "cube"])
-    assert {path.name for path in (tmp_path / "cube").iterdir()} == {"one.safetensors", "scene.json"}
-    with pytest.raises(SystemExit):
-        cli.main(["plot", "cube"])
+    assert {path.name for path in (tmp_path / "cube").iterdir()} == {"one.safetensors", "scene.json", "paths.png"}
+    before = picture(tmp_path / "cube/paths.png")
+    cli.main(["plot", "cube", "--axes", "0", "2"])
+    assert not np.array_equal(picture(tmp_path / "cube/paths.png"), before)
+    for refused, named in ((["plot", "cube", "--axes", "0", "3"], "axes"), (["animate", "cube"], "trajectory")):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(refused)
+        assert caught.value.code == 2
+        assert f"rollingball: {named}: got " in capsys.readouterr().err
 
 
 def test_the_energy_of_a_ball_with_mass_is_drawn_in_any_dimension(tmp_path):
-    for dim, pictures in ((1, {"paths.png", "energy.png"}), (3, {"energy.png"})):
+    for dim, pictures in ((1, {"paths.png", "energy.png"}), (3, {"paths.png", "energy.png"})):
         slope = "[" + ", ".join(["0.3"] * dim) + "]"
         (tmp_path / "body.toml").write_text(
             f'[surface]\ntype = "plane"\nslope = {slope}\n[ball]\nradius = 0.5\nstart = [{[0.0] * dim}]\n'
@@ -214,6 +232,34 @@ def test_plot_draws_the_same_picture_again(rolled, capsys):
     cli.main(["plot", str(rolled)])
     np.testing.assert_array_equal(picture(rolled / "paths.png"), before)
     assert capsys.readouterr().out == f"{rolled}/paths.png\n"
+
+
+def test_animate_leaves_a_film_beside_its_run(rolled, tmp_path, capsys):
+    capsys.readouterr()
+    cli.main(["animate", str(rolled), "--seconds", "0.5", "--fps", "10"])
+    assert capsys.readouterr().out == f"{rolled}/roll.gif\n"
+    assert pictures_of(rolled / "roll.gif") == 5
+    cli.main(["animate", str(rolled), "--out", "mine.gif", "--run-name", "one", "--fps", "3", "--seconds", "1"])
+    assert pictures_of(tmp_path / "mine.gif") == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [(["--run-name", "two"], "run-name"), (["--view", "contour"], "view"), (["--out", "a.avi"], "path"),
+     (["--seconds", "0"], "seconds"), (["--fps", "0"], "fps")],
+)  # fmt: skip
+def test_animate_refuses_what_it_cannot_show(arguments, named, rolled, refused, tmp_path):
+    assert f"rollingball: {named}: got " in refused("animate", "rolled", *arguments)
+    assert list(tmp_path.rglob("*.gif")) == []
+
+
+def test_animate_names_what_is_half_written(rolled, refused, tmp_path):
+    file = rolled / "one.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    assert "rolled/one.safetensors" in refused("animate", "rolled")
+    (rolled / "scene.json").unlink()
+    assert "rolled/scene.json" in refused("animate", "rolled")
 
 
 # How plot refuses
@@ -294,6 +340,7 @@ def test_plot_of_a_foreign_trajectory_names_it(rolled, refused):
         (["scenes", "list", "--titel", "x"], "--titel"),
         (["scenes", "schema", "--titel", "x"], "--titel"),
         (["plot", "out", "--titel", "x"], "--titel"),
+        (["animate", "out", "--titel", "x"], "--titel"),
         (["doctor", "--titel", "x"], "--titel"),
     ],
 )

@@ -69,7 +69,8 @@ def animate(
     shown, turned = moments(trajectory, frames, positive_scalar("seconds", seconds) * fps)
     corners = boxed(bounds([trajectory]) if box is None else box, surface, surface.dim)
     scenery = SCENERY[view](trajectory, surface, corners, ironed, title)
-    write_film(scenery.figure, (scenery.show(shown[: k + 1], turned[k]) for k in range(len(shown))), path, fps)
+    pictures = (scenery.show(shown[: k + 1], turned[k]) for k in range(len(shown)))
+    write_film(scenery.figure, pictures, path, fps, scenery.moving)
 
 
 def moments(trajectory: Trajectory, frames: Any, count: float) -> tuple[Trajectory, np.ndarray]:

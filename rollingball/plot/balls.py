@@ -68,6 +68,8 @@ def touching(trajectory: Trajectory, surface: Surface | None = None) -> list[lis
     found = [[one[frame, ball][None] for ball in range(trajectory.balls)] for frame in range(len(trajectory))]
     if trajectory.contacts is None:
         return found
+    for frame, ball in np.argwhere(trajectory.contacts == 0):  # in flight
+        found[frame][ball] = np.zeros((0, 2))
     several = np.argwhere((trajectory.contacts > 1) & np.isfinite(trajectory.center).all(axis=-1))
     surface = surface_of(trajectory) if surface is None and len(several) else surface
     if surface is None or not len(several):

@@ -68,8 +68,9 @@ def comparison_sheet(
         contour(surface, box, left)
         for ball in range(continuous.balls):
             center = continuous.center[:, ball]
-            left.plot(center[:, 0], center[:, 1], color=color_of(ball))
-        left.plot(discrete.center[..., 0], discrete.center[..., 1], ".", color=INK, markersize=2)
+            left.plot(center[:, 0], center[:, 1], color=color_of(ball), linewidth=3.5, alpha=0.6)
+            left.plot(*center[-1, :2], "o", color=color_of(ball), markeredgecolor="white", markersize=6)
+        left.plot(discrete.center[..., 0], discrete.center[..., 1], ".", color=INK, markersize=1.5)
         left.set(xlim=box[0], ylim=box[1])
         left.set_title(f"centres: line the flow, dots lr {comparison.lr[0]:g}")
     separation(comparison, middle)

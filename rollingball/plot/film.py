@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,27 +33,49 @@ def check_film(path: Path) -> None:
         raise InputError("path", str(path), "a .gif: an .mp4 needs ffmpeg, which is not installed (apt install ffmpeg)")
 
 
-def write_film(figure: Any, shown: Iterable[None], path: Path, fps: int) -> None:
+def write_film(figure: Any, shown: Iterable[None], path: Path, fps: int, moving: list[Any] | None = None) -> None:
     """Write what a figure shows after each of ``shown`` was taken, beside its place and renamed.
 
+    Args:
+        figure: A matplotlib Figure.
+        shown: Changes it from picture to picture.
+        path: The film.
+        fps: Pictures a second.
+        moving: The artists that change, from the lowest up, where nothing else does: the rest is drawn once.
+
     Raises:
+        InputError: as :func:`check_film`.
         FileError: when the file cannot be written.
     """
     check_film(path)
-    write_beside(path, (_gif if path.suffix.lower() == ".gif" else _mp4)(figure, shown, fps))
+    made = _gif(figure, shown, fps, moving) if path.suffix.lower() == ".gif" else _mp4(figure, shown, fps)
+    write_beside(path, made)
 
 
-def _gif(figure: Any, shown: Iterable[None], fps: int) -> bytes:
+def _drawn(figure: Any, shown: Iterable[None], moving: list[Any] | None) -> Iterator[np.ndarray]:
+    """The pixels of each picture (height, width, 3)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas, still = FigureCanvasAgg(figure), None
+    figure.set_dpi(DPI)
+    for artist in moving or ():
+        artist.set_animated(True)  # drawn only when asked for
+    for _moment in shown:
+        if still is None or moving is None:
+            canvas.draw()
+            figure.set_layout_engine("none")  # what stands still does not move when a word changes
+            still = canvas.copy_from_bbox(figure.bbox)
+        if moving is not None:
+            canvas.restore_region(still)
+            for artist in moving:
+                artist.draw(canvas.get_renderer())
+        yield np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _gif(figure: Any, shown: Iterable[None], fps: int, moving: list[Any] | None) -> bytes:
     from PIL import Image
 
-    canvas = FigureCanvasAgg(figure)
-    figure.set_dpi(DPI)
-    pictures = []
-    for _moment in shown:
-        canvas.draw()
-        figure.set_layout_engine("none")  # what stands still does not move when a word changes
-        pictures.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
+    pictures = [Image.fromarray(pixels) for pixels in _drawn(figure, shown, moving)]
     palette = _palette(pictures)
     coded = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     film = io.BytesIO()
@@ -70,7 +92,9 @@ def _palette(pictures: list[Any]) -> Any:
     from PIL import Image
 
     some = [np.asarray(pictures[k]) for k in np.linspace(0, len(pictures) - 1, min(len(pictures), 6)).astype(int)]
-    colors, counts = np.unique(np.concatenate(some).reshape(-1, 3), axis=0, return_counts=True)
+    packed: Any = np.concatenate(some).astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
+    codes, counts = np.unique(packed.ravel(), return_counts=True)
+    colors = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
     order = np.argsort(-counts, kind="stable")
     exact, rest = colors[order[:EXACT]], colors[order[EXACT:]]
     if len(rest):

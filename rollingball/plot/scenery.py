@@ -54,6 +54,8 @@ class Section:
         ax.set_aspect("equal")
         self.clock = ax.set_title(title, parse_math=False)
         self.title = title
+        parts = [part for disk, rim, sectors, way, feet in self.balls for part in (disk, rim, *sectors, way, feet)]
+        self.moving: list[Any] | None = [*sorted(parts, key=lambda part: part.get_zorder()), self.clock]
 
     def show(self, past: Trajectory, turned: np.ndarray) -> None:
         """Put the balls where they are at the last frame of ``past``."""
@@ -109,6 +111,8 @@ class Contour:
             ax.label_outer()
         self.clock = self.figure.suptitle(title, parse_math=False)
         self.title = title
+        parts = [part for parts in self.balls.values() for part in parts]
+        self.moving: list[Any] | None = [*sorted(parts, key=lambda part: part.get_zorder()), self.clock]
 
     def show(self, past: Trajectory, turned: np.ndarray) -> None:
         """Put the balls where they are at the last frame of ``past``."""
@@ -146,6 +150,7 @@ class Space:
         self.spheres: list[Any] = []
         self.clock = self.figure.suptitle(title, parse_math=False)
         self.title = title
+        self.moving: list[Any] | None = None  # in space everything is drawn in its order
 
     def show(self, past: Trajectory, turned: np.ndarray) -> None:
         """Put the balls where they are at the last frame of ``past``."""
@@ -166,7 +171,7 @@ SCENERY: Any = {"section": Section, "contour": Contour, "surface": Space}
 
 def _clock(title: str, past: Trajectory) -> str:
     time = f"t = {past.time[-1]:.2f}" if past.time.ndim == 1 else f"step {int(past.step[-1])}"
-    return f"{title}   {time}".strip()
+    return f"{title}{'   ' if len(title) < 40 else chr(10)}{time}".strip()
 
 
 def _seams(points: int = 40) -> np.ndarray:

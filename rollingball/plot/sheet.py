@@ -70,7 +70,7 @@ def sheet(
             _panel(ax, part, surface, box, height, ironed, view)
             ax.set_title(caption(name, part), parse_math=False)
     exact = ", black: the exact f_rho" if ironed and surface.dim == 1 else ""
-    words = f"{view.words}\n" if view else ""
+    words = f"{view.words}\n" if view and view.words else ""
     figure.suptitle(f"{title}\n{words}ring: start, dot: end{exact}".strip(), parse_math=False)
     if handles := markers(each):
         figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), fontsize=7)

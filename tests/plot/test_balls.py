@@ -60,6 +60,11 @@ def test_a_run_on_a_forgotten_surface_shows_the_contact_that_was_recorded(wedged
     np.testing.assert_array_equal(feet, [[wedged.foot[-1, 0, 0], wedged.loss[-1, 0]]])
 
 
+def test_a_ball_in_flight_touches_nothing():
+    run = replace(make(1, balls=2), contacts=np.array([[0, 1]] * 6))
+    assert [len(feet) for feet in squares(balls(run, new_axes()))] == [0, 1]
+
+
 def test_points_and_lost_balls_are_no_disks():
     assert circles(balls(make(2, radius=0.0), new_axes())) == []
     lost = make(2)
