@@ -15,7 +15,6 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.methods.integrators import Explicit
 from rollingball.numeric import Numeric
 
 
@@ -88,29 +87,3 @@ def taker(numeric: Numeric) -> Any:
 
 
 NO_EVENT = wp.constant(0)
-STAGES = 8  # at most, of an explicit method with the velocity at the end of its step
-
-
-def table(integrator: Explicit) -> dict[str, Any]:
-    """An explicit method with the velocity at the end as its last stage: numbers that a kernel takes as arguments.
-
-    Inside a step x is x_0 + h sum_j dense_j(share) k_j, polynomials of up to the fourth power.
-    """
-    import numpy as np
-
-    tableau = integrator.tableau
-    assert tableau is not None
-    ends = tableau.error is not None  # the last stage of a pair is there already
-    count = tableau.stages + (0 if ends else 1)
-    matrix, weights, dense = np.zeros((STAGES, STAGES)), np.zeros(STAGES), np.zeros((STAGES, 4))
-    matrix[: tableau.stages, : tableau.stages] = tableau.matrix
-    weights[: tableau.stages] = tableau.weights
-    if not ends:
-        matrix[count - 1] = weights
-    if tableau.dense is not None:
-        dense[: tableau.stages] = tableau.dense
-    else:  # the cubic through both ends and their velocities
-        dense[:, 1], dense[:, 2] = 3 * weights, -2 * weights
-        dense[0, :3] += [1, -2, 1]
-        dense[count - 1, 1:3] += [-1, 1]
-    return {"stages": count, "matrix": matrix, "weights": weights, "dense": dense}

@@ -11,25 +11,12 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.adjoint.flow_program import NO_EVENT, STAGES, FlowPull, Seat, frame_bar_struct, shares_struct
+from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat, frame_bar_struct, shares_struct
+from rollingball.adjoint.flow_step import STAGES, Method, step_program
 from rollingball.adjoint.program import inner_struct
 from rollingball.geometry.foot import FOUND, KINK, NOT_FINITE
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
-
-SQUARE = wp.types.matrix((STAGES, STAGES), wp.float64)
-ROW = wp.types.vector(STAGES, wp.float64)
-DENSE = wp.types.matrix((STAGES, 4), wp.float64)
-
-
-@wp.struct
-class Method:
-    """An explicit method, as :func:`~rollingball.adjoint.flow_program.table` has it."""
-
-    stages: int
-    matrix: SQUARE
-    weights: ROW
-    dense: DENSE
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,36 +55,8 @@ def flow_reverse(
     settings_type, rows = struct(settings_layout, numeric), wp.types.matrix((STAGES, dim), wp.float64)
     field, velocity, frame, settled = pulls.field, pulls.velocity, pulls.frame, pulls.settled
     event, start, seats = pulls.event, pulls.start, pulls.seats
+    row, stage, inside = step_program(numeric)
     zero, one = wp.float64(0.0), wp.float64(1.0)
-
-    @wp.func
-    def row(k: rows, j: int):
-        x = wide()
-        for i in range(dim):
-            x[i] = k[j, i]
-        return x
-
-    @wp.func
-    def stage(x: wide, k: rows, h: wp.float64, weights: ROW, upto: int):
-        there = x
-        for j in range(upto):
-            there += (h * weights[j]) * row(k, j)
-        return there
-
-    @wp.func
-    def inside(method: Method, share: wp.float64):
-        """The polynomials of a share of the step, and their derivatives."""
-        value = ROW()
-        rate = ROW()
-        for j in range(method.stages):
-            for power in range(4):
-                value[j] = value[j] * share + method.dense[j, 3 - power]
-            slope = zero
-            for power in range(4):
-                slope = slope * share + wp.float64(4 - power) * method.dense[j, 3 - power]
-            value[j] = value[j] * share
-            rate[j] = slope
-        return value, rate
 
     @wp.func
     def gathered(bars: bars_type, part: shares_type):

@@ -11,7 +11,9 @@ import numpy as np
 
 from rollingball.adjoint.flow_crease import crease_pull
 from rollingball.adjoint.flow_footpoint import footpoint_pull
-from rollingball.adjoint.flow_program import FlowPull, table
+from rollingball.adjoint.flow_program import FlowPull
+from rollingball.adjoint.flow_push import crease_push, footpoint_push
+from rollingball.adjoint.flow_step import method_of
 from rollingball.adjoint.given import Derivatives, on_device, on_host
 from rollingball.adjoint.parameters import parameter_cotangents
 from rollingball.errors import InputError
@@ -24,7 +26,8 @@ from rollingball.status import Status
 from rollingball.surfaces.base import Surface, SurfaceFunctions
 from rollingball.trajectory import Trajectory
 
-PART = 256  # steps of a ball that are made again at once
+MOST_STEPS = 256  # of a ball that are made again at once
+ROOM = 2**27  # bytes of their states
 
 
 @dataclass(frozen=True)
@@ -67,32 +70,48 @@ def pulls_of(method: Any, functions: SurfaceFunctions, numeric: Numeric) -> Flow
     return footpoint_pull(functions, numeric)
 
 
-def parts(plan: FlowPlan, every: int | None, threads: int | None) -> Iterator[Part]:
-    """The run again in parts, the last first: all of it kept, or with ``every`` each part made twice."""
+def ahead(plan: FlowPlan, threads: int | None) -> Iterator[Part]:
+    """The run again in parts, the first first."""
     import warp as wp
 
     launcher = Launcher(plan, plan.start, threads)
     launcher.launch(0)  # places the balls
-    budget = PART if every is None else every
-    marks, kept = [wp.clone(launcher.states)], []
-
-    def logged() -> Any:
-        return wp.zeros((budget, len(launcher.states)), dtype=launcher.states.dtype, device=plan.device)
-
+    size = launcher.states.numpy().nbytes
+    before, rows, opening = wp.clone(launcher.states), max(min(MOST_STEPS, ROOM // size), 1), True
     while True:
-        log = logged() if every is None else None
-        launcher.launch(budget, log)
-        marks.append(wp.clone(launcher.states))
-        kept.append(log)
+        part = _part(launcher, before, rows, opening)
+        yield part
+        before, opening = part.after, False
         if np.isnan(launcher.going()).all():
-            break
-    for index in reversed(range(len(kept))):
-        log = kept[index]
-        if log is None:
-            log = logged()
-            wp.copy(launcher.states, marks[index])
-            launcher.launch(budget, log)
-        yield Part(marks[index], log, marks[index + 1], index == 0)
+            return
+
+
+def _part(launcher: Launcher, before: Any, rows: int, opening: bool) -> Part:
+    """Up to so many steps more."""
+    import warp as wp
+
+    log: Any = wp.zeros((rows, len(before)), dtype=before.dtype, device=before.device)
+    launcher.launch(rows, log)
+    made = int((launcher.states.numpy()["steps"] - before.numpy()["steps"]).max(initial=0))
+    return Part(before, log if made == rows else wp.clone(log[:made]), wp.clone(launcher.states), opening)
+
+
+def back(plan: FlowPlan, every: int | None, threads: int | None) -> Iterator[Part]:
+    """The run again in parts, the last first: all of it kept, or with ``every`` each part made twice."""
+    import warp as wp
+
+    if every is None:
+        yield from reversed(list(ahead(plan, threads)))
+        return
+    launcher = Launcher(plan, plan.start, threads)
+    launcher.launch(0)
+    marks: list[Any] = []
+    while not marks or not np.isnan(launcher.going()).all():
+        marks.append(wp.clone(launcher.states))
+        launcher.launch(every)
+    for index in reversed(range(len(marks))):
+        wp.copy(launcher.states, marks[index])
+        yield _part(launcher, marks[index], every, index == 0)
 
 
 def reverse_flow(
@@ -108,17 +127,13 @@ def reverse_flow(
     """The derivatives of a flow."""
     import warp as wp
 
-    from rollingball.adjoint.flow_reverse import DENSE, ROW, SQUARE, Method, flow_reverse
+    from rollingball.adjoint.flow_reverse import flow_reverse
     from rollingball.adjoint.program import inner_struct
 
     numeric, device, count = Numeric(plan.surface.dim), plan.device, len(plan.start)
     functions, settings, scale = plan.surface.functions(numeric), plan.method.settings(), plan.surface.loss_scale
     pulls = pulls_of(plan.method, functions, numeric)
-    numbers = table(plan.method.integrator)
-    method = Method()
-    method.stages = numbers["stages"]
-    method.matrix, method.weights = SQUARE(numbers["matrix"].ravel()), ROW(numbers["weights"])
-    method.dense = DENSE(numbers["dense"].ravel())
+    method = method_of(plan.method.integrator)
     there = functools.partial(on_device, device=device)
     frame_bars = [
         there(given["foot"], numeric.vector),
@@ -145,7 +160,7 @@ def reverse_flow(
     framed, started = points(len(plan.save_at), 1), points(1, 1)
     made: Any = None
     balls: Any = None
-    for part in parts(plan, every, threads):
+    for part in back(plan, every, threads):
         if made is None:
             made = flow_reverse(pulls, functions, layout(settings), numeric, part.before.dtype)
             bars = np.zeros(count, dtype=made.bars.numpy_dtype())
@@ -156,14 +171,8 @@ def reverse_flow(
             most = max(1, int(part.log.numpy()["memory"]["count"].max(initial=1)), *(
                 int(states.numpy()["memory"]["count"].max(initial=1)) for states in (part.before, part.after)
             ))  # fmt: skip
-        inner = points(part.log.shape[0], numbers["stages"] * most * pulls.seats + 4 * most)
-        inputs = [
-            plan.surface.parameters(numeric, device), fill(settings, numeric, device), method,
-            wp.array(plan.save_at, dtype=wp.float64, device=device), wp.float64(plan.duration),
-            part.before, part.log, part.after, int(part.opening), int(from_foot),
-            wp.array(np.ascontiguousarray(trajectory.foot[0]), dtype=numeric.vector, device=device),
-            *frame_bars, most, balls, inner, framed, started,
-        ]  # fmt: skip
+        inner = points(part.log.shape[0], method.stages * most * pulls.seats + 4 * most)
+        inputs = [*_common(plan, from_foot, trajectory, part), *frame_bars, most, balls, inner, framed, started]
         launch(made.kernel, count, inputs, device, threads)
         wp.synchronize_device(device)
         if parameters:
@@ -185,3 +194,48 @@ def reverse_flow(
         status=bars["status"].astype(np.int32),
         duration=length,
     )
+
+
+def _common(plan: FlowPlan, from_foot: bool, trajectory: Trajectory, part: Part) -> list[Any]:
+    """The first arguments of both kernels."""
+    import warp as wp
+
+    numeric, device = Numeric(plan.surface.dim), plan.device
+    return [
+        plan.surface.parameters(numeric, device), fill(plan.method.settings(), numeric, device),
+        method_of(plan.method.integrator), wp.array(plan.save_at, dtype=wp.float64, device=device),
+        wp.float64(plan.duration), part.before, part.log, part.after, int(part.opening), int(from_foot),
+        wp.array(np.ascontiguousarray(trajectory.foot[0]), dtype=numeric.vector, device=device),
+    ]  # fmt: skip
+
+
+def forward_flow(
+    plan: FlowPlan, from_foot: bool, trajectory: Trajectory, status: np.ndarray, threads: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The changes of the state at every frame (T, B, d + 3, d), by start, radius, duration and log L; and statuses."""
+    import warp as wp
+
+    from rollingball.adjoint.flow_tangents import flow_tangents, tangent_struct
+    from rollingball.adjoint.program import inner_struct
+
+    numeric, device, count, dim = Numeric(plan.surface.dim), plan.device, len(plan.start), plan.surface.dim
+    functions, settings, columns = plan.surface.functions(numeric), plan.method.settings(), plan.surface.dim + 3
+    pulls, ironed = pulls_of(plan.method, functions, numeric), isinstance(plan.method, IronedFlow)
+    push = (
+        crease_push(functions, numeric, plan.method.metric == "ambient") if ironed
+        else footpoint_push(functions, numeric)
+    )  # fmt: skip
+    kind = tangent_struct(numeric)
+    begun = np.zeros(count * columns, dtype=kind.numpy_dtype())
+    begun["status"] = np.repeat(status, columns)
+    states: Any = wp.array(begun, dtype=kind, device=device)
+    found: Any = wp.full(
+        (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
+    )
+    for part in ahead(plan, threads):
+        kernel = flow_tangents(pulls, push, functions, layout(settings), numeric, part.before.dtype)
+        inputs = [*_common(plan, from_foot, trajectory, part), columns, states, inner_struct(numeric)(), found]
+        launch(kernel, count * columns, inputs, device, threads)
+        wp.synchronize_device(device)
+    ended = states.numpy()["status"].reshape(count, columns).max(axis=1)
+    return found.numpy().reshape(len(plan.save_at), count, columns, dim), ended
