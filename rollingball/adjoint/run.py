@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.adjoint.methods import checked_method, inner_points, reverse_program
-from rollingball.adjoint.parameters import parameter_cotangents
+from rollingball.adjoint.parameters import has_parameters, parameter_cotangents
 from rollingball.errors import BallError, InputError, numbers, whole
 from rollingball.numeric import fill, launch, layout
 from rollingball.plan import Plan, plan_run
@@ -86,6 +86,7 @@ def derivatives(
         BallError: for a ball without a derivative, with ``throw``: one that failed, or met a focal point.
     """
     plan = plan_of(trajectory, surface)
+    parameters = parameters and has_parameters(plan.surface)
     if checkpoint_every is not None:
         whole("checkpoint_every", checkpoint_every, 1)
     bars = _cotangents(trajectory, cotangent)
@@ -170,7 +171,7 @@ def _reverse(
 ) -> Derivatives:
     import warp as wp
 
-    from rollingball.adjoint.program import inner_struct
+    from rollingball.adjoint.program import inner_record
     from rollingball.adjoint.reverse import reverse_rollout
 
     numeric, device, balls = plan.numeric.wide, plan.device, len(plan.start)
@@ -188,15 +189,14 @@ def _reverse(
     found: dict[str, Any] = {}
     for first, record in _parts(plan, trajectory, every, threads):
         frames = len(record["foot"])
-        part = {name: np.zeros((frames, *value.shape[1:])) for name, value in given.items()}
-        here = (trajectory.step >= first) & (trajectory.step < first + frames)
-        for name, value in given.items():
-            np.add.at(part[name], trajectory.step[here] - first, value[here])
+        part = given
+        if not np.array_equal(trajectory.step - first, np.arange(frames)):  # not just what was recorded
+            part = {name: np.zeros((frames, *value.shape[1:])) for name, value in given.items()}
+            here = (trajectory.step >= first) & (trajectory.step < first + frames)
+            for name, value in given.items():
+                np.add.at(part[name], trajectory.step[here] - first, value[here])
         rows, steps = (frames, max(frames - 1, 1)) if parameters else (1, 1)
-        inner: Any = inner_struct(numeric)()
-        inner.point = wp.zeros((steps, max(count, 1), balls), dtype=numeric.vector, device=device)
-        inner.height = wp.zeros((steps, max(count, 1), balls), dtype=wp.float64, device=device)
-        inner.slope = wp.zeros((steps, max(count, 1), balls), dtype=numeric.vector, device=device)
+        inner = inner_record(numeric, steps, max(count, 1), balls, device)
         at_height = wp.zeros((rows, balls), dtype=wp.float64, device=device)
         at_slope = wp.zeros((rows, balls), dtype=numeric.vector, device=device)
         inputs = [
@@ -224,7 +224,7 @@ def _reverse(
             for place in [(record["foot"], at_height, at_slope), (inner.point, inner.height, inner.slope)]:
                 x, height, slope = (on_host(part) for part in place)
                 flat = x.reshape(-1, numeric.dim), height.ravel(), slope.reshape(-1, numeric.dim)
-                for name, value in parameter_cotangents(plan.surface, *flat).items():
+                for name, value in parameter_cotangents(plan.surface, *flat, threads).items():
                     found[name] = found.get(name, 0.0) + scale * value
     bars = states.numpy()
     exists = bars["status"] == Status.RUNNING
@@ -247,10 +247,10 @@ def on_host(array: Any) -> np.ndarray:
 
 
 def on_device(array: Any, kind: Any, device: str) -> Any:
-    """A table (rows, columns) of numbers or vectors as a Warp array of float64."""
+    """A table (rows, columns) of numbers or vectors as a Warp array of float64, to be read: on a CPU not copied."""
     import warp as wp
 
     host = np.ascontiguousarray(on_host(array))
     rows = host.reshape(-1) if host.ndim == 2 else host.reshape(-1, host.shape[2])
-    flat: Any = wp.array(rows, dtype=kind, device=device)
+    flat: Any = wp.array(rows, dtype=kind, device=device, copy=False)
     return flat.reshape(host.shape[:2])
