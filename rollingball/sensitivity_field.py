@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from rollingball.adjoint.given import LIVE
 from rollingball.adjoint.methods import checked_method
-from rollingball.adjoint.run import LIVE, derivatives
+from rollingball.adjoint.run import derivatives
 from rollingball.errors import InputError, numbers
 from rollingball.methods import FLOWS, IronedFlow
+from rollingball.methods.integrators import Explicit
 from rollingball.simulate import simulate
 from rollingball.status import Status
 from rollingball.surfaces.base import Surface, checked_surface
@@ -30,7 +32,7 @@ class SensitivityField:
         start: The states at the start (N, d); they are those of the grid, but for lifted balls.
         end: The states at the end (N, d), NaN for a ball that failed.
         stretching: |d end / d start|, the largest singular value (N,). NaN for a ball that failed or has no derivative
-            (a focal point), and for methods whose derivative is not known.
+            (a focal point, several contacts on a start), and for flows whose integrator is not explicit.
         parting: The largest |end - end'| / |start - start'| of a ball and its up to 3^d - 1 neighbours (N,). Where a
             neighbour ended elsewhere it grows without bound on finer grids, while ``stretching`` is of one ball.
         time: The time of the run: the sum of its learning rates, or its duration.
@@ -100,7 +102,7 @@ def sensitivity_field(
     differentiable(method)
     starts: dict[str, Any] = {"start_center" if isinstance(method, IronedFlow) else "start": grid}
     run = simulate(surface, ball, method, gap=None, **starts, **options)
-    return field_of(run, corners, counts, surface, options.get("threads"))
+    return field_of(run, method, corners, counts, surface, options.get("threads"))
 
 
 def differentiable(method: Any) -> None:
@@ -123,35 +125,34 @@ def starts_on_grid(box: Any, count: Any, dim: int) -> tuple[np.ndarray, tuple[in
 
 
 def field_of(
-    run: Trajectory, box: np.ndarray, counts: tuple[int, ...], surface: Surface, threads: int | None
+    run: Trajectory, method: Any, box: np.ndarray, counts: tuple[int, ...], surface: Surface, threads: int | None
 ) -> SensitivityField:
     """The field of a run whose balls started on a grid."""
-    centers = run.contacts is not None and run.scene["run"]["method"] == "ironed-flow"
+    centers = isinstance(method, IronedFlow)
     states = run.center[[0, -1], :, :-1] if centers else run.foot[[0, -1]]
-    live = np.isin(run.status, (*LIVE, Status.RESTING))
+    live = np.isin(run.status, LIVE)
     start, end = states[0].astype(float), np.where(live[:, None], states[1], np.nan)
-    by_start = end_by_start(run, surface, threads)
-    sizes = np.full(len(start), np.nan)
-    known = np.isfinite(by_start).all(axis=(1, 2))
+    by_start = end_by_start(run, method, surface, threads)
+    sizes, known = np.full(len(start), np.nan), np.isfinite(by_start).all(axis=(1, 2))
     sizes[known] = np.linalg.norm(by_start[known], 2, axis=(1, 2))
     bound = np.nan
-    if centers and run.scene["run"]["metric"] == "parameter" and live.any():
+    if centers and method.metric == "parameter" and live.any():
         feet = run.foot[:, live].reshape(-1, run.dim)
         slope = surface.loss_scale * np.linalg.norm(surface.gradient(feet), axis=1).max()
         bound = float((1 + slope**2) ** 1.5 / run.radius[0].min())
-    elapsed = float(np.max(run.time[-1]))
-    apart = parting(start, end, counts)
+    elapsed, apart = float(np.max(run.time[-1])), parting(start, end, counts)
     return SensitivityField(box, counts, start, end, sizes, apart, elapsed, bound, run.status)
 
 
-def end_by_start(run: Trajectory, surface: Surface, threads: int | None) -> np.ndarray:
+def end_by_start(run: Trajectory, method: Any, surface: Surface, threads: int | None) -> np.ndarray:
     """The matrix d end / d start of each ball (B, d, d), NaN where there is none."""
-    missing = np.full((run.balls, run.dim, run.dim), np.nan)
-    if run.contacts is not None:  # the derivative of a flow is not known: differences of neighbours must do
-        return missing
+    flows = isinstance(method, FLOWS)
+    if flows and not (isinstance(method.integrator, Explicit) and method.settings()["reproject"]):
+        return np.full((run.balls, run.dim, run.dim), np.nan)
     rows = []
     for axis in np.eye(run.dim):
-        cotangent = {"foot": np.tile(axis, (run.balls, 1))}
+        center = isinstance(method, IronedFlow)
+        cotangent = {"center" if center else "foot": np.tile([*axis, 0.0] if center else axis, (run.balls, 1))}
         found = derivatives(run, cotangent, surface=surface, threads=threads, throw=False)
         rows.append(np.where((found.status == Status.RUNNING)[:, None], found.start, np.nan))
     return np.stack(rows, axis=1)

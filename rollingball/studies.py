@@ -131,7 +131,7 @@ def _cases(scene: Any) -> Any:
             ball, method, options = msgspec.structs.replace(scene, run=[one]).arguments(0)
             kept = {key: options[key] for key in options.keys() - {"start", "start_center", "every", "save_at"}}
             shown = radius if ball is not None and isinstance(radius, (int, float)) else None
-            yield name, shown, ball, method, kept
+            yield run.name or name, shown, ball, method, kept
             if ball is None:
                 break
 

@@ -79,7 +79,7 @@ def _map(ax: Any, field: SensitivityField, parting: bool, norm: Any) -> Any:
 
 def _caption(name: str, how: str, rates: dict[str, float], balls: int) -> str:
     if rates["without"] == balls:
-        return f"{name}\nby {how}: not known"
+        return f"{name}\nby {how}: none"
     none = f", {rates['without']:.0f} of {balls} none" if rates["without"] else ""
     return f"{name}\nby {how}: {rates['share above 0']:.0%} part{none}"
 
