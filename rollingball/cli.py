@@ -1,4 +1,4 @@
-"""The command line: demo, run, iron, compare, plot, export, scenes, doctor."""
+"""The command line: demo, run, iron, compare, sensitivity, plot, export, scenes, doctor."""
 
 import dataclasses
 import json
@@ -67,6 +67,20 @@ class Compare:
         from rollingball.studies import compare_scene
 
         compare_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sensitivity:
+    """Measure where neighbouring balls of a scene part: Lyapunov exponents of every run over a grid of starts."""
+
+    scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [sensitivity], or a shipped one.")]
+    out: Annotated[Path | None, arg(help="Folder for the numbers and the picture; by default out/NAME.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.studies import sensitivity_scene
+
+        sensitivity_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +161,9 @@ class RollingBall:
     """Balls that roll on the graph of a loss."""
 
     # a table with one field, not a bare union: for that tyro reads the source of typing.py, a tenth of a second
-    command: Annotated[Demo | Run | Iron | Compare | Plot | Export | Scenes | Doctor, arg(help="What to do.")]
+    command: Annotated[
+        Demo | Run | Iron | Compare | Sensitivity | Plot | Export | Scenes | Doctor, arg(help="What to do.")
+    ]
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -4,6 +4,7 @@ from rollingball.plot.comparison import comparison_sheet, order, separation
 from rollingball.plot.energy import energy_sheet
 from rollingball.plot.ironing import ironed_contour, ironing, ironing_sheet, offset, relief
 from rollingball.plot.paths import center_path, contour, paths, section
+from rollingball.plot.sensitivity import sensitivity_sheet
 from rollingball.plot.sheet import png, sheet
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "png",
     "relief",
     "section",
+    "sensitivity_sheet",
     "separation",
     "sheet",
 ]
