@@ -31,7 +31,7 @@ SEES = {
     "surfaces": FLOOR | {"numeric"},
     "geometry": FLOOR | {"numeric", "surfaces"},
     "methods": NUMBERS | {"surfaces", "geometry"},
-    "trajectory": FLOOR | {"trajectory_file", "pytorch"},  # inside functions
+    "trajectory": FLOOR | {"trajectory_file", "plot", "pytorch"},  # inside functions
     "trajectory_file": FLOOR | {"trajectory"},
     "rollout": MATHEMATICS,
     "plan": MATHEMATICS | {"rollout", "states", "trajectory"},
@@ -46,14 +46,14 @@ SEES = {
     "body_stepping": MATHEMATICS | {"body"},
     "body_run": MATHEMATICS | {"body", "body_plan", "body_stepping", "record", "trajectory"},
     "sensitivity_field": MATHEMATICS | {"adjoint", "simulate", "trajectory"},
-    "compare": FLOOR | {"trajectory", "trajectory_file"},
+    "compare": FLOOR | {"plot", "trajectory", "trajectory_file"},
     "studies": MATHEMATICS | {"compare", "plot", "scene", "sensitivity_field", "simulate", "trajectory_file"},
     "folder": FLOOR | {"numeric", "plot", "scene", "studies", "surfaces", "trajectory", "trajectory_file"},
     "simulate": MATHEMATICS
     | {"body_plan", "body_run", "fit", "flow_run", "plan", "record", "rollout", "states", "trajectory"},
     "scene_tables": NUMBERS,
     "scene": MATHEMATICS | {"body_plan", "scene_tables", "flow_run", "plan", "rollout", "simulate", "trajectory"},
-    "plot": FLOOR | {"surfaces", "geometry", "trajectory", "compare", "sensitivity_field"},
+    "plot": FLOOR | {"surfaces", "geometry", "trajectory", "trajectory_file", "compare", "sensitivity_field"},
     "pytorch": MATHEMATICS | {"adjoint", "plan", "record", "simulate", "states", "trajectory", "trajectory_file"},
     "doctor": FLOOR,
     "__main__": {"cli"},
@@ -61,7 +61,15 @@ SEES = {
 # Only these may be seen importing a part that is for the end of a chain.
 SEEN_BY = {
     "cli": {"__main__"},
-    "plot": {"cli", "folder", "studies", "__init__", "plot"},
+    "plot": {
+        "cli",
+        "compare",
+        "folder",
+        "studies",
+        "trajectory",
+        "__init__",
+        "plot",
+    },  # notebooks show both with a picture
     "pytorch": {"cli", "__init__", "pytorch", "trajectory"},
 }
 
@@ -199,7 +207,7 @@ def test_every_package_that_is_imported_is_declared():
             top = module.split(".")[0]
             if top in sys.stdlib_module_names or top == "rollingball":
                 continue
-            name = {"warp": "warp-lang"}.get(top, top)
+            name = {"warp": "warp-lang", "PIL": "pillow"}.get(top, top)
             assert name in wanted or (name in optional and (name, part_of(path)) in late), f"{named(path)}: {name}"
 
 
