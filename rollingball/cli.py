@@ -1,4 +1,4 @@
-"""The command line: demo, run, iron, compare, plot, export, scenes, doctor."""
+"""The command line: demo, run, iron, compare, paper, plot, export, scenes, doctor."""
 
 import dataclasses
 import json
@@ -67,6 +67,24 @@ class Compare:
         from rollingball.studies import compare_scene
 
         compare_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
+
+
+@dataclasses.dataclass(frozen=True)
+class Paper:
+    """Make the figures of the paper, with its method, with exact feet and as a flow, and a report of what agrees."""
+
+    out: Annotated[Path, arg(help="Folder for the pictures, report.md, report.html and report.json.")] = Path(
+        "out/paper"
+    )
+    figures: Annotated[tuple[str, ...], arg(help="Which figures, of 1 2 3 4.")] = ("1", "2", "3", "4")
+    quick: Annotated[bool, arg(help="Fewer balls and steps, for a look.")] = False
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.paper.report import make
+
+        _none(overrides)
+        make(self.out, self.figures, self.quick)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +165,7 @@ class RollingBall:
     """Balls that roll on the graph of a loss."""
 
     # a table with one field, not a bare union: for that tyro reads the source of typing.py, a tenth of a second
-    command: Annotated[Demo | Run | Iron | Compare | Plot | Export | Scenes | Doctor, arg(help="What to do.")]
+    command: Annotated[Demo | Run | Iron | Compare | Paper | Plot | Export | Scenes | Doctor, arg(help="What to do.")]
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -47,6 +47,7 @@ SEES = {
     "body_run": MATHEMATICS | {"body", "body_plan", "body_stepping", "record", "trajectory"},
     "compare": FLOOR | {"trajectory", "trajectory_file"},
     "studies": MATHEMATICS | {"compare", "plot", "scene", "simulate", "trajectory_file"},
+    "paper": MATHEMATICS | {"plot", "simulate", "studies", "trajectory", "trajectory_file"},
     "folder": FLOOR | {"numeric", "plot", "scene", "studies", "surfaces", "trajectory", "trajectory_file"},
     "simulate": MATHEMATICS
     | {"body_plan", "body_run", "fit", "flow_run", "plan", "record", "rollout", "states", "trajectory"},
@@ -60,7 +61,8 @@ SEES = {
 # Only these may be seen importing a part that is for the end of a chain.
 SEEN_BY = {
     "cli": {"__main__"},
-    "plot": {"cli", "folder", "studies", "__init__", "plot"},
+    "paper": {"cli"},
+    "plot": {"cli", "folder", "paper", "studies", "__init__", "plot"},
     "pytorch": {"cli", "__init__", "pytorch", "trajectory"},
 }
 
@@ -161,7 +163,7 @@ def test_nothing_but_the_command_line_sees_the_ends_of_the_chain(path):
         assert part_of(path) in SEEN_BY[end], f"{named(path)} imports {end}"
 
 
-@pytest.mark.parametrize("end", ["plot", "pytorch", "cli"])
+@pytest.mark.parametrize("end", ["plot", "paper", "pytorch", "cli"])
 def test_importing_the_package_imports_no_end_of_a_chain(end):
     assert end not in parts_seen(PACKAGE / "__init__.py", only_top=True)
 
@@ -203,7 +205,7 @@ def test_every_package_that_is_imported_is_declared():
 
 
 def test_only_drawing_and_torch_parts_import_matplotlib_viser_and_torch():
-    owners = {"matplotlib": {"plot"}, "viser": {"plot"}, "torch": {"pytorch"}, "sympy": {"surfaces"}}
+    owners = {"matplotlib": {"plot", "paper"}, "viser": {"plot"}, "torch": {"pytorch"}, "sympy": {"surfaces"}}
     for path in FILES:
         for module, _, _ in imported(ast.parse(path.read_text()), path):
             package = module.split(".")[0]

@@ -23,14 +23,14 @@ BOX = [(2.4, 6.0)]
 
 def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, Trajectory], Surface]:
     """The points of one step in each reading, its runs and its surface."""
-    surface, ball, options = sine(), Ball(RADIUS), {"start": [START]}
+    surface, ball, start = sine(), Ball(RADIUS), [START]
     naive = FootpointRBO(RATE, GradientProjection(steps=INNER, step_size=STEP_SIZE))
     runs = {
-        "exact": simulate(surface, ball, FootpointRBO(RATE, GlobalProjection()), steps=1, **options),
-        "paper": simulate(surface, ball, naive, steps=1, **options),
+        "exact": simulate(surface, ball, FootpointRBO(RATE, GlobalProjection()), steps=1, start=start),
+        "paper": simulate(surface, ball, naive, steps=1, start=start),
         "flow": simulate(
             surface, ball, IronedFlow(Dopri5(rtol=1e-9, atol=1e-11)),
-            duration=RATE, save_at=np.linspace(0, RATE, 41), **options,
+            duration=RATE, save_at=np.linspace(0, RATE, 41), start=start,
         ),
     }  # fmt: skip
     slope = float(surface.gradient([START])[0])
@@ -65,7 +65,7 @@ def draw(numbers: dict[str, Any], runs: dict[str, Trajectory], surface: Surface)
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(11.0, 4.6), layout="constrained")
+        figure = Figure(figsize=(11.0, 4.1), layout="constrained")
         left, right = figure.subplots(1, 2)
         _step(section(surface, BOX, left), numbers)
         _readings(section(surface, BOX, right), numbers, runs)
@@ -106,15 +106,21 @@ def _step(ax: Any, numbers: dict[str, Any]) -> None:
     ax.annotate("$p_t$", foot, xytext=(-14, -9), textcoords="offset points", **write)
     ax.annotate("$c_t = p_t + \\rho\\,\\nu$", center, xytext=(-30, 8), textcoords="offset points", **write)
     ax.annotate("$\\rho\\,\\nu$", (foot + center) / 2, xytext=(-20, 0), textcoords="offset points", **write)
-    ax.annotate("$-\\eta\\,\\tau$", (center + candidate) / 2, xytext=(6, 4), textcoords="offset points", **write)
-    ax.annotate("$\\tilde c_{t+1}$", candidate, xytext=(-18, -12), textcoords="offset points", **write)
+    ax.annotate(
+        "$-\\eta\\,\\tau$", center + 0.72 * (candidate - center), xytext=(6, 3), textcoords="offset points", **write
+    )
+    ax.annotate("$\\tilde c_{t+1}$", candidate, xytext=(-32, -6), textcoords="offset points", **write)
     ax.annotate("$p_{t+1}$", after, xytext=(-2, -15), textcoords="offset points", **write)
     ax.annotate("$c_{t+1}$", later, xytext=(6, 4), textcoords="offset points", **write)
 
 
 def _readings(ax: Any, numbers: dict[str, Any], runs: dict[str, Trajectory]) -> None:
     ax.plot(*np.array(numbers["centre"]), "o", color=INK, markersize=4)
-    names = {"exact": "exact foot", "paper": f"the paper's projector, P = {INNER}, $\\gamma$ = {STEP_SIZE:g}", "flow": "the flow of $f_\\rho$"}
+    names = {
+        "exact": "exact foot",
+        "paper": f"the paper's projector, P = {INNER}, $\\gamma$ = {STEP_SIZE:g}",
+        "flow": "the flow of $f_\\rho$",
+    }
     for name, color in zip(("paper", "exact", "flow"), (PALETTE[1], PALETTE[2], PALETTE[0]), strict=True):
         center, foot = np.array(numbers[name]["next centre"]), np.array(numbers[name]["next foot"])
         _ball(ax, center, color, linestyle="--" if name == "paper" else "-")

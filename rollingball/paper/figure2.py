@@ -1,4 +1,4 @@
-"""Figure 2, ironing: what is left of the relief of a sine under a ball, Delta(rho), on the two graphs that it can mean."""
+"""Figure 2, ironing: Delta(rho), what is left of the relief of a sine, on the two graphs that it can mean."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from rollingball.ball import Ball
 from rollingball.geometry.delta import asymptote, delta
+from rollingball.geometry.reach import curvatures
+from rollingball.geometry.samples import highest
 from rollingball.methods import Dopri5, IronedFlow
 from rollingball.plot import ironing, relief
 from rollingball.plot.style import STYLE
@@ -38,6 +40,9 @@ def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, Any], Surfac
             "exponent over the last decade": float(np.polyfit(np.log(radii[last]), np.log(curves[graph][last]), 1)[0]),
             "largest radius on the plateau": float(radii[flat].max()),
         }
+    period = np.array([[0.0, 2 * np.pi]])
+    sharpest = highest(lambda x: curvatures(surface, x)[:, -1], period, 1024)[1]
+    numbers["upper reach"] = float(1 / sharpest)  # of a smooth graph over all of the line (theory, section 11)
     numbers["largest radius"] = float(radii[-1])
     run = simulate(
         surface, Ball(list(FLOW)), IronedFlow(Dopri5(rtol=1e-9, atol=1e-11)), start_center=[np.pi / 2 + BESIDE],
@@ -45,7 +50,9 @@ def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, Any], Surfac
     )  # fmt: skip
     drop = run.center[0, :, 1] - run.center[-1, :, 1]
     numbers["flow"] = {f"{radius:g}": float(fall) for radius, fall in zip(FLOW, drop, strict=True)}
-    numbers["Delta beside the flow"] = {f"{r:g}": float(d) for r, d in zip(FLOW, delta(surface, FLOW, BOX), strict=True)}
+    numbers["Delta beside the flow"] = {
+        f"{r:g}": float(d) for r, d in zip(FLOW, delta(surface, FLOW, BOX), strict=True)
+    }
     return numbers, {"radii": radii, **curves, "limits": limits}, surface
 
 
@@ -57,11 +64,13 @@ def draw(numbers: dict[str, Any], curves: dict[str, Any], surface: Surface) -> A
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.0, 7.4), layout="constrained")
         above, below = figure.subplots(2, 1, height_ratios=(1, 1.15))
-        ironing(surface, [0.5, 1.0, 2.0, 5.0], BOX, above)
+        ironing(surface, [0.5, 1.0, 2.0, 4.0], BOX, above)
         above.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
         relief(curves["radii"], {graph: curves[graph] for graph in GRAPHS}, curves["limits"], below)
         fallen = {float(radius): fall for radius, fall in numbers["flow"].items()}
-        below.plot(list(fallen), list(fallen.values()), "x", color="black", markersize=7, label="fall of a ball of the flow")
+        below.plot(
+            list(fallen), list(fallen.values()), "x", color="black", markersize=7, label="fall of a ball of the flow"
+        )
         below.legend()
         figure.suptitle("Figure 2: the relief of a sine under a ball, $\\Delta(\\rho)$ over $[-3\\pi, 3\\pi]$")
     return figure

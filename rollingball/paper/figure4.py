@@ -18,6 +18,8 @@ from rollingball.surfaces import Surface, gaussian_wells
 from rollingball.trajectory import Trajectory
 
 RATE, STEPS, INNER, STEP_SIZE = 0.01, 300, 100, 1e-3  # the paper's
+WIDTH = 0.1  # sigma, which the paper does not give
+INSIDE, FAR = 1.0, 0.05  # what counts as the middle, and as far from the nearest point
 RADII = (0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 STARTS = 12
 EXACT = {0.5: 12, 1.0: 12, 3.0: 2, 4.0: 2}  # starts for each radius: a proved foot among 1000 wells takes its time
@@ -49,7 +51,9 @@ def roll(surface: Surface, quick: bool) -> dict[str, list[Trajectory]]:
         for radius, count in plan.items()
     ]
     runs["flow"] = [
-        simulate(surface, Ball(radius), flow, start=starts(count), duration=duration, save_at=times, lift=True, gap=None)
+        simulate(
+            surface, Ball(radius), flow, start=starts(count), duration=duration, save_at=times, lift=True, gap=None
+        )
         for radius, count in plan.items()
     ]
     return runs
@@ -57,22 +61,28 @@ def roll(surface: Surface, quick: bool) -> dict[str, list[Trajectory]]:
 
 def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, list[Trajectory]], Surface]:
     """The numbers of the figure, its runs and its surface."""
-    surface = gaussian_wells()
+    surface = gaussian_wells(width=WIDTH)
     runs = roll(surface, quick)
     descent = runs["gradient descent"][0]
     numbers: dict[str, Any] = {
+        "P": INNER,
+        "step size": STEP_SIZE,
+        "learning rate": RATE,
+        "sigma": WIDTH,
         "steps of the exact method": int(runs["exact"][0].steps.max()),
         "gradient descent": {"starts": descent.balls, "inside by foot": _inside(descent.foot)},
     }
     for name in READINGS:
         numbers[name] = [_facts(surface, run, name, 3 if quick else 30) for run in runs[name]]
-    numbers["touchable"] = [_touchable(surface, radius, 4 if quick else 60) for radius in (RADII if not quick else (2.0,))]
+    numbers["touchable"] = [
+        _touchable(surface, radius, 4 if quick else 60) for radius in (RADII if not quick else (2.0,))
+    ]
     return numbers, runs, surface
 
 
 def _inside(points: np.ndarray) -> int:
     """How many balls end at |theta| < 1."""
-    return int((np.linalg.norm(points[-1, :, :2], axis=1) < 1).sum())
+    return int((np.linalg.norm(points[-1, :, :2], axis=1) < INSIDE).sum())
 
 
 def _facts(surface: Surface, run: Trajectory, name: str, count: int) -> dict[str, Any]:
@@ -106,7 +116,7 @@ def _missed(surface: Surface, run: Trajectory, frames: np.ndarray) -> float:
     on_graph = np.concatenate([foot, surface.value(foot)[:, None]], axis=1)
     near = project(surface, candidate, FROM_SEEDS)
     nearer = near.distance < np.linalg.norm(on_graph - candidate, axis=1) * (1 - 1e-9)
-    return float((nearer & (np.linalg.norm(near.foot - foot, axis=1) > 0.05)).mean())
+    return float((nearer & (np.linalg.norm(near.foot - foot, axis=1) > FAR)).mean())
 
 
 def _touchable(surface: Surface, radius: float, count: int) -> dict[str, Any]:
@@ -189,5 +199,10 @@ def _gaps(ax: Any, numbers: dict[str, Any]) -> None:
         ax.plot([row["radius"] for row in rows], [row["median gap"] for row in rows], "-" + "os^"[index],
                 color=PALETTE[index], markersize=5, label=name)  # fmt: skip
     ax.axhline(0, color=INK, linewidth=0.6, linestyle=":")
-    ax.set(ylim=(-1.05, 0.45), yticks=(-1, -0.5, 0), xlabel="$\\rho$", ylabel="median gap in radii, $d_\\Gamma(c)/\\rho - 1$")
+    ax.set(
+        ylim=(-1.05, 0.45),
+        yticks=(-1, -0.5, 0),
+        xlabel="$\\rho$",
+        ylabel="median gap in radii, $d_\\Gamma(c)/\\rho - 1$",
+    )
     ax.legend(fontsize=7, loc="upper left", ncols=3, columnspacing=1.0)
