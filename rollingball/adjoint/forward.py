@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from rollingball.adjoint.given import on_device, starting_status
 from rollingball.adjoint.methods import tangent_program
-from rollingball.adjoint.run import on_device, plan_of, starting_status, whole_record
+from rollingball.adjoint.run import plan_of, whole_record
 from rollingball.numeric import fill, launch, layout
 from rollingball.status import Status
 from rollingball.surfaces.base import Surface
