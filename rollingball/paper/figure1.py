@@ -106,9 +106,7 @@ def _step(ax: Any, numbers: dict[str, Any]) -> None:
     ax.annotate("$p_t$", foot, xytext=(-14, -9), textcoords="offset points", **write)
     ax.annotate("$c_t = p_t + \\rho\\,\\nu$", center, xytext=(-30, 8), textcoords="offset points", **write)
     ax.annotate("$\\rho\\,\\nu$", (foot + center) / 2, xytext=(-20, 0), textcoords="offset points", **write)
-    ax.annotate(
-        "$-\\eta\\,\\tau$", center + 0.72 * (candidate - center), xytext=(6, 3), textcoords="offset points", **write
-    )
+    ax.annotate("$-\\eta\\,\\tau$", (center + candidate) / 2, xytext=(8, 2), textcoords="offset points", **write)
     ax.annotate("$\\tilde c_{t+1}$", candidate, xytext=(-32, -6), textcoords="offset points", **write)
     ax.annotate("$p_{t+1}$", after, xytext=(-2, -15), textcoords="offset points", **write)
     ax.annotate("$c_{t+1}$", later, xytext=(6, 4), textcoords="offset points", **write)

@@ -53,9 +53,23 @@ def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, Any], Surfac
             for index, radius in enumerate(radii)
         ],
     }
-    x = np.linspace(*AROUND, 60 if quick else 400)
-    offsets = {radius: contacts(surface, x[:, None], radius).height for radius in radii}
-    return numbers, {"runs": runs, "slips": slips, "x": x, "offsets": offsets}, surface
+    count = 40 if quick else 200
+    offsets = {radius: _offset(surface, radius, AROUND, count) for radius in radii}
+    near = [_offset(surface, radius, _window(runs, index), count // 2) for index, radius in enumerate(radii)]
+    return numbers, {"runs": runs, "slips": slips, "offsets": offsets, "near": near}, surface
+
+
+def _window(runs: dict[str, Trajectory], index: int) -> tuple[float, float]:
+    """Where the centre of one ball was, exactly and in the flow, with a margin."""
+    path = np.concatenate([runs[name].center[:, index, 0] for name in ("exact", "flow")])
+    margin = 0.02 + 0.3 * np.ptp(path)
+    return float(path.min() - margin), float(path.max() + margin)
+
+
+def _offset(surface: Surface, radius: float, interval: tuple[float, float], count: int) -> np.ndarray:
+    """Points (count, 2) of the graph of f_rho over an interval."""
+    x = np.linspace(*interval, count)
+    return np.stack([x, contacts(surface, x[:, None], radius).height], axis=1)
 
 
 def with_slips(radii: np.ndarray, steps: int) -> np.ndarray:
@@ -116,7 +130,7 @@ def draw(numbers: dict[str, Any], curves: dict[str, Any], surface: Surface) -> A
     import matplotlib
     from matplotlib.figure import Figure
 
-    runs, x = curves["runs"], curves["x"]
+    runs = curves["runs"]
     radii = list(curves["offsets"])
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.2 * (len(radii) + 1), 8.2), layout="constrained")
@@ -125,7 +139,7 @@ def draw(numbers: dict[str, Any], curves: dict[str, Any], surface: Surface) -> A
         panels[0, 0].set(ylim=(-1.8, 1.8))
         section(surface, [AROUND], panels[1, 0], points=8000).set_title("$f$ around the start")
         panels[1, 0].set(ylim=(0, 1.5))
-        _ironed(panels[2, 0], x, curves["offsets"], surface)
+        _ironed(panels[2, 0], curves["offsets"], surface)
         for index, radius in enumerate(radii):
             top, middle, below = panels[:, index + 1]
             _jumps(top, runs["paper"].select([index]))
@@ -135,16 +149,16 @@ def draw(numbers: dict[str, Any], curves: dict[str, Any], surface: Surface) -> A
             middle.plot(*path[0], "o", color="white", markeredgecolor=PALETTE[3], markersize=5)
             middle.set(xlabel="$c_\\theta$", ylabel="height of the centre")
             middle.set_title(f"with the script's slips, $\\rho$ = {radius:g}")
-            _exact(below, runs, index, x, curves["offsets"][radius])
+            _exact(below, runs, index, curves["near"][index])
             below.set_title(f"exact feet and flow, $\\rho$ = {radius:g}")
         figure.suptitle("Figure 3: the centre on Eq. 13 from $\\theta_0$ = 2, in the published setting and exactly")
     return figure
 
 
-def _ironed(ax: Any, x: np.ndarray, offsets: dict[float, np.ndarray], surface: Surface) -> None:
+def _ironed(ax: Any, offsets: dict[float, np.ndarray], surface: Surface) -> None:
     section(surface, [AROUND], ax, points=8000)
-    for index, (radius, height) in enumerate(offsets.items()):
-        ax.plot(x, height - radius, color=PALETTE[index], linewidth=1.0, label=f"$\\rho$ = {radius:g}")
+    for index, (radius, offset) in enumerate(offsets.items()):
+        ax.plot(offset[:, 0], offset[:, 1] - radius, color=PALETTE[index], linewidth=1.0, label=f"$\\rho$ = {radius:g}")
     ax.set(ylim=(0, 1.9), ylabel="$f_\\rho - \\rho$")
     ax.legend(fontsize=7, ncols=2, loc="upper right")
     ax.set_title("$f$, and $f_\\rho - \\rho$")
@@ -156,18 +170,14 @@ def _jumps(ax: Any, run: Trajectory) -> None:
     ax.set(xlabel="step", ylabel="$c_\\theta$")
 
 
-def _exact(ax: Any, runs: dict[str, Trajectory], index: int, x: np.ndarray, height: np.ndarray) -> None:
-    ax.plot(x, height, color=INK, linewidth=0.8, label="$f_\\rho$")
+def _exact(ax: Any, runs: dict[str, Trajectory], index: int, offset: np.ndarray) -> None:
+    ax.plot(offset[:, 0], offset[:, 1], color=INK, linewidth=0.8, label="$f_\\rho$")
     exact, flow = runs["exact"].center[:, index], runs["flow"].center[:, index]
     ax.plot(flow[:, 0], flow[:, 1], color=PALETTE[5], linewidth=2.5, label="flow")
     ax.plot(exact[:, 0], exact[:, 1], ".", color=PALETTE[2], markersize=3, label="exact feet")
     ax.plot(*flow[0], "o", color="white", markeredgecolor=PALETTE[0], markersize=5)
     ax.plot(*flow[-1], "o", color=PALETTE[0], markersize=5)
-    path = np.concatenate([exact[:, 0], flow[:, 0]])
-    margin = 0.05 + 0.3 * np.ptp(path)
-    left, right = max(path.min() - margin, x[0]), path.max() + margin
-    seen = height[(x > left) & (x < right)]
-    low, high = float(seen.min()), float(seen.max())
-    ax.set(xlim=(left, right), ylim=(low - 0.1 * (high - low), high + 0.35 * (high - low)))
+    low, high = float(offset[:, 1].min()), float(offset[:, 1].max())
+    ax.set(xlim=(offset[0, 0], offset[-1, 0]), ylim=(low - 0.1 * (high - low), high + 0.35 * (high - low)))
     ax.set(xlabel="$c_\\theta$", ylabel="height of the centre")
     ax.legend(fontsize=7, loc="upper right", ncols=3, columnspacing=1.0)

@@ -25,7 +25,8 @@ STARTS = 12
 EXACT = {0.5: 12, 1.0: 12, 3.0: 2, 4.0: 2}  # starts for each radius: a proved foot among 1000 wells takes its time
 QUICK = {0.5: 1, 4.0: 1}
 FROM_SEEDS = GlobalProjection(nodes=0)
-BOX = [(-5.2, 5.2), (-5.2, 5.2)]
+BOX = [(-6.4, 6.4), (-6.4, 6.4)]
+JUMP = 0.25  # a centre that jumps farther is drawn as points: lines would hide everything
 READINGS = ("paper", "exact", "flow")
 
 
@@ -43,7 +44,9 @@ def roll(surface: Surface, quick: bool) -> dict[str, list[Trajectory]]:
     duration, plan = RATE * steps, QUICK if quick else EXACT
     times = np.linspace(0, duration, min(steps, 100) + 1)
     radii = np.repeat(RADII, STARTS)
-    together = simulate(surface, Ball(radii), naive, start=np.tile(starts(), (len(RADII), 1)), steps=STEPS, gap=None)
+    together = simulate(
+        surface, Ball(radii.tolist()), naive, start=np.tile(starts(), (len(RADII), 1)), steps=STEPS, gap=None
+    )
     runs = {"gradient descent": [simulate(surface, None, GradientDescent(RATE), start=starts(), steps=STEPS)]}
     runs["paper"] = [together.select(np.flatnonzero(radii == radius)) for radius in RADII]
     runs["exact"] = [
@@ -155,8 +158,8 @@ def draw(numbers: dict[str, Any], runs: dict[str, list[Trajectory]], surface: Su
             ax.set_xlabel("")
         panels[1, 0].set_xlabel("$\\rho$")
         figure.suptitle(
-            "Figure 4: Eq. 14 from starts near (2, 0).  Thin line: centre, dots: feet, ring: start, filled: end; "
-            "dotted: $|\\theta| = 1$; circle: a ball at the end"
+            "Figure 4: Eq. 14 from starts near (2, 0)\nline (or, where it jumps, specks): centre, dots: feet, ring: start, "
+            "disc: end, dotted: $|\\theta| = 1$, blue: the first ball at its end"
         )
     return figure
 
@@ -169,7 +172,10 @@ def _paths(ax: Any, run: Trajectory, surface: Surface, title: str) -> None:
     for ball in range(run.balls):
         color, foot, center = PALETTE[ball % len(PALETTE)], run.foot[:, ball], run.center[:, ball]
         if run.radius.any():
-            ax.plot(center[:, 0], center[:, 1], color=color, linewidth=0.7, alpha=0.7)
+            jumps = np.linalg.norm(np.diff(center[:, :2], axis=0), axis=1) > JUMP
+            specks = {"linestyle": "none", "marker": ",", "alpha": 0.6}
+            style: Any = specks if jumps.sum() > 20 else {"linewidth": 0.8}
+            ax.plot(center[:, 0], center[:, 1], color=color, **style)
         ax.plot(foot[:, 0], foot[:, 1], ".", color=color, markersize=1.6, alpha=0.4)
         ax.plot(*foot[0], "o", color="white", markeredgecolor=color, markersize=4)
         ax.plot(*foot[-1], "o", color=color, markeredgecolor="white", markersize=5, markeredgewidth=0.6)

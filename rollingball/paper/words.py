@@ -98,8 +98,8 @@ def figure2(found: dict[str, Any], quick: bool) -> tuple[Row, list[Block]]:
         "Δ is a property of the surface, so the readings differ in the graph alone. The paper computed it for the "
         "sine over [-3π, 3π]: at the ends of that graph a large ball tips over, and the limit of ρ Δ is 9π²/8; over "
         f"the whole line it is π²/2. The largest radius here is {number(found['largest radius'])}. The paper says that "
-        "the plateau ends at the reach. It ends where the ball no longer touches the lowest point, and only the reach on the upper side "
-        f"counts: for a sine that is {number(found['upper reach'])}, and the plateau ends there."
+        "the plateau ends at the reach. It ends where the ball no longer touches the lowest point, and only the reach "
+        f"on the upper side counts: for a sine that is {number(found['upper reach'])}."
     )
     return row, [Paragraph(text), table, falls]
 
@@ -154,8 +154,8 @@ def figure3(found: dict[str, Any], quick: bool) -> tuple[Row, list[Block]]:
         "(1, -g) instead of (-g, 1). With both the projector is tame (longest jumps in the table) and the centre draws "
         "a coarse path, which is what the paper says of its figure; but it is not the ball of Algorithm 1.",
         "The claim itself holds for the exact f_ρ, which is coarser with each larger ρ (bottom left). Exact feet and "
-        f"flow ran for {number(found['steps of the exact method'])} steps of η; where the ball did not fit at its start it "
-        "was lifted.",
+        f"flow ran for {number(found['steps of the exact method'])} steps of η; where the ball did not fit at its "
+        "start it was lifted.",
     ]
     return row, [Items(texts), table]
 
@@ -215,21 +215,25 @@ def figure4(found: dict[str, Any], quick: bool) -> tuple[Row, list[Block]]:
 
     least = min(row["share of gaps below -1 %"] for row in paper)
     shallow, deep = (pick(-row["median gap"] for row in paper) for pick in (min, max))
+    there = "there" if stuck and crossed else "not there"
     texts = [
         f"The paper does not give σ. With σ = {number(found['sigma'])} and the authors' centres (numpy's "
-        f"RandomState(0), uniform in [-3, 3]²) the published threshold is {'there' if stuck and crossed else 'not there'}. "
-        "The runs are chaotic: other starts give other counts.",
-        f"But d(c) = ρ, which Section 4 assumes, fails by over 1 % in a share of at least {number(least)} of the "
-        f"steps: the balls are inside the surface by {number(shallow)} to {number(deep)} of their radius (median), because "
-        f"P = {number(found['P'])} steps of γ = {number(found['step size'])} end far from the foot. It is the unfinished descent that carries them across.",
-        "For a ball that keeps its distance the published result is impossible: a large one cannot touch the middle of "
-        "the bowl (last table). There it is the centre that comes to lie over the middle, while the foot stays on the "
-        "ring on which the ball rests. So explore with the centre, then shrink the radius: the foot follows it in.",
-        f"Exact feet and flow ran for {number(found['steps of the exact method'])} steps of η = {number(found['learning rate'])}, from as many of "
-        "the starts as the table says; where the ball did not fit at its start it was lifted. Gaps are measured from "
-        "seeds, so a ball is at least so far inside. Even with exact feet Algorithm 1 lifts the ball along one normal "
-        f"only and can press it into the surface elsewhere: by {number(-deepest('exact'))} of the radius here, and the "
-        f"flow by {number(-deepest('flow'))}.",
+        f"RandomState(0), uniform in [-3, 3]²) the published threshold is {there}. The runs are chaotic: other starts "
+        "give other counts.",
+        "But d(c) = ρ, which Section 4 assumes, fails by over 1 % in a share of at least "
+        f"{number(least)} of the steps: the balls are inside the surface by {number(shallow)} to {number(deep)} of "
+        f"their radius (medians), because P = {number(found['P'])} steps of γ = {number(found['step size'])} end far "
+        "from the foot. What crosses is not a ball on the surface.",
+        "For a ball that keeps d(c) = ρ the published result is impossible: a large one cannot touch the middle of the "
+        "bowl (last table). In the flow, which keeps it, the centre ends over the middle for "
+        f"{counts('flow', 'centre')}, and the foot for {counts('flow', 'foot')}: under a large ball it stays on the ring that carries the ball. So "
+        "explore with the centre, then shrink the radius: the foot follows it in.",
+        f"Exact feet and flow ran for {number(found['steps of the exact method'])} steps of "
+        f"η = {number(found['learning rate'])}, from as many of the starts as the table says; where the ball did not "
+        "fit at its start it was lifted. Gaps are measured from seeds, so a ball is at least so far inside. Even with "
+        "exact feet Algorithm 1 lifts the ball along one normal only and presses a large ball, which has contacts on "
+        f"all sides, into the surface elsewhere: by up to {number(-deepest('exact'))} of the radius here, the flow by "
+        f"{number(-deepest('flow'))}.",
     ]
     return row, [Items(texts), Table(header, lines), touch]
 
