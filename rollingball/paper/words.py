@@ -226,8 +226,8 @@ def figure4(found: dict[str, Any], quick: bool) -> tuple[Row, list[Block]]:
         "from the foot. What crosses is not a ball on the surface.",
         "For a ball that keeps d(c) = ρ the published result is impossible: a large one cannot touch the middle of the "
         "bowl (last table). In the flow, which keeps it, the centre ends over the middle for "
-        f"{counts('flow', 'centre')}, and the foot for {counts('flow', 'foot')}: under a large ball it stays on the ring that carries the ball. So "
-        "explore with the centre, then shrink the radius: the foot follows it in.",
+        f"{counts('flow', 'centre')}, and the foot for {counts('flow', 'foot')}: under a large ball it stays on the "
+        "ring that carries it. So explore with the centre, then shrink the radius: the foot follows it in.",
         f"Exact feet and flow ran for {number(found['steps of the exact method'])} steps of "
         f"η = {number(found['learning rate'])}, from as many of the starts as the table says; where the ball did not "
         "fit at its start it was lifted. Gaps are measured from seeds, so a ball is at least so far inside. Even with "
