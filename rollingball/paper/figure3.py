@@ -133,7 +133,7 @@ def draw(numbers: dict[str, Any], curves: dict[str, Any], surface: Surface) -> A
     runs = curves["runs"]
     radii = list(curves["offsets"])
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.2 * (len(radii) + 1), 8.2), layout="constrained")
+        figure = Figure(figsize=(2.7 * (len(radii) + 1), 7.4), layout="constrained")
         panels = figure.subplots(3, len(radii) + 1, squeeze=False)
         section(surface, [(0, 2 * np.pi)], panels[0, 0], points=8000).set_title("$f$, Eq. 13, over a period")
         panels[0, 0].set(ylim=(-1.8, 1.8))
@@ -148,9 +148,9 @@ def draw(numbers: dict[str, Any], curves: dict[str, Any], surface: Surface) -> A
             middle.plot(path[:, 0], path[:, 1], color=PALETTE[3])
             middle.plot(*path[0], "o", color="white", markeredgecolor=PALETTE[3], markersize=5)
             middle.set(xlabel="$c_\\theta$", ylabel="height of the centre")
-            middle.set_title(f"with the script's slips, $\\rho$ = {radius:g}")
+            middle.set_title(f"with the slips, $\\rho$ = {radius:g}")
             _exact(below, runs, index, curves["near"][index])
-            below.set_title(f"exact feet and flow, $\\rho$ = {radius:g}")
+            below.set_title(f"exact and flow, $\\rho$ = {radius:g}")
         figure.suptitle("Figure 3: the centre on Eq. 13 from $\\theta_0$ = 2, in the published setting and exactly")
     return figure
 
@@ -174,7 +174,7 @@ def _exact(ax: Any, runs: dict[str, Trajectory], index: int, offset: np.ndarray)
     ax.plot(offset[:, 0], offset[:, 1], color=INK, linewidth=0.8, label="$f_\\rho$")
     exact, flow = runs["exact"].center[:, index], runs["flow"].center[:, index]
     ax.plot(flow[:, 0], flow[:, 1], color=PALETTE[5], linewidth=2.5, label="flow")
-    ax.plot(exact[:, 0], exact[:, 1], ".", color=PALETTE[2], markersize=3, label="exact feet")
+    ax.plot(exact[:, 0], exact[:, 1], ".", color=PALETTE[2], markersize=3, label="exact")
     ax.plot(*flow[0], "o", color="white", markeredgecolor=PALETTE[0], markersize=5)
     ax.plot(*flow[-1], "o", color=PALETTE[0], markersize=5)
     low, high = float(offset[:, 1].min()), float(offset[:, 1].max())

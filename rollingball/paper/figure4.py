@@ -26,7 +26,7 @@ STARTS = 12
 EXACT, FLOW = {0.5: 12, 1.0: 12, 3.0: 2, 4.0: 2}, {0.5: 4, 1.0: 4, 3.0: 2, 4.0: 2}
 QUICK = {0.5: 1, 4.0: 1}
 FROM_SEEDS = GlobalProjection(nodes=0)
-BOX = [(-6.4, 6.4), (-6.4, 6.4)]
+BOX = [(-7.4, 7.4), (-7.4, 7.4)]
 JUMP = 0.25  # a centre that jumps farther is drawn as points: lines would hide everything
 READINGS = ("paper", "exact", "flow")
 
@@ -143,12 +143,13 @@ def draw(numbers: dict[str, Any], runs: dict[str, list[Trajectory]], surface: Su
 
     shown = [float(run.radius[0, 0]) for run in runs["exact"]]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.0 * (len(shown) + 1), 9.6), layout="constrained")
+        figure = Figure(figsize=(2.45 * (len(shown) + 1), 8.2), layout="constrained")
         panels = figure.subplots(3, len(shown) + 1)
+        figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[union-attr,call-arg]
         _paths(panels[0, 0], runs["gradient descent"][0], surface, "gradient descent")
         _counts(panels[1, 0], numbers)
         _gaps(panels[2, 0], numbers)
-        titles = {"paper": "the paper's projector", "exact": "exact feet", "flow": "the flow of $f_\\rho$"}
+        titles = {"paper": "paper", "exact": "exact feet", "flow": "flow of $f_\\rho$"}
         for row, name in enumerate(READINGS):
             drawn = [run for run in runs[name] if float(run.radius[0, 0]) in shown]
             for ax, run in zip(panels[row, 1:], drawn, strict=True):
@@ -174,7 +175,7 @@ def _paths(ax: Any, run: Trajectory, surface: Surface, title: str) -> None:
         color, foot, center = PALETTE[ball % len(PALETTE)], run.foot[:, ball], run.center[:, ball]
         if run.radius.any():
             jumps = np.linalg.norm(np.diff(center[:, :2], axis=0), axis=1) > JUMP
-            specks = {"linestyle": "none", "marker": ",", "alpha": 0.6}
+            specks = {"linestyle": "none", "marker": ".", "markersize": 1.5, "alpha": 0.5}
             style: Any = specks if jumps.sum() > 20 else {"linewidth": 0.8}
             ax.plot(center[:, 0], center[:, 1], color=color, **style)
         ax.plot(foot[:, 0], foot[:, 1], ".", color=color, markersize=1.6, alpha=0.4)
@@ -184,7 +185,7 @@ def _paths(ax: Any, run: Trajectory, surface: Surface, title: str) -> None:
         at, radius = run.center[-1, 0, :2], float(run.radius[-1, 0])
         ax.add_patch(Circle(tuple(at), radius, facecolor=PALETTE[0], alpha=0.12, edgecolor=PALETTE[0], linewidth=0.8))
         ax.plot(*at, "+", color=INK, markersize=7)
-    ax.set(xlim=BOX[0], ylim=BOX[1])
+    ax.set(xlim=BOX[0], ylim=BOX[1], xticks=(-6, -3, 0, 3, 6), yticks=(-6, -3, 0, 3, 6))
     ax.set_title(title)
 
 
@@ -196,7 +197,7 @@ def _counts(ax: Any, numbers: dict[str, Any]) -> None:
             share = [row[f"inside by {by}"] / row["starts"] for row in rows]
             ax.plot(radii, share, line + "os^"[index], color=PALETTE[index], markerfacecolor=face, markersize=5,
                     label=f"{name}, {by}")  # fmt: skip
-    ax.set(ylim=(-0.05, 1.75), yticks=(0, 0.5, 1), ylabel="share ending in $|\\theta| < 1$")
+    ax.set(ylim=(-0.05, 2.15), yticks=(0, 0.5, 1), ylabel="share ending in $|\\theta| < 1$")
     ax.legend(fontsize=7, loc="upper center", ncols=1)
 
 

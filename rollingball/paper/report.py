@@ -83,7 +83,7 @@ def page(content: dict[str, Any]) -> list[Block]:
             ]
         ),
         Table(
-            ["figure", "published", "the paper's method here", "exact", "flow", "the first two"],
+            ["figure", "published", "the paper's method here", "exact", "flow", "published and the paper's method"],
             [[name, *row] for name, (row, _more) in said.items()],
         ),
     ]  # fmt: skip
