@@ -86,6 +86,24 @@ class Sensitivity:
 
 
 @dataclasses.dataclass(frozen=True)
+class Paper:
+    """Make the figures of the paper, with its method, with exact feet and as a flow, and a report of what agrees."""
+
+    out: Annotated[Path, arg(help="Folder for the pictures, report.md, report.html and report.json.")] = Path(
+        "out/paper"
+    )
+    figures: Annotated[tuple[str, ...], arg(help="Which figures, of 1 2 3 4.")] = ("1", "2", "3", "4")
+    quick: Annotated[bool, arg(help="Fewer balls and steps, for a look.")] = False
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.paper.report import make
+
+        _none(overrides)
+        make(self.out, self.figures, self.quick)
+
+
+@dataclasses.dataclass(frozen=True)
 class Plot:
     """Draw a folder of runs again."""
 
@@ -188,7 +206,8 @@ class RollingBall:
 
     # a table with one field, not a bare union: for that tyro reads the source of typing.py, a tenth of a second
     command: Annotated[
-        Demo | Run | Iron | Compare | Sensitivity | Plot | Animate | Export | Scenes | Doctor, arg(help="What to do.")
+        Demo | Run | Iron | Compare | Sensitivity | Plot | Animate | Paper | Export | Scenes | Doctor,
+        arg(help="What to do."),
     ]
 
 
