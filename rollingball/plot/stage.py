@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import itertools
 from typing import Any
 
@@ -11,6 +13,7 @@ from rollingball.errors import RollingBallError
 from rollingball.plot.gltf import glb
 from rollingball.plot.page import FIELD_OF_VIEW, SIZE, Cast, Page, colors, sphere
 
+HOST = "127.0.0.1"  # no other machine sees a page
 INSTALL = "pip install 'rollingball[view]'"
 PALE = np.array([250, 248, 240], np.uint8)  # of every other octant of a ball
 PATH_POINTS = 400  # of each path that is drawn
@@ -26,6 +29,20 @@ def viser() -> Any:
     return package
 
 
+def serve(port: int, title: str) -> Any:
+    """A viser server with a quiet tongue, which this machine alone can see."""
+    with contextlib.redirect_stdout(io.StringIO()):  # whoever asked for the page says where it is
+        server = viser().ViserServer(host=HOST, port=port, label=title or "rollingball", verbose=False)
+    server.request_share_url = lambda *_arguments, **_options: None  # no page may open a tunnel to elsewhere
+    return server
+
+
+def close(server: Any) -> None:
+    """Stop a server."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        server.stop()
+
+
 class Stage:
     """What is in the scene of a server, and how it moves.
 
@@ -39,7 +56,10 @@ class Stage:
         self.server, self.page = server, page
         scene = server.scene
         scene.set_up_direction("+z")
-        scene.configure_environment_map("studio", environment_intensity=0.35)
+        scene.configure_environment_map(None)
+        scene.configure_default_lights(False)
+        scene.add_light_ambient("/light/sky", intensity=1.2)
+        scene.add_light_directional("/light/sun", intensity=2.1, cast_shadow=True, position=(-4.0, -3.0, 9.0))
         camera = server.initial_camera
         camera.fov = FIELD_OF_VIEW
         camera.position, camera.look_at = page.camera()

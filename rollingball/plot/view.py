@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import threading
 import time
 from typing import Any
@@ -11,18 +9,16 @@ from typing import Any
 import numpy as np
 
 from rollingball.errors import InputError, whole
-from rollingball.plot.page import SIZE, Cast, Page, page
-from rollingball.plot.stage import Stage, viser
-from rollingball.plot.style import PALETTE
-from rollingball.status import Status
+from rollingball.plot.page import SIZE, Page, page
+from rollingball.plot.readings import label, reading, series_of
+from rollingball.plot.stage import HOST, Stage, close, serve, viser
 from rollingball.surfaces import Surface
 
-HOST = "127.0.0.1"
 PLAYED_IN = 10.0  # seconds that a run takes at speed 1
 TICK = 1 / 30
 SPEEDS = ("0.1", "0.25", "0.5", "1", "2", "4")
 EVERY_RUN = "all runs"
-ABOVE = np.array([-0.22, -0.44, 0.87])  # from where a ball is followed: above the walls of its valley
+ABOVE = np.array([-0.1, -0.24, 0.97])  # from where a ball is followed: above the walls of its valley
 NEAR = 0.3  # from how far: in sizes of the picture, and eight radii at least
 
 
@@ -65,9 +61,7 @@ class View:
 
     def __init__(self, page: Page, port: int = 8080) -> None:
         self.page = page
-        with contextlib.redirect_stdout(io.StringIO()):  # whoever asked for the page says where it is
-            self.server: Any = viser().ViserServer(host=HOST, port=port, label=page.title or "rollingball", verbose=False)
-        self.server.request_share_url = lambda *_args, **_options: None  # no page may open a tunnel to elsewhere
+        self.server = serve(port, page.title)
         self._lock, self._ended = threading.RLock(), threading.Event()
         self._picked: tuple[str, int] = (next(iter(page.casts)), 0)
         self._charts: list[Any] = []
@@ -79,7 +73,7 @@ class View:
                     handle.on_click(lambda event, name=name: self.pick(name, int(event.instance_index or 0)))
             self.pick(*self._picked)
         except BaseException:
-            self.server.stop()
+            close(self.server)
             raise
         self._player = threading.Thread(target=self._play, name="rollingball view", daemon=True)
         self._player.start()
@@ -103,8 +97,7 @@ class View:
         if not self._ended.is_set():
             self._ended.set()
             self._player.join()
-            with contextlib.redirect_stdout(io.StringIO()):
-                self.server.stop()
+            close(self.server)
 
     def wait(self) -> None:
         """Serve until it is stopped, or interrupted from the keyboard."""
@@ -118,7 +111,7 @@ class View:
         """Choose a ball of a run: show how its loss, gap and contacts went, and follow it if the camera does."""
         with self._lock:
             self._picked = (name, ball)
-            self.chosen.value = self._label(name, ball)
+            self.chosen.value = label(self.page, name, ball)
             for chart in self._charts:
                 chart.remove()
             with self.readings:
@@ -141,7 +134,7 @@ class View:
         self.ground = gui.add_dropdown("surface", tuple(self.radii), initial_value="f")
         self.paths = gui.add_checkbox("centre paths", True)
         self.following = gui.add_checkbox("follow the ball", False)
-        labels = tuple(self._label(name, ball) for name, cast in page.casts.items() for ball in range(cast.run.balls))
+        labels = tuple(label(self.page, name, ball) for name, cast in page.casts.items() for ball in range(cast.run.balls))
         self.readings = gui.add_folder("ball (click one)")
         with self.readings:
             self.chosen = gui.add_dropdown("ball", labels, initial_value=labels[0])
@@ -156,11 +149,6 @@ class View:
         self.ground.on_update(lambda _: self._switched())
         self.following.on_update(lambda _: self._follow(approach=True))
         self.chosen.on_update(lambda event: event.client and self.pick(*self._ball(labels.index(self.chosen.value))))
-
-    def _label(self, name: str, ball: int) -> str:
-        cast = self.page.casts[name]
-        radius = f", ρ = {cast.run.radius[0, ball]:g}" if cast.run.radius[0, ball] > 0 else ""
-        return f"{name + ' ' if len(self.page.casts) > 1 else ''}{ball}{radius}"
 
     def _ball(self, number: int) -> tuple[str, int]:
         every = [(name, ball) for name, cast in self.page.casts.items() for ball in range(cast.run.balls)]
@@ -228,35 +216,3 @@ class View:
             title=title, scales={"x": {"time": False}}, height=130, legend={"show": False},
         )  # fmt: skip
         return plot
-
-
-def series_of(cast: Cast, ball: int) -> list[tuple[str, np.ndarray, np.ndarray, str]]:
-    """What is known of a ball over time: titles, times, values where both are finite, and colours."""
-    run, found = cast.run, []
-    about = [("loss f", run.loss, PALETTE[0])]
-    if run.radius[0, ball] > 0:
-        about.append(("gap, below 0 inside the surface", run.gap, PALETTE[1]))
-    if run.contacts is not None:
-        about.append(("contacts", run.contacts, PALETTE[2]))
-    for title, values, color in about:
-        at, value = cast.time[:, ball], np.asarray(values[:, ball], float)
-        there = np.isfinite(at) & np.isfinite(value)
-        if there.any():
-            found.append((title, at[there], value[there], color))
-    return found
-
-
-def reading(cast: Cast, ball: int, time: float) -> str:
-    """A ball at a time, as Markdown: its loss, gap, contacts, and how it ended."""
-    run, frame = cast.run, int(cast.frame(time)[ball])
-    rows = [("step", f"{run.step[frame]}"), ("loss f", f"{run.loss[frame, ball]:.6g}")]
-    if run.radius[frame, ball] > 0:
-        rows.append(("radius", f"{run.radius[frame, ball]:.4g}"))
-        if np.isfinite(run.gap[frame, ball]):  # it may not have been measured
-            rows.append(("gap", f"{run.gap[frame, ball]:.3g}"))
-    if run.contacts is not None:
-        rows.append(("contacts", f"{run.contacts[frame, ball]}"))
-    if run.spin is not None:
-        rows.append(("spin", f"{np.linalg.norm(run.spin[frame, ball]):.4g}"))
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    return f"| at time | {time:.4g} |\n| --- | --- |\n{table}\n\nAt the end: {Status(run.status[ball]).message}"
