@@ -1,4 +1,4 @@
-"""The command line: demo, run, iron, compare, plot, export, scenes, doctor."""
+"""The command line: demo, run, iron, compare, plot, view, export, scenes, doctor."""
 
 import dataclasses
 import json
@@ -85,6 +85,22 @@ class Plot:
 
 
 @dataclasses.dataclass(frozen=True)
+class View:
+    """Roll recorded runs before your eyes: an interactive page, served to this machine alone or written as one file."""
+
+    recorded: Annotated[Path, tyro.conf.Positional, arg(name="run", help="A folder that run wrote, or a trajectory.")]
+    port: Annotated[int, arg(help="Where on 127.0.0.1; the first free one from here.")] = 8080
+    html: Annotated[Path | None, arg(help="Write the page to this file instead; it opens without a server.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.folder import show
+
+        _none(overrides)
+        show(self.recorded, self.port, self.html)
+
+
+@dataclasses.dataclass(frozen=True)
 class Export:
     """Write the parameters of one ball at one frame of a run as a safetensors file that torch code loads."""
 
@@ -147,7 +163,7 @@ class RollingBall:
     """Balls that roll on the graph of a loss."""
 
     # a table with one field, not a bare union: for that tyro reads the source of typing.py, a tenth of a second
-    command: Annotated[Demo | Run | Iron | Compare | Plot | Export | Scenes | Doctor, arg(help="What to do.")]
+    command: Annotated[Demo | Run | Iron | Compare | Plot | View | Export | Scenes | Doctor, arg(help="What to do.")]
 
 
 def main(arguments: list[str] | None = None) -> None:

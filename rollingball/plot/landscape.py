@@ -56,7 +56,9 @@ def landscape(
     if radius > 0:  # at least two samples a radius
         cells = max(cells, int(np.ceil(2 * np.ptp(corners, axis=1).max() / radius)))
         if cells > MOST_CELLS:
-            raise InputError("radius", radius, f"at least {2 * np.ptp(corners, axis=1).max() / MOST_CELLS:.3g}, to draw")
+            raise InputError(
+                "radius", radius, f"at least {2 * np.ptp(corners, axis=1).max() / MOST_CELLS:.3g}, to draw"
+            )
         heights, _feet = ironed_samples(surface, radius, corners, np.full(surface.dim, cells))
     else:
         heights = sampled(surface, corners, cells)

@@ -74,7 +74,9 @@ def _card(shown: Page) -> str:
             for title, at, values, color in series_of(cast, ball):
                 kept = np.unique(np.linspace(0, len(at) - 1, min(CHART_POINTS, len(at))).round().astype(int))
                 points = np.stack([at[kept], values[kept]], axis=1)
-                charts.append({"title": title, "color": color, "points": [[float(f"{v:.6g}") for v in p] for p in points]})
+                charts.append(
+                    {"title": title, "color": color, "points": [[float(f"{v:.6g}") for v in p] for p in points]}
+                )
             balls.append({"label": label(shown, name, ball), "ending": ending(cast, ball), "charts": charts})
     about = {
         "title": shown.title or "rollingball",

@@ -114,7 +114,7 @@ class Page:
         """From where, and at which point of the picture, one looks first."""
         direction = np.array([-0.5, -1.0, 1.25] if self.surface.dim == 2 else [0.15, -1.0, 0.34])
         direction /= np.linalg.norm(direction)
-        return direction * SIZE / 2 / np.sin(FIELD_OF_VIEW / 2) * 1.04, np.zeros(3)
+        return direction * SIZE / 2 / np.sin(FIELD_OF_VIEW / 2) * 1.1, np.zeros(3)
 
 
 def page(runs: Any, surface: Surface, box: Any = None, title: str = "") -> Page:

@@ -15,7 +15,7 @@ def label(page: Page, name: str, ball: int) -> str:
     """A ball in a list: its run where there are several, its number, its radius."""
     radius = page.casts[name].run.radius[0, ball]
     run = f"{name}, " if len(page.casts) > 1 else ""
-    return f"{run}ball {ball}" + (f", ρ = {radius:g}" if radius > 0 else "")
+    return f"{run}ball {ball}" + (f", radius {radius:g}" if radius > 0 else "")
 
 
 def series_of(cast: Cast, ball: int) -> list[Series]:

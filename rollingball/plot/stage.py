@@ -86,7 +86,7 @@ class Stage:
         """
         if radius not in self.grounds:
             content = glb(self.page.ironed(radius), self.page.place)
-            self.grounds[radius] = self.server.scene.add_glb(f"/f_rho, rho = {radius:g}", content)
+            self.grounds[radius] = self.server.scene.add_glb(f"/f_rho, radius {radius:g}", content)
         for other, handle in self.grounds.items():
             handle.visible = other == radius
 
@@ -140,5 +140,5 @@ class Stage:
                 place = page.place(np.array(begin) + share * np.subtract(end, begin)) + SIZE * np.array(out)
                 scene.add_label(f"/axes/{name} {share:g}", text, position=place, anchor="center-center")
         scale = "" if page.surface.loss_scale == 1 else f"{page.surface.loss_scale:g} "
-        place = page.place(np.array([left, back, high])) + [0, 0, 0.03 * SIZE]
+        place = page.place(np.array([left, back, high])) + np.array([0, 0, 0.03 * SIZE])
         scene.add_label("/axes/height", f"{scale}f: {low:.3g} to {high:.3g}", position=place, anchor="bottom-center")

@@ -14,6 +14,7 @@ from rollingball.plot.readings import label, reading, series_of
 from rollingball.plot.stage import HOST, Stage, close, serve, viser
 from rollingball.surfaces import Surface
 
+MOST_PORT = 64535  # viser tries the thousand from there
 PLAYED_IN = 10.0  # seconds that a run takes at speed 1
 TICK = 1 / 30
 SPEEDS = ("0.1", "0.25", "0.5", "1", "2", "4")
@@ -43,8 +44,8 @@ def view(runs: Any, surface: Surface, box: Any = None, title: str = "", port: in
         InputError: for a surface in more than two dimensions, or runs without a finite frame.
     """
     viser()
-    if whole("port", port) > 65535:
-        raise InputError("port", port, "a port, up to 65535")
+    if whole("port", port) > MOST_PORT:
+        raise InputError("port", port, f"a port, up to {MOST_PORT}")
     return View(page(runs, surface, box, title), port)
 
 
@@ -130,29 +131,26 @@ class View:
         self.speed = gui.add_dropdown("speed", SPEEDS, initial_value="1")
         names = list(page.casts)
         self.runs = gui.add_dropdown("run", (EVERY_RUN, *names), initial_value=EVERY_RUN, visible=len(names) > 1)
-        self.radii = {"f": 0.0, **{f"f_ρ, ρ = {radius:g}": radius for radius in page.radii}}
+        self.radii = {"f": 0.0, **{f"f_rho, radius {radius:g}": radius for radius in page.radii}}
         self.ground = gui.add_dropdown("surface", tuple(self.radii), initial_value="f")
         self.paths = gui.add_checkbox("centre paths", True)
         self.following = gui.add_checkbox("follow the ball", False)
-        labels = tuple(label(self.page, name, ball) for name, cast in page.casts.items() for ball in range(cast.run.balls))
+        every = [(name, ball) for name, cast in page.casts.items() for ball in range(cast.run.balls)]
+        self._labels = {label(page, *ball): ball for ball in every}
         self.readings = gui.add_folder("ball (click one)")
         with self.readings:
-            self.chosen = gui.add_dropdown("ball", labels, initial_value=labels[0])
+            self.chosen = gui.add_dropdown("ball", tuple(self._labels), initial_value=label(page, *every[0]))
             self.reading = gui.add_markdown("")
         gui.add_markdown(
-            f"Contour lines every {page.ground.interval:g} of height. f_ρ is the surface on which the centres of balls"
-            " of radius ρ are."
+            f"Contour lines every {page.ground.interval:g} of height. f_rho is where the centre of a ball of that radius"
+            " is when it touches."
         )
         self.clock.on_update(lambda _: self._moved())
         self.runs.on_update(lambda _: self._shown())
         self.paths.on_update(lambda _: self._shown())
         self.ground.on_update(lambda _: self._switched())
-        self.following.on_update(lambda _: self._follow(approach=True))
-        self.chosen.on_update(lambda event: event.client and self.pick(*self._ball(labels.index(self.chosen.value))))
-
-    def _ball(self, number: int) -> tuple[str, int]:
-        every = [(name, ball) for name, cast in self.page.casts.items() for ball in range(cast.run.balls)]
-        return every[number]
+        self.following.on_update(lambda _: self._follow(approach=True) if self.following.value else self._overlook())
+        self.chosen.on_update(self._chosen)
 
     # What happens
 
@@ -176,8 +174,12 @@ class View:
                 self.stage.show_ground(self.radii[self.ground.value])
             except InputError as error:
                 for client in self.server.get_clients().values():
-                    client.add_notification("f_ρ cannot be drawn", str(error))
+                    client.add_notification("f_rho cannot be drawn", str(error))
                 self.ground.value = "f"
+
+    def _chosen(self, event: Any) -> None:
+        if event.client is not None:  # by a person: pick() sets it too
+            self.pick(*self._labels[self.chosen.value])
 
     def _tell(self) -> None:
         name, ball = self._picked
@@ -198,6 +200,12 @@ class View:
             with client.atomic():
                 camera.position = target + offset
                 camera.look_at = target
+
+    def _overlook(self) -> None:
+        """Put every camera back to where it began."""
+        for client in self.server.get_clients().values():
+            with client.atomic():
+                client.camera.position, client.camera.look_at = self.page.camera()
 
     def _play(self) -> None:
         """Advance the clock while it plays, at the speed that is chosen, and begin anew after the end."""
