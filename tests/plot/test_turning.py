@@ -142,7 +142,7 @@ def test_in_one_dimension_a_spin_above_zero_rolls_to_the_right():
 def test_orientations_are_of_unit_norm_and_turn_no_faster_than_the_centre_moves():
     rng = np.random.default_rng(0)
     foot = np.cumsum(0.2 * rng.normal(size=(500, 4, 2)), axis=0)
-    normal = rng.normal(size=(500, 4, 3)) + [0, 0, 3]
+    normal = rng.normal(size=(500, 4, 3)) + np.array([0, 0, 3])
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     points = np.concatenate([foot, rng.normal(size=(500, 4, 1))], axis=-1)
     run = by_hand(foot, points + 0.7 * normal, points[..., 2], radius=0.7)
