@@ -12,7 +12,7 @@ from rollingball.geometry.ironed import ironed_samples
 from rollingball.surfaces import Surface
 
 LOW, HIGH = np.array([0.42, 0.52, 0.58]), np.array([0.95, 0.93, 0.87])  # lightness grows with height
-FINE = 4  # pixels of the picture for each cell of the mesh
+FINE = 6  # pixels of the picture for each cell of the mesh
 MOST_CELLS = 600  # along an axis
 
 
@@ -52,7 +52,7 @@ def landscape(
         InputError: where there is no surface in the box, or for a radius below the distance of the finest samples.
     """
     corners = np.asarray(box, float)
-    cells = 240 if surface.dim == 2 else 480
+    cells = 160 if surface.dim == 2 else 480
     if radius > 0:  # at least two samples a radius
         cells = max(cells, int(np.ceil(2 * np.ptp(corners, axis=1).max() / radius)))
         if cells > MOST_CELLS:

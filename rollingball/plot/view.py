@@ -142,8 +142,8 @@ class View:
             self.chosen = gui.add_dropdown("ball", tuple(self._labels), initial_value=label(page, *every[0]))
             self.reading = gui.add_markdown("")
         gui.add_markdown(
-            f"Contour lines every {page.ground.interval:g} of height. f_rho is where the centre of a ball of that radius"
-            " is when it touches."
+            f"Contour lines every {page.ground.interval:g} of height. f_rho is where the centre of a ball of that"
+            " radius is when it touches."
         )
         self.clock.on_update(lambda _: self._moved())
         self.runs.on_update(lambda _: self._shown())

@@ -21,7 +21,7 @@ def browser(tmp_path_factory):
     options.binary_location = program
     profile = tmp_path_factory.mktemp("profile")
     offline = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    for flag in ("--headless=new", "--no-sandbox", "--window-size=1280,800", f"--user-data-dir={profile}", offline):
+    for flag in ("--headless=new", "--no-sandbox", "--window-size=1000,640", f"--user-data-dir={profile}", offline):
         options.add_argument(flag)
     for flag in ALONE + SOFTWARE:
         options.add_argument(flag)

@@ -76,7 +76,7 @@ class Browser:
         return [url for url in urls if not url.startswith(LOCAL)]
 
 
-def spot(picture, color, left=330, right=930, least=150):
+def spot(picture, color, left=300, right=650, least=150):
     """The middle (x, y) of the pixels between two columns with the hue of a colour, strongly so; None for too few.
 
     Cards and panels are outside of those columns.
