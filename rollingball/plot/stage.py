@@ -43,6 +43,13 @@ def close(server: Any) -> None:
         server.stop()
 
 
+def linear(color: np.ndarray) -> np.ndarray:
+    """sRGB colours, uint8, as the viewer takes those of vertices and instances: in proportion to light."""
+    share = color / 255.0
+    light = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return np.round(255 * light).astype(np.uint8)
+
+
 class Stage:
     """What is in the scene of a server, and how it moves.
 
@@ -59,7 +66,7 @@ class Stage:
         scene.configure_environment_map(None)
         scene.configure_default_lights(False)
         scene.add_light_ambient("/light/sky", intensity=1.2)
-        scene.add_light_directional("/light/sun", intensity=2.1, cast_shadow=True, position=(-4.0, -3.0, 9.0))
+        scene.add_light_directional("/light/sun", intensity=2.1, position=(-4.0, -3.0, 9.0))
         camera = server.initial_camera
         camera.fov = FIELD_OF_VIEW
         camera.position, camera.look_at = page.camera()
@@ -99,8 +106,8 @@ class Stage:
     def _add_balls(self, name: str, cast: Cast) -> tuple[Any, Any]:
         center, turn, radius = cast.at(self.page.begin)
         vertices, halves = sphere(sum(each.run.balls for each in self.page.casts.values()))
-        own = colors(len(center))
-        look = (own, np.broadcast_to(PALE, own.shape))
+        own = linear(colors(len(center)))
+        look = (own, np.broadcast_to(linear(PALE), own.shape))
         first, second = (
             self.server.scene.add_batched_meshes_simple(
                 f"/balls of {name}/{part}", vertices, faces, turn, self.page.place(center),
@@ -115,7 +122,7 @@ class Stage:
         frames = np.unique(np.linspace(0, len(cast.center) - 1, kept).round().astype(int))
         line = self.page.place(cast.center[frames])  # (K, B, 3)
         segments = np.stack([line[:-1], line[1:]], axis=2)
-        shades = np.broadcast_to(colors(cast.run.balls)[None, :, None], segments.shape)
+        shades = np.broadcast_to(linear(colors(cast.run.balls))[None, :, None], segments.shape)
         if not len(segments):
             segments, shades = np.stack([line, line], axis=2), np.broadcast_to(PALE, (1, cast.run.balls, 2, 3))
         return self.server.scene.add_line_segments(

@@ -282,7 +282,7 @@ def test_a_browser_shows_the_page(served, browser):
     for moment in (0.5, 1.0):
         served.clock.value = moment
         before = places[-1]
-        moved = browser.until(lambda p, b=before: (s := spot(p, MINE)) is not None and s[0] > b[0] + 60, what="a move")
+        moved = browser.until(lambda p, b=before: (s := spot(p, MINE)) is not None and s[0] > b[0] + 30, what="a move")
         time.sleep(1)
         moved = browser.picture("view" if moment == 0.5 else "")
         places.append(spot(moved, MINE))
@@ -351,7 +351,7 @@ def test_a_file_shows_the_page_without_a_server_or_a_network(run, browser, tmp_p
         clock.send_keys(seconds, Keys.ENTER)
         time.sleep(3)
         places.append(spot(browser.picture("offline"), MINE))
-    assert places[1][0] > places[0][0] + 150
+    assert places[1][0] > places[0][0] + 80
     # the card tells of the ball that is chosen
     card = browser.driver.find_element("id", "card")
     assert "Two <balls>" in card.text
