@@ -44,7 +44,7 @@ def close(server: Any) -> None:
 
 
 def linear(color: np.ndarray) -> np.ndarray:
-    """sRGB colours, uint8, as the viewer takes those of vertices and instances: in proportion to light."""
+    """SRGB colours, uint8, as the viewer takes those of vertices and instances: in proportion to light."""
     share = color / 255.0
     light = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     return np.round(255 * light).astype(np.uint8)
