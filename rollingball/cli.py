@@ -143,6 +143,22 @@ class Animate:
 
 
 @dataclasses.dataclass(frozen=True)
+class View:
+    """Roll recorded runs before your eyes: an interactive page, served to this machine alone or written as one file."""
+
+    recorded: Annotated[Path, tyro.conf.Positional, arg(name="run", help="A folder that run wrote, or a trajectory.")]
+    port: Annotated[int, arg(help="Where on 127.0.0.1; the first free one from here.")] = 8080
+    html: Annotated[Path | None, arg(help="Write the page to this file instead; it opens without a server.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.folder import show
+
+        _none(overrides)
+        show(self.recorded, self.port, self.html)
+
+
+@dataclasses.dataclass(frozen=True)
 class Export:
     """Write the parameters of one ball at one frame of a run as a safetensors file that torch code loads."""
 
@@ -206,7 +222,7 @@ class RollingBall:
 
     # a table with one field, not a bare union: for that tyro reads the source of typing.py, a tenth of a second
     command: Annotated[
-        Demo | Run | Iron | Compare | Sensitivity | Plot | Animate | Paper | Export | Scenes | Doctor,
+        Demo | Run | Iron | Compare | Sensitivity | Plot | Animate | View | Paper | Export | Scenes | Doctor,
         arg(help="What to do."),
     ]
 
