@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
-import rollingball
+import rollingball  # noqa: E402
 
 project, author = "rollingball", "the rollingball developers"
 copyright = author
