@@ -1,7 +1,8 @@
 """Sweep the radius on Eq. 14 of the paper, a bowl of a thousand narrow wells, with two ways to find a foot.
 
 The paper's projector carries large balls to the middle, through the surface: the gap shows how deep they are inside.
-With exact feet a ball larger than the bowl's radius of curvature, 1/2, cannot touch the middle; its centre is there.
+With exact feet a ball of radius 2 cannot touch the middle, and its centre is there. Larger ones need a smaller learning
+rate: Algorithm 1 re-inflates them along one normal, into the other side of the bowl.
 """
 
 from pathlib import Path
@@ -26,7 +27,7 @@ def main(small: bool = False, out: Path = Path("out/examples")) -> dict[str, dic
     """
     wells, radii, count = rb.surfaces.gaussian_wells(), [0.5, 1.0, 2.0, 4.0, 6.0], 12
     if small:
-        radii, count = [0.5, 4.0], 3
+        radii, count = [0.5, 2.0], 3
     starts = np.random.default_rng(0).normal([2.0, 0.0], 0.1, (count, 2))
     found, runs = {}, {}
     print(f"of {count} starts within 1 of the origin at the end; median depth inside the surface, in radii")

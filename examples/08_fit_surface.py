@@ -4,7 +4,6 @@ A ball rolls on a formula surface with three constants; only its feet are kept, 
 of the constants the path is simulated, compared, and differentiated back to the constants, for L-BFGS to improve them.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -16,7 +15,8 @@ from rollingball.pytorch import simulate
 
 TRUE = {"a": 0.8, "b": 0.5, "c": 1.6}
 GUESS = {"a": 0.5, "b": 0.2, "c": 1.3}
-SURFACE = rb.formula("a*x**2 + b*sin(2*x)*cos(y) + c*(y - 0.2)**2", "x y", GUESS)
+FORMULA = "a*x**2 + b*sin(2*x)*cos(y) + c*(y - 0.2)**2"
+SURFACE = rb.formula(FORMULA, "x y", GUESS)
 STARTS = torch.tensor([[1.5, -1.0], [-1.2, 1.4]], dtype=torch.float64)
 
 
@@ -52,7 +52,7 @@ def main(small: bool = False, out: Path = Path("out/examples"), noise: float = 1
     print("constants:", ", ".join(f"{name} = {value:.4f} ({TRUE[name]})" for name, value in found.items()))
 
     figure, ax = plt.subplots(figsize=(5, 5), layout="constrained")
-    rb.plot.contour(replace(SURFACE, params=TRUE), [[-2, 2], [-2, 2]], ax)
+    rb.plot.contour(rb.formula(FORMULA, "x y", TRUE), [[-2, 2], [-2, 2]], ax)
     for name, feet, style in (("observed", observed, "."), ("guess", guessed, ":"), ("fit", path(constants), "-")):
         ax.plot(feet[..., 0].detach(), feet[..., 1].detach(), style, color="C0" if name == "fit" else "black")
         ax.plot([], [], style, color="C0" if name == "fit" else "black", label=name)

@@ -162,8 +162,8 @@ def test_only_the_small_ball_reaches_the_bottom_and_none_is_inside(example, tmp_
 def test_exact_feet_reach_the_middle_at_small_radii_and_the_papers_balls_are_inside(example, tmp_path):
     found = example("02_radius_sweep").main(small=True, out=tmp_path)
     assert found["exact"][0.5]["foot"] == 3
-    assert found["exact"][4.0] == {**found["exact"][4.0], "foot": 0, "centre": 3}
-    for radius in (0.5, 4.0):
+    assert found["exact"][2.0] == {**found["exact"][2.0], "foot": 0, "centre": 3}
+    for radius in (0.5, 2.0):
         assert found["paper"][radius]["depth"] > 1 / 3
 
 
