@@ -138,12 +138,14 @@ def flow_rollout(
         event_kind: wp.array2d(dtype=wp.int32),
         event_contacts: wp.array2d(dtype=wp.int32),
         event_center: wp.array2d(dtype=vector),
+        log: wp.array2d(dtype=State),  # after each step of this launch, where it has room
         first_ball: int,
     ):
         ball = first_ball + wp.tid()
         state = states[ball]
         if begins > 0:
             state = placed(start[ball], radius[ball], p, settings)
+        earlier = state.steps
         tries = int(0)
         while state.status == RUNNING and state.time < duration and tries < budget:
             tries += 1
@@ -273,6 +275,8 @@ def flow_rollout(
                 state.events += 1
                 if noted == REST:
                     state.status = RESTING
+            if state.steps > earlier and state.steps - earlier <= log.shape[0]:
+                log[state.steps - earlier - 1, ball] = state
         done = state.status != RUNNING or state.time >= duration
         if done and state.memory.count > 0 and state.next_frame < save_at.shape[0]:
             here = frame_of(state.x, state.memory, p, settings)
