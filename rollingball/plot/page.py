@@ -10,9 +10,9 @@ import numpy as np
 from rollingball.errors import InputError
 from rollingball.geometry.contacts import checked_box
 from rollingball.plot.landscape import Landscape, landscape
+from rollingball.plot.orientation import in_space, orientations
 from rollingball.plot.sheet import bounds
 from rollingball.plot.style import PALETTE
-from rollingball.plot.orientation import in_space, orientations
 from rollingball.surfaces import Surface
 from rollingball.surfaces.base import checked_surface
 from rollingball.trajectory import Trajectory

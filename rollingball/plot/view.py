@@ -26,8 +26,8 @@ NEAR = 0.3  # from how far: in sizes of the picture, and eight radii at least
 def view(runs: Any, surface: Surface, box: Any = None, title: str = "", port: int = 8080) -> View:
     """Serve an interactive page of runs on their surface; it goes on in the background.
 
-    The balls are to scale, and turn as they roll (see :mod:`rollingball.plot.orientation`). Play and scrub; click a ball to
-    see its loss, gap and contacts; switch f and f_rho; let the camera follow.
+    The balls are to scale, and turn as they roll (see :mod:`rollingball.plot.orientation`). Play and scrub; click a
+    ball to see its loss, gap and contacts; switch f and f_rho; let the camera follow.
 
     Args:
         runs: A Trajectory, or several by name.
