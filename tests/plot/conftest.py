@@ -3,7 +3,8 @@
 import shutil
 
 import pytest
-from pages import Browser
+
+from tests.plot.pages import Browser
 
 ALONE = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 SOFTWARE = ("--disable-gpu", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from pages import by_hand
 
 from rollingball.plot.orientation import exponential, in_space, orientations, product
+from tests.plot.pages import by_hand
 
 UP = np.array([0.0, 0.0, 1.0])
 

@@ -4,12 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
-from pages import by_hand
 
 import rollingball as rb
 from rollingball.plot.page import FIELD_OF_VIEW, MOST_BALLS, SIZE, colors, page, sphere
 from rollingball.plot.readings import label, reading, series_of
 from rollingball.plot.style import PALETTE
+from tests.plot.pages import by_hand
 
 BOWL, SINE = rb.surfaces.quadratic([[1.0, 0.0], [0.0, 2.0]]), rb.surfaces.sine()
 FLAT = rb.surfaces.plane([0.0, 0.0])

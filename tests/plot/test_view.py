@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages import by_hand, spot
 
 import rollingball as rb
 from rollingball import cli
 from rollingball.plot.style import PALETTE
+from tests.plot.pages import by_hand, spot
 
 BOWL = rb.surfaces.quadratic([[0.4, 0.0], [0.0, 0.4]])
 BOX = [(-2.0, 2.0), (-2.0, 2.0)]
