@@ -154,7 +154,7 @@ def reverse_flow(
     def gather(inner: Any) -> None:
         x, height, slope = (on_host(array) for array in (inner.point, inner.height, inner.slope))
         flat = x.reshape(-1, numeric.dim), height.ravel(), slope.reshape(-1, numeric.dim)
-        for name, value in parameter_cotangents(plan.surface, *flat).items():
+        for name, value in parameter_cotangents(plan.surface, *flat, threads).items():
             found[name] = found.get(name, 0.0) + scale * value
 
     framed, started = points(len(plan.save_at), 1), points(1, 1)

@@ -82,10 +82,10 @@ def on_host(array: Any) -> np.ndarray:
 
 
 def on_device(array: Any, kind: Any, device: str) -> Any:
-    """A table (rows, columns) of numbers or vectors as a Warp array of float64."""
+    """A table (rows, columns) of numbers or vectors as a Warp array of float64, to be read: on a CPU not copied."""
     import warp as wp
 
     host = np.ascontiguousarray(on_host(array))
     rows = host.reshape(-1) if host.ndim == 2 else host.reshape(-1, host.shape[2])
-    flat: Any = wp.array(rows, dtype=kind, device=device)
+    flat: Any = wp.array(rows, dtype=kind, device=device, copy=False)
     return flat.reshape(host.shape[:2])

@@ -12,7 +12,7 @@ import numpy as np
 from rollingball.adjoint.flow_run import flow_plan, is_flow, reverse_flow
 from rollingball.adjoint.given import Derivatives, checked_cotangents, judged, on_device, on_host, starting_status
 from rollingball.adjoint.methods import checked_method, inner_points, reverse_program
-from rollingball.adjoint.parameters import parameter_cotangents
+from rollingball.adjoint.parameters import has_parameters, parameter_cotangents
 from rollingball.errors import InputError, whole
 from rollingball.numeric import fill, launch, layout
 from rollingball.plan import Plan, plan_run
@@ -68,9 +68,12 @@ def derivatives(
         whole("checkpoint_every", checkpoint_every, 1)
     reverse: Any
     if is_flow(trajectory):
-        reverse = functools.partial(reverse_flow, *flow_plan(trajectory, surface))
+        flow, from_foot = flow_plan(trajectory, surface)
+        ground, reverse = flow.surface, functools.partial(reverse_flow, flow, from_foot)
     else:
-        reverse = functools.partial(_reverse, plan_of(trajectory, surface))
+        plan = plan_of(trajectory, surface)
+        ground, reverse = plan.surface, functools.partial(_reverse, plan)
+    parameters = parameters and has_parameters(ground)
     bars = checked_cotangents(trajectory, cotangent)
     status = starting_status(trajectory)
     found = reverse(trajectory, status, bars, parameters, checkpoint_every, threads)
@@ -126,7 +129,7 @@ def _reverse(
 ) -> Derivatives:
     import warp as wp
 
-    from rollingball.adjoint.program import inner_struct
+    from rollingball.adjoint.program import inner_record
     from rollingball.adjoint.reverse import reverse_rollout
 
     numeric, device, balls = plan.numeric.wide, plan.device, len(plan.start)
@@ -144,15 +147,14 @@ def _reverse(
     found: dict[str, Any] = {}
     for first, record in _parts(plan, trajectory, every, threads):
         frames = len(record["foot"])
-        part = {name: np.zeros((frames, *value.shape[1:])) for name, value in given.items()}
-        here = (trajectory.step >= first) & (trajectory.step < first + frames)
-        for name, value in given.items():
-            np.add.at(part[name], trajectory.step[here] - first, value[here])
+        part = given
+        if not np.array_equal(trajectory.step - first, np.arange(frames)):  # not just what was recorded
+            part = {name: np.zeros((frames, *value.shape[1:])) for name, value in given.items()}
+            here = (trajectory.step >= first) & (trajectory.step < first + frames)
+            for name, value in given.items():
+                np.add.at(part[name], trajectory.step[here] - first, value[here])
         rows, steps = (frames, max(frames - 1, 1)) if parameters else (1, 1)
-        inner: Any = inner_struct(numeric)()
-        inner.point = wp.zeros((steps, max(count, 1), balls), dtype=numeric.vector, device=device)
-        inner.height = wp.zeros((steps, max(count, 1), balls), dtype=wp.float64, device=device)
-        inner.slope = wp.zeros((steps, max(count, 1), balls), dtype=numeric.vector, device=device)
+        inner = inner_record(numeric, steps, max(count, 1), balls, device)
         at_height = wp.zeros((rows, balls), dtype=wp.float64, device=device)
         at_slope = wp.zeros((rows, balls), dtype=numeric.vector, device=device)
         inputs = [
@@ -180,7 +182,7 @@ def _reverse(
             for place in [(record["foot"], at_height, at_slope), (inner.point, inner.height, inner.slope)]:
                 x, height, slope = (on_host(part) for part in place)
                 flat = x.reshape(-1, numeric.dim), height.ravel(), slope.reshape(-1, numeric.dim)
-                for name, value in parameter_cotangents(plan.surface, *flat).items():
+                for name, value in parameter_cotangents(plan.surface, *flat, threads).items():
                     found[name] = found.get(name, 0.0) + scale * value
     bars = states.numpy()
     exists = bars["status"] == Status.RUNNING
