@@ -7,6 +7,7 @@ rate: Algorithm 1 re-inflates them along one normal, into the other side of the 
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import tyro
 
@@ -19,7 +20,7 @@ PROJECTIONS = {
 
 
 def main(small: bool = False, out: Path = Path("out/examples")) -> dict[str, dict[float, dict[str, float]]]:
-    """Roll all radii from all starts, print a table, and draw the paths.
+    """Roll all radii from all starts, print a table, and draw it.
 
     Args:
         small: Two radii and three starts.
@@ -29,14 +30,14 @@ def main(small: bool = False, out: Path = Path("out/examples")) -> dict[str, dic
     if small:
         radii, count = [0.5, 2.0], 3
     starts = np.random.default_rng(0).normal([2.0, 0.0], 0.1, (count, 2))
-    found, runs = {}, {}
+    found = {}
     print(f"of {count} starts within 1 of the origin at the end; median depth inside the surface, in radii")
     print(f"{'projection':>10} {'radius':>6} {'foot':>5} {'centre':>6} {'depth':>6}")
     for name, projection in PROJECTIONS.items():
         ball = rb.Ball(np.repeat(radii, count))
         method, start = rb.FootpointRBO(0.01, projection), np.tile(starts, (len(radii), 1))
         run = rb.simulate(wells, ball, method, start=start, steps=300, every=10, lift=True)
-        found[name], runs[name] = {}, run
+        found[name] = {}
         for index, radius in enumerate(radii):
             part = run.select(slice(index * count, (index + 1) * count))
             row = {
@@ -48,8 +49,20 @@ def main(small: bool = False, out: Path = Path("out/examples")) -> dict[str, dic
             print(f"{name:>10} {radius:6} {row['foot']:5} {row['centre']:6} {row['depth']:6.2f}")
 
     out.mkdir(parents=True, exist_ok=True)
-    figure = rb.plot.sheet(runs, wells, [[-3.2, 3.2], [-3.2, 3.2]], "Eq. 14: feet by the paper's projector, and exact")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.2), layout="constrained")
+    for color, (name, rows) in zip(("#D55E00", "#0072B2"), found.items(), strict=True):
+        for part, style in (("foot", "o-"), ("centre", "o:")):
+            counts = [row[part] for row in rows.values()]
+            left.semilogx(radii, counts, style, color=color, label=f"{part}, {name} projection")
+        right.semilogx(radii, [row["depth"] for row in rows.values()], "o-", color=color, label=name)
+    left.set(xlabel="radius", ylabel=f"of {count} starts within 1 of the origin")
+    right.set(xlabel="radius", ylabel="median depth inside the surface, in radii")
+    for ax in (left, right):
+        ax.set_xticks(radii, [f"{radius:g}" for radius in radii])
+        ax.minorticks_off()
+    left.legend(loc="center left", fontsize=7)
     (out / "02_radius_sweep.png").write_bytes(rb.plot.png(figure))
+    plt.close(figure)
     return found
 
 

@@ -2,8 +2,8 @@
 
 A ball of radius 1 rolls down a bowl of a thousand narrow wells by Algorithm 1 with the exact projection. It feels the
 bowl alone, and ends above the wells in its middle. The logarithms of six knots of its radius are then learnt by Adam:
-the loss over the last steps is differentiated through all of them, back to the radius of each step. What it learns is
-what the paper advises: large first, small later. The lowest well is known from a fine grid.
+the loss over the last steps is differentiated through all of them, back to the radius of each step. It ends with
+what the paper advises: large first, small at last. The lowest well is known from a fine grid.
 """
 
 from pathlib import Path

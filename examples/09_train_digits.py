@@ -64,8 +64,10 @@ def main(
     figure, panels = plt.subplots(1, len(MODELS), figsize=(9, 3), sharey=True, layout="constrained")
     for ax, kind in zip(panels, MODELS, strict=True):
         mine = [row for row in rows if row[0] == kind][::-1]
-        ax.barh([f"{name} {where}".strip() for _, name, where, *_ in mine], [100 * row[4] for row in mine], height=0.6)
-        ax.set(title=kind, xlabel="accuracy on the test images, percent", xlim=(50, 100))
+        names = [f"{name} {where}".strip() for _, name, where, *_ in mine]
+        ax.plot([100 * row[4] for row in mine], names, "o")
+        ax.set(title=kind, xlabel="accuracy on the test images, percent")
+        ax.grid(axis="x", alpha=0.4)
     out.mkdir(parents=True, exist_ok=True)
     (out / "09_train_digits.png").write_bytes(rb.plot.png(figure))
     plt.close(figure)
