@@ -1,4 +1,4 @@
-"""The command line: demo, run, iron, compare, plot, animate, export, scenes, doctor."""
+"""The command line: demo, run, iron, compare, sensitivity, plot, animate, view, paper, export, scenes, doctor."""
 
 import dataclasses
 import json
@@ -72,6 +72,38 @@ class Compare:
 
 
 @dataclasses.dataclass(frozen=True)
+class Sensitivity:
+    """Measure where neighbouring balls of a scene part: Lyapunov exponents of every run over a grid of starts."""
+
+    scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [sensitivity], or a shipped one.")]
+    out: Annotated[Path | None, arg(help="Folder for the numbers and the picture; by default out/NAME.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.studies import sensitivity_scene
+
+        sensitivity_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
+
+
+@dataclasses.dataclass(frozen=True)
+class Paper:
+    """Make the figures of the paper, with its method, with exact feet and as a flow, and a report of what agrees."""
+
+    out: Annotated[Path, arg(help="Folder for the pictures, report.md, report.html and report.json.")] = Path(
+        "out/paper"
+    )
+    figures: Annotated[tuple[str, ...], arg(help="Which figures, of 1 2 3 4.")] = ("1", "2", "3", "4")
+    quick: Annotated[bool, arg(help="Fewer balls and steps, for a look.")] = False
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.paper.report import make
+
+        _none(overrides)
+        make(self.out, self.figures, self.quick)
+
+
+@dataclasses.dataclass(frozen=True)
 class Plot:
     """Draw a folder of runs again."""
 
@@ -108,6 +140,22 @@ class Animate:
         path = self.out or self.folder / "roll.gif"
         film(self.folder, path, self.run_name, self.view, self.fps, self.seconds)
         print(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """Roll recorded runs before your eyes: an interactive page, served to this machine alone or written as one file."""
+
+    recorded: Annotated[Path, tyro.conf.Positional, arg(name="run", help="A folder that run wrote, or a trajectory.")]
+    port: Annotated[int, arg(help="Where on 127.0.0.1; the first free one from here.")] = 8080
+    html: Annotated[Path | None, arg(help="Write the page to this file instead; it opens without a server.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.folder import show
+
+        _none(overrides)
+        show(self.recorded, self.port, self.html)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,7 +221,10 @@ class RollingBall:
     """Balls that roll on the graph of a loss."""
 
     # a table with one field, not a bare union: for that tyro reads the source of typing.py, a tenth of a second
-    command: Annotated[Demo | Run | Iron | Compare | Plot | Animate | Export | Scenes | Doctor, arg(help="What to do.")]
+    command: Annotated[
+        Demo | Run | Iron | Compare | Sensitivity | Plot | Animate | View | Paper | Export | Scenes | Doctor,
+        arg(help="What to do."),
+    ]
 
 
 def main(arguments: list[str] | None = None) -> None:

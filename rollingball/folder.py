@@ -1,4 +1,4 @@
-"""A folder of runs: what ``rollingball run`` writes of a scene, and the pictures that are drawn of it."""
+"""A folder of runs: what ``rollingball run`` writes of a scene, and the pictures and the page that are made of it."""
 
 from __future__ import annotations
 
@@ -149,6 +149,39 @@ def film(
     box = scene.plot.box if scene.plot else None
     options: Any = {"fps": fps, "seconds": seconds, "view": view, "title": title, "ironed": scene.iron is not None}
     animate(runs[name], surface, path, box=box, **options)
+
+
+def show(source: Path, port: int, html: Path | None) -> None:
+    """Serve the interactive page of a folder of runs, or of one trajectory, until it is interrupted; or write it."""
+    from rollingball.plot import offline, view
+    from rollingball.trajectory_file import write_beside
+
+    runs, surface, box, title = _shown(source)
+    if html is not None:
+        write_beside(html, offline(runs, surface, box, title))
+        print(html)
+        return
+    with view(runs, surface, box, title, port) as page:
+        print(f"{page.url} (on this machine alone; Ctrl-C ends it)", flush=True)
+        page.wait()
+
+
+def _shown(source: Path) -> tuple[dict[str, Trajectory], Surface, Any, str]:
+    """Runs by name, their surface, the box to show and a title."""
+    from rollingball.surfaces import from_recipe
+    from rollingball.trajectory import Trajectory
+
+    if source.suffix != ".safetensors":
+        scene, surface, runs = read(source)
+        return runs, surface, scene.plot.box if scene.plot else None, scene.title
+    run = Trajectory.load(source)
+    recipe = run.scene.get("surface")
+    if not isinstance(recipe, dict) or "type" not in recipe:
+        raise FileError(f"{source}: its surface is a user's own; rollingball.plot.view(run, surface) shows it")
+    try:
+        return {source.stem: run}, from_recipe(recipe), None, source.stem
+    except InputError as error:
+        raise FileError(f"{source}: {error}") from None
 
 
 def _plain(scene: Scene) -> Any:

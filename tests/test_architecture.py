@@ -45,14 +45,16 @@ SEES = {
     "body_plan": MATHEMATICS | {"fit"},
     "body_stepping": MATHEMATICS | {"body"},
     "body_run": MATHEMATICS | {"body", "body_plan", "body_stepping", "record", "trajectory"},
+    "sensitivity_field": MATHEMATICS | {"adjoint", "simulate", "trajectory"},
     "compare": FLOOR | {"plot", "trajectory", "trajectory_file"},
-    "studies": MATHEMATICS | {"compare", "plot", "scene", "simulate", "trajectory_file"},
+    "studies": MATHEMATICS | {"compare", "plot", "scene", "sensitivity_field", "simulate", "trajectory_file"},
+    "paper": MATHEMATICS | {"plot", "simulate", "studies", "trajectory", "trajectory_file"},
     "folder": FLOOR | {"numeric", "plot", "scene", "studies", "surfaces", "trajectory", "trajectory_file"},
     "simulate": MATHEMATICS
     | {"body_plan", "body_run", "fit", "flow_run", "plan", "record", "rollout", "states", "trajectory"},
     "scene_tables": NUMBERS,
     "scene": MATHEMATICS | {"body_plan", "scene_tables", "flow_run", "plan", "rollout", "simulate", "trajectory"},
-    "plot": FLOOR | {"surfaces", "geometry", "trajectory", "trajectory_file", "compare"},
+    "plot": FLOOR | {"surfaces", "geometry", "trajectory", "trajectory_file", "compare", "sensitivity_field"},
     "pytorch": MATHEMATICS | {"adjoint", "plan", "record", "simulate", "states", "trajectory", "trajectory_file"},
     "doctor": FLOOR,
     "__main__": {"cli"},
@@ -60,10 +62,12 @@ SEES = {
 # Only these may be seen importing a part that is for the end of a chain.
 SEEN_BY = {
     "cli": {"__main__"},
+    "paper": {"cli"},
     "plot": {
         "cli",
         "compare",
         "folder",
+        "paper",
         "studies",
         "trajectory",
         "__init__",
@@ -169,7 +173,7 @@ def test_nothing_but_the_command_line_sees_the_ends_of_the_chain(path):
         assert part_of(path) in SEEN_BY[end], f"{named(path)} imports {end}"
 
 
-@pytest.mark.parametrize("end", ["plot", "pytorch", "cli"])
+@pytest.mark.parametrize("end", ["plot", "paper", "pytorch", "cli"])
 def test_importing_the_package_imports_no_end_of_a_chain(end):
     assert end not in parts_seen(PACKAGE / "__init__.py", only_top=True)
 
@@ -211,7 +215,7 @@ def test_every_package_that_is_imported_is_declared():
 
 
 def test_only_drawing_and_torch_parts_import_matplotlib_viser_and_torch():
-    owners = {"matplotlib": {"plot"}, "viser": {"plot"}, "torch": {"pytorch"}, "sympy": {"surfaces"}}
+    owners = {"matplotlib": {"plot", "paper"}, "viser": {"plot"}, "torch": {"pytorch"}, "sympy": {"surfaces"}}
     for path in FILES:
         for module, _, _ in imported(ast.parse(path.read_text()), path):
             package = module.split(".")[0]

@@ -1,4 +1,4 @@
-"""Pictures of surfaces and trajectories; matplotlib is imported inside the functions."""
+"""Pictures of surfaces and trajectories, and a page; matplotlib and viser are imported inside the functions."""
 
 from rollingball.plot.animation import animate
 from rollingball.plot.balls import balls
@@ -8,14 +8,18 @@ from rollingball.plot.field import field
 from rollingball.plot.files import pdf, png, save, svg
 from rollingball.plot.ironing import ironed_contour, ironing, ironing_sheet, offset, relief
 from rollingball.plot.live import Live
+from rollingball.plot.offline import offline
 from rollingball.plot.over_time import energy, energy_sheet, gap, loss, residual
 from rollingball.plot.paths import center_path, contour, paths, section
 from rollingball.plot.projection import view_of
+from rollingball.plot.sensitivity import sensitivity_sheet
 from rollingball.plot.sheet import sheet
 from rollingball.plot.surface3d import center_path3d, surface3d
+from rollingball.plot.view import View, view
 
 __all__ = [
     "Live",
+    "View",
     "animate",
     "balls",
     "center_path",
@@ -31,6 +35,7 @@ __all__ = [
     "ironing",
     "ironing_sheet",
     "loss",
+    "offline",
     "offset",
     "order",
     "paths",
@@ -40,9 +45,11 @@ __all__ = [
     "residual",
     "save",
     "section",
+    "sensitivity_sheet",
     "separation",
     "sheet",
     "surface3d",
     "svg",
+    "view",
     "view_of",
 ]
