@@ -11,7 +11,7 @@ from rollingball.plot.live import Live
 from rollingball.plot.offline import offline
 from rollingball.plot.over_time import energy, energy_sheet, gap, loss, residual
 from rollingball.plot.paths import center_path, contour, paths, section
-from rollingball.plot.projection import view_of
+from rollingball.plot.projection import plane_of
 from rollingball.plot.sensitivity import sensitivity_sheet
 from rollingball.plot.sheet import sheet
 from rollingball.plot.surface3d import center_path3d, surface3d
@@ -40,6 +40,7 @@ __all__ = [
     "order",
     "paths",
     "pdf",
+    "plane_of",
     "png",
     "relief",
     "residual",
@@ -51,5 +52,4 @@ __all__ = [
     "surface3d",
     "svg",
     "view",
-    "view_of",
 ]

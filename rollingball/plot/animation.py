@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ import numpy as np
 from rollingball.errors import InputError, positive_scalar, whole
 from rollingball.plot.film import check_film, write_film
 from rollingball.plot.inputs import boxed, chosen, of_dim
+from rollingball.plot.orientation import orientations
 from rollingball.plot.scenery import SCENERY
 from rollingball.plot.sheet import bounds
 from rollingball.plot.style import styled
-from rollingball.plot.turning import angles, rotations
 from rollingball.surfaces import Surface
 from rollingball.trajectory import Trajectory
 
@@ -66,19 +67,20 @@ def animate(
     if fps > 50:
         raise InputError("fps", fps, "a whole number within [1, 50]")  # a GIF counts hundredths of a second
     check_film(path)
-    shown, turned = moments(trajectory, frames, positive_scalar("seconds", seconds) * fps)
+    turned = orientations(trajectory, surface.loss_scale)
+    shown, turned = moments(trajectory, turned, frames, positive_scalar("seconds", seconds) * fps)
     corners = boxed(bounds([trajectory]) if box is None else box, surface, surface.dim)
     scenery = SCENERY[view](trajectory, surface, corners, ironed, title)
     pictures = (scenery.show(shown[: k + 1], turned[k]) for k in range(len(shown)))
     write_film(scenery.figure, pictures, path, fps, scenery.moving)
 
 
-def moments(trajectory: Trajectory, frames: Any, count: float) -> tuple[Trajectory, np.ndarray]:
-    """The run at each picture of a film, and how far each ball has turned: (K, B), or (K, B, 3, 3) in d = 2."""
-    turned = angles(trajectory) if trajectory.dim == 1 else rotations(trajectory)
+def moments(trajectory: Trajectory, turned: np.ndarray, frames: Any, count: float) -> tuple[Trajectory, np.ndarray]:
+    """The run at each picture of a film, and its orientations there (K, B, 4), from those of its frames (T, B, 4)."""
     if frames is not None:
-        shown = chosen(trajectory, frames=frames)
-        return shown, turned[np.searchsorted(trajectory.step, shown.step)]
+        numbers = np.arange(len(trajectory))
+        places = chosen(replace(trajectory, step=numbers), frames=frames).step
+        return chosen(trajectory, frames=frames), turned[places]
     number = max(int(round(count)), 1)
     last = len(trajectory) - 1
     spread = trajectory.time.ndim == 1 and last > 0 and (np.diff(trajectory.time) > 0).all()
@@ -88,9 +90,7 @@ def moments(trajectory: Trajectory, frames: Any, count: float) -> tuple[Trajecto
     times = np.linspace(trajectory.time[0], trajectory.time[-1], number)
     right = np.clip(np.searchsorted(trajectory.time, times), 1, last)
     share = (times - trajectory.time[right - 1]) / np.diff(trajectory.time)[right - 1]
-    share = share.reshape(-1, *[1] * (turned.ndim - 1))
-    between = turned[right - 1] * (1 - share) + turned[right] * share
-    if turned.ndim == 4:  # the nearest rotation to the mean of two
-        left, _, other = np.linalg.svd(between)
-        between = left @ other
-    return trajectory.at(times), between
+    before, after, share = turned[right - 1], turned[right], share[:, None, None]
+    after = np.where((before * after).sum(axis=-1, keepdims=True) < 0, -after, after)  # q and -q turn alike
+    between = before * (1 - share) + after * share
+    return trajectory.at(times), between / np.linalg.norm(between, axis=-1, keepdims=True)

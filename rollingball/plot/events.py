@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.plot.inputs import of_dim
-from rollingball.plot.projection import View, view_of
+from rollingball.plot.projection import Plane, plane_of
 from rollingball.plot.style import INK, axes, styled
 from rollingball.trajectory import Trajectory
 
@@ -24,25 +24,25 @@ REST = 4
 
 
 @styled
-def events(trajectory: Trajectory, ax: Any = None, *, view: View | None = None, legend: bool = True) -> Any:
+def events(trajectory: Trajectory, ax: Any = None, *, plane: Plane | None = None, legend: bool = True) -> Any:
     """Mark the events of a continuous run, and say in a legend what the markers are; returns the axes.
 
     Args:
         trajectory: A run; one of a discrete method has no events, and nothing is drawn.
         ax: Axes on which its paths are; in d = 1 a section, where the height of the centre is read between frames.
-        view: The plane of :func:`paths`, in d > 2.
+        plane: The plane of :func:`paths`, in d > 2.
         legend: Whether to add the legend.
     """
     of_dim(trajectory)
     ax = axes(ax)
-    for kind, points in placed(trajectory, view).items():
+    for kind, points in placed(trajectory, plane).items():
         ax.plot(*points.T, KINDS[kind][0], color="white", markeredgecolor=INK, markersize=4, markeredgewidth=0.7)
     if legend and (handles := markers([trajectory])):
         ax.legend(handles=handles, fontsize=7, handletextpad=0.2)
     return ax
 
 
-def placed(trajectory: Trajectory, view: View | None = None) -> dict[int, np.ndarray]:
+def placed(trajectory: Trajectory, plane: Plane | None = None) -> dict[int, np.ndarray]:
     """Where the centres were at the events of each kind, on a picture of the paths (n, 2)."""
     kinds = _kinds(trajectory)
     found = {}
@@ -55,7 +55,7 @@ def placed(trajectory: Trajectory, view: View | None = None) -> dict[int, np.nda
             heights = [_height(trajectory, int(ball), time, kind) for ball, time in zip(balls, times, strict=True)]
             points = np.stack([points[:, 0], heights], axis=-1)
         else:
-            points = (view or view_of([trajectory]))(points)
+            points = (plane or plane_of([trajectory]))(points)
         found[kind] = points
     return found
 

@@ -70,6 +70,21 @@ def exponential(rotation: np.ndarray) -> np.ndarray:
     return np.concatenate([np.cos(half), np.sinc(half / np.pi) / 2 * rotation], axis=-1)
 
 
+def matrices(turned: np.ndarray) -> np.ndarray:
+    """Unit quaternions (..., 4) as rotation matrices (..., 3, 3)."""
+    columns = [product(product(turned, np.eye(4)[1 + axis] + 0 * turned), _inverse(turned)) for axis in range(3)]
+    return np.stack(columns, axis=-1)[..., 1:, :]
+
+
+def level_angle(turned: np.ndarray) -> np.ndarray:
+    """By how much a disk has turned (...), within one turn and above 0 as when it rolls to the right."""
+    return 2 * np.arctan2(turned[..., 2], turned[..., 0])
+
+
+def _inverse(turned: np.ndarray) -> np.ndarray:
+    return turned * np.array([1.0, -1.0, -1.0, -1.0])
+
+
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The quaternion products a b (..., 4): first b turns, then a."""
     u, v = a[..., 1:], b[..., 1:]

@@ -9,7 +9,7 @@ import numpy as np
 from rollingball.errors import InputError
 from rollingball.plot.balls import balls
 from rollingball.plot.inputs import boxed, graph_scale, of_dim
-from rollingball.plot.projection import View, view_of
+from rollingball.plot.projection import Plane, plane_of
 from rollingball.plot.style import SURFACE, color_of, styled
 from rollingball.plot.style import axes as new_axes
 from rollingball.surfaces import Surface
@@ -35,7 +35,7 @@ def contour(surface: Surface, box: Any, ax: Any = None, points: int = 160) -> An
 
 
 @styled
-def paths(trajectory: Trajectory, ax: Any = None, *, axes: Any = None, view: View | None = None) -> Any:
+def paths(trajectory: Trajectory, ax: Any = None, *, axes: Any = None, plane: Plane | None = None) -> Any:
     """The feet of every ball: a ring at each start, a dot at each end; returns the axes.
 
     Args:
@@ -43,23 +43,23 @@ def paths(trajectory: Trajectory, ax: Any = None, *, axes: Any = None, view: Vie
         ax: Where to draw.
         axes: In d > 2 the feet are projected on two axes, numbered from 0, such as (0, 3); by default on their
             principal directions. Labels and title say which, and how much of the variance they show.
-        view: In place of ``axes``, a :func:`view_of` several runs.
+        plane: In place of ``axes``, a :func:`plane_of` several runs.
 
     Raises:
         InputError: for a run in d = 1, and for axes that are not there.
     """
-    view = view_of([trajectory], axes) if view is None else view
+    plane = plane_of([trajectory], axes) if plane is None else plane
     ax = new_axes(ax)
-    points = view(trajectory.foot)
+    points = plane(trajectory.foot)
     for ball in range(trajectory.balls):
         foot, color = points[:, ball], color_of(ball)
         jumps = np.linalg.norm(np.diff(foot, axis=0), axis=1) > 0.25  # a crowd of long jumps would hide everything
         ax.plot(foot[:, 0], foot[:, 1], color=color, linewidth=0.9, alpha=0.85 if jumps.sum() < 20 else 0.2)
         ax.plot(*foot[0], "o", color="white", markeredgecolor=color, markersize=4)
         ax.plot(*foot[-1], "o", color=color, markeredgecolor="white", markersize=4.5, markeredgewidth=0.6)
-    ax.set(xlabel=view.labels[0], ylabel=view.labels[1], aspect="equal")
-    if view.words:
-        ax.set_title(view.words)
+    ax.set(xlabel=plane.labels[0], ylabel=plane.labels[1], aspect="equal")
+    if plane.words:
+        ax.set_title(plane.words)
     return ax
 
 

@@ -16,7 +16,7 @@ SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class Plane:
     """An orthogonal projection of R^d onto a plane.
 
     Attributes:
@@ -36,7 +36,7 @@ class View:
         return (points.astype(np.float64) - self.origin) @ self.directions.T
 
 
-def view_of(runs: Iterable[Trajectory], axes: Any = None) -> View:
+def plane_of(runs: Iterable[Trajectory], axes: Any = None) -> Plane:
     """The plane on which to draw runs of one dimension d >= 2, the same for all of them.
 
     Args:
@@ -64,7 +64,7 @@ def view_of(runs: Iterable[Trajectory], axes: Any = None) -> View:
     names = [f"$\\theta_{i + 1}$" if i < 9 else f"$\\theta_{{{i + 1}}}$" for i in pair]
     plain = [f"θ{str(i + 1).translate(SUBSCRIPT)}" for i in pair]  # titles are plain text
     words = f"d = {dim}, projected on {plain[0]} and {plain[1]}{_share(feet - middle, directions)}"
-    return View(np.zeros(dim), directions, (names[0], names[1]), words if dim > 2 else "")
+    return Plane(np.zeros(dim), directions, (names[0], names[1]), words if dim > 2 else "")
 
 
 def _pair(axes: Any, dim: int) -> list[int]:
@@ -77,7 +77,7 @@ def _pair(axes: Any, dim: int) -> list[int]:
     return [int(i) for i in given]
 
 
-def _principal(spread: np.ndarray, middle: np.ndarray) -> View:
+def _principal(spread: np.ndarray, middle: np.ndarray) -> Plane:
     """The two directions of the largest variance; axes where the feet do not spread."""
     dim, size = len(middle), np.linalg.norm(spread)
     unit = spread / size if size > 0 else spread
@@ -95,7 +95,7 @@ def _principal(spread: np.ndarray, middle: np.ndarray) -> View:
     both = np.stack(directions)
     parts = [f"principal direction {k + 1}{_share(spread, both[k : k + 1], ' ({})')}" for k in range(2)]
     words = f"d = {dim}, on the principal directions of the feet{_share(spread, both)}"
-    return View(middle, both, (parts[0], parts[1]), words)
+    return Plane(middle, both, (parts[0], parts[1]), words)
 
 
 def _share(spread: np.ndarray, directions: np.ndarray, form: str = ": {} of their variance") -> str:

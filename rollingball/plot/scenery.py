@@ -8,6 +8,7 @@ import numpy as np
 
 from rollingball.plot.balls import touching
 from rollingball.plot.ironing import offset
+from rollingball.plot.orientation import level_angle, matrices
 from rollingball.plot.paths import contour, section
 from rollingball.plot.sheet import by_radius, heights
 from rollingball.plot.style import INK, PALETTE, color_of
@@ -71,7 +72,7 @@ class Section:
             for circle in (disk, rim):
                 circle.set(center=tuple(center), radius=radius)
             for sector, half in zip(sectors, (0.0, 180.0), strict=True):
-                begin = half - float(np.degrees(turned[ball]))  # to the right is clockwise
+                begin = half - float(np.degrees(level_angle(turned[ball])))  # to the right is clockwise
                 sector.set(center=tuple(center), radius=radius, theta1=begin, theta2=begin + 90)
             feet.set_data(*contacts[ball].T)
         self.clock.set_text(_clock(self.title, past))
@@ -116,6 +117,7 @@ class Contour:
 
     def show(self, past: Trajectory, turned: np.ndarray) -> None:
         """Put the balls where they are at the last frame of ``past``."""
+        turns = matrices(turned)
         for ball, (disk, seam, way, dot) in self.balls.items():
             center, radius = past.center[-1, ball, :2], float(past.radius[-1, ball])
             there = bool(np.isfinite(center).all())
@@ -125,7 +127,7 @@ class Contour:
             if not there:
                 continue
             disk.set(center=tuple(center), radius=radius)
-            points = self.seams @ turned[ball].T
+            points = self.seams @ turns[ball].T
             points = np.where(points[:, 2:] > 0, points, np.nan) * radius  # the upper half is seen
             seam.set_data(center[0] + points[:, 0], center[1] + points[:, 1])
             dot.set_data(past.foot[-1, ball, :1], past.foot[-1, ball, 1:])
@@ -156,12 +158,12 @@ class Space:
         """Put the balls where they are at the last frame of ``past``."""
         for artist in self.spheres:
             artist.remove()
-        self.spheres = []
+        self.spheres, turns = [], matrices(turned)
         for ball, way in enumerate(self.ways):
             center = past.center[-1, ball]
             way.set_data_3d(*past.center[:, ball].T)
             if np.isfinite(center).all():
-                made = sphere(self.ax, center, float(past.radius[-1, ball]), color_of(ball), turned[ball], points=12)
+                made = sphere(self.ax, center, float(past.radius[-1, ball]), color_of(ball), turns[ball], points=12)
                 self.spheres += [] if made is None else [made]
         self.clock.set_text(_clock(self.title, past))
 

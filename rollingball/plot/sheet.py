@@ -11,7 +11,7 @@ from rollingball.plot.events import events, markers
 from rollingball.plot.inputs import boxed, of_dim
 from rollingball.plot.ironing import offset
 from rollingball.plot.paths import center_path, contour, paths, section
-from rollingball.plot.projection import View, view_of
+from rollingball.plot.projection import Plane, plane_of
 from rollingball.plot.style import styled
 from rollingball.status import Status
 from rollingball.surfaces import Surface
@@ -50,7 +50,7 @@ def sheet(
     for run in runs.values():
         of_dim(run, surface.dim)
     each = list(runs.values())
-    view = view_of(each, axes) if surface.dim > 1 else None
+    plane = plane_of(each, axes) if surface.dim > 1 else None
     box = boxed(bounds(each) if box is None else box, surface, surface.dim) if surface.dim <= 2 else None
     panels = {name: by_radius(run) for name, run in runs.items()}
     rows = [[(name, part) for part in parts] for name, parts in panels.items()]
@@ -59,7 +59,7 @@ def sheet(
     columns = max(len(row) for row in rows)
     width = 3.6 if surface.dim == 1 else 2.9
     height = heights(each, surface, box) if surface.dim == 1 else None
-    tall = float(np.clip(_slimness(each, box, height, view) * (width - 0.7), 1.2, 5.0)) + 0.85
+    tall = float(np.clip(_slimness(each, box, height, plane) * (width - 0.7), 1.2, 5.0)) + 0.85
     size = (max(width * columns + 0.5, 5.0 if surface.dim > 2 else 0.0), tall * len(rows) + 0.9)
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(rows), columns, squeeze=False, sharex=surface.dim > 2, sharey=surface.dim > 2)
@@ -67,38 +67,40 @@ def sheet(
         for ax in line[len(row) :]:
             ax.set_visible(False)
         for ax, (name, part) in zip(line, row, strict=False):
-            _panel(ax, part, surface, box, height, ironed, view)
+            _panel(ax, part, surface, box, height, ironed, plane)
             ax.set_title(caption(name, part), parse_math=False)
     exact = ", black: the exact f_rho" if ironed and surface.dim == 1 else ""
-    words = f"{view.words}\n" if view and view.words else ""
+    words = f"{plane.words}\n" if plane and plane.words else ""
     figure.suptitle(f"{title}\n{words}ring: start, dot: end{exact}".strip(), parse_math=False)
     if handles := markers(each):
         figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), fontsize=7)
     return figure
 
 
-def _slimness(runs: list[Trajectory], box: Any, height: Any, view: View | None) -> float:
+def _slimness(runs: list[Trajectory], box: Any, height: Any, plane: Plane | None) -> float:
     """The height of a panel over its width: both axes have one scale."""
     if height is not None:
         box = [box[0], height]
-    elif box is None and view is not None:
-        points = np.concatenate([view(run.foot).reshape(-1, 2) for run in runs])
+    elif box is None and plane is not None:
+        points = np.concatenate([plane(run.foot).reshape(-1, 2) for run in runs])
         points = points[np.isfinite(points).all(axis=1)]
         box = np.stack([points.min(axis=0), points.max(axis=0)], axis=-1) if len(points) else [(0, 1), (0, 1)]
     (left, right), (low, high) = box
     return float((high - low) / (right - left)) if right > left else 1.0
 
 
-def _panel(ax: Any, run: Trajectory, surface: Surface, box: Any, height: Any, ironed: bool, view: View | None) -> None:
+def _panel(
+    ax: Any, run: Trajectory, surface: Surface, box: Any, height: Any, ironed: bool, plane: Plane | None
+) -> None:
     if surface.dim == 1:
         center_path(run, section(surface, box, ax), surface=surface)
         if ironed and run.radius.any():
             offset(surface, float(run.radius[-1, 0]), box, ax)
     elif surface.dim == 2:
-        paths(run, contour(surface, box, ax), view=view)
+        paths(run, contour(surface, box, ax), plane=plane)
     else:
-        paths(run, ax, view=view)
-    events(run, ax, view=view, legend=False)
+        paths(run, ax, plane=plane)
+    events(run, ax, plane=plane, legend=False)
     if surface.dim <= 2:
         ax.set(xlim=box[0], ylim=height if surface.dim == 1 else box[1])
 

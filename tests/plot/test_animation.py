@@ -8,6 +8,7 @@ from PIL import Image
 import rollingball as rb
 from rollingball.plot import animate, film
 from rollingball.plot.animation import moments
+from rollingball.plot.orientation import exponential, level_angle, matrices, orientations
 from rollingball.plot.scenery import SCENERY
 from rollingball.plot.style import PALETTE
 from tests.plot.runs import BOX, LINE, PLANE, SURFACE, make
@@ -65,25 +66,45 @@ def test_balls_move_over_the_plane_in_either_view(view, tmp_path):
 
 
 def test_moments_are_linear_in_time_and_turn_with_the_ball(rolled):
-    shown, turned = moments(rolled, None, 13)
+    of_frames = orientations(rolled, 1.0)
+    shown, turned = moments(rolled, of_frames, None, 13)
     np.testing.assert_allclose(shown.time, np.linspace(0, rolled.time[-1], 13), atol=1e-12)
-    assert turned.shape == (13, 1)
-    assert turned[0, 0] == 0
+    assert turned.shape == (13, 1, 4)
     way = np.linalg.norm(np.diff(rolled.center[:, 0], axis=0), axis=1).sum()
-    assert turned[-1, 0] == pytest.approx(-way / 0.4, rel=1e-3)  # to the left, by the way of the centre
-    shown, turned = moments(make(2), None, 4)
-    np.testing.assert_allclose(turned @ turned.swapaxes(-1, -2), np.eye(3) + 0 * turned, atol=1e-12)
-    np.testing.assert_array_equal(moments(rolled, [3, -1], 9)[0].step, [3, 60])
+    angle = np.unwrap(level_angle(turned)[:, 0])
+    assert angle[0] == 0
+    assert angle[-1] == pytest.approx(-way / 0.4, rel=1e-3)  # to the left, by the way of the centre
+    middle = moments(rolled, of_frames, None, 121)[1][1::2, 0]  # half-way between two frames
+    np.testing.assert_allclose(middle, exponential(_half(of_frames[:, 0])), atol=1e-12)
+    picked, turned = moments(rolled, of_frames, [3, -1], 9)
+    np.testing.assert_array_equal(picked.step, [3, 60])
+    np.testing.assert_array_equal(turned, of_frames[[3, 60]])
+
+
+def _half(turned):
+    """The rotation vectors half-way between neighbours that turn about y."""
+    angle = np.unwrap(level_angle(turned))
+    return (angle[1:] + angle[:-1])[:, None] / 2 * np.array([0.0, 1.0, 0.0])
+
+
+def test_matrices_turn_as_their_quaternions_do():
+    rotation = np.random.default_rng(0).normal(size=(5, 3))
+    made = matrices(exponential(rotation))
+    np.testing.assert_allclose(made @ made.swapaxes(-1, -2), np.eye(3) + 0 * made, atol=1e-12)
+    np.testing.assert_allclose(np.linalg.det(made), 1, atol=1e-12)
+    np.testing.assert_allclose(np.einsum("nij,nj->ni", made, rotation), rotation, atol=1e-12)
+    quarter = matrices(exponential(np.array([0.0, np.pi / 2, 0.0])))
+    np.testing.assert_allclose(quarter @ [0.0, 0.0, 1.0], [1.0, 0.0, 0.0], atol=1e-12)
 
 
 def test_the_disk_of_a_section_is_the_ball_and_its_sectors_have_turned(rolled):
-    shown, turned = moments(rolled, [0, 30], 0)
+    shown, turned = moments(rolled, orientations(rolled, 1.0), [0, 30], 0)
     scene = SCENERY["section"](rolled, LINE, [(-3.0, 2.0)], False, "")
     scene.show(shown, turned[-1])
     ((disk, rim, sectors, way, feet),) = scene.balls
     assert disk.get_radius() == rim.get_radius() == 0.4
     np.testing.assert_array_equal(disk.center, rolled.center[30, 0])
-    assert sectors[0].theta1 == pytest.approx(-np.degrees(turned[-1, 0]))
+    assert sectors[0].theta1 == pytest.approx(-np.degrees(level_angle(turned[-1, 0])))
     assert sectors[1].theta1 - sectors[0].theta1 == pytest.approx(180)
     np.testing.assert_array_equal(way.get_xydata(), rolled.center[[0, 30], 0])
     np.testing.assert_allclose(np.linalg.norm(feet.get_xydata() - disk.center, axis=1), 0.4, atol=1e-9)
@@ -94,7 +115,7 @@ def test_contours_have_a_panel_for_each_radius_with_its_balls():
     run = make(2, balls=4, radius=[0.2, 0.3, 0.2, 0.3])
     scene = SCENERY["contour"](run, PLANE, BOX[2], False, "")
     assert [ax.get_title() for ax in scene.figure.axes] == ["radius 0.2", "radius 0.3"]
-    scene.show(run, np.broadcast_to(np.eye(3), (4, 3, 3)))
+    scene.show(run, np.broadcast_to([1.0, 0.0, 0.0, 0.0], (4, 4)))
     for ball, (disk, seam, _way, dot) in scene.balls.items():
         assert disk.get_radius() == run.radius[-1, ball]
         np.testing.assert_array_equal(disk.center, run.center[-1, ball, :2])

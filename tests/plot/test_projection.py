@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import rollingball as rb
-from rollingball.plot import paths, sheet, view_of
+from rollingball.plot import paths, plane_of, sheet
 from tests.plot.runs import make, new_axes
 
 
@@ -49,14 +49,14 @@ def test_the_principal_directions_are_those_of_the_feet():
 @pytest.mark.parametrize("frames", [3, 40])
 def test_directions_are_the_eigenvectors_of_the_covariance_with_few_points_and_with_many(frames):
     run = make(9, frames=frames, balls=2)
-    view = view_of([run])
+    plane = plane_of([run])
     feet = run.foot.reshape(-1, 9)
     values, vectors = np.linalg.eigh(np.cov(feet.T))
-    np.testing.assert_allclose(view.directions @ view.directions.T, np.eye(2), atol=1e-12)
-    for direction, vector in zip(view.directions, vectors.T[::-1], strict=False):
+    np.testing.assert_allclose(plane.directions @ plane.directions.T, np.eye(2), atol=1e-12)
+    for direction, vector in zip(plane.directions, vectors.T[::-1], strict=False):
         assert abs(direction @ vector) == pytest.approx(1, abs=1e-9)
         assert direction[np.abs(direction).argmax()] > 0
-    assert f"{values[-2:].sum() / values.sum():.0%}" in view.words
+    assert f"{values[-2:].sum() / values.sum():.0%}" in plane.words
 
 
 def test_one_point_and_lost_frames_have_a_picture():
@@ -65,16 +65,16 @@ def test_one_point_and_lost_frames_have_a_picture():
     assert ax.get_title() == "d = 4, on the principal directions of the feet"
     lost = make(4)
     lost.foot[2:, 1] = np.nan
-    assert np.isfinite(view_of([lost]).directions).all()
+    assert np.isfinite(plane_of([lost]).directions).all()
     lost.foot[:] = np.nan
-    np.testing.assert_array_equal(view_of([lost]).directions, np.eye(2, 4))
+    np.testing.assert_array_equal(plane_of([lost]).directions, np.eye(2, 4))
 
 
 def test_feet_on_a_line_still_have_two_directions():
     run = replace(make(3, frames=5, balls=1), foot=np.linspace(0, 1, 5)[:, None, None] * np.array([1.0, 2.0, 2.0]))
-    view = view_of([run])
-    np.testing.assert_allclose(view.directions[0], np.array([1, 2, 2]) / 3, atol=1e-9)
-    np.testing.assert_allclose(view.directions @ view.directions.T, np.eye(2), atol=1e-12)
+    plane = plane_of([run])
+    np.testing.assert_allclose(plane.directions[0], np.array([1, 2, 2]) / 3, atol=1e-9)
+    np.testing.assert_allclose(plane.directions @ plane.directions.T, np.eye(2), atol=1e-12)
 
 
 @pytest.mark.parametrize("axes", [(0, 4), (1, 1), (0.5, 1), (-1, 0), (0, 1, 2), "ab", 3, (0, None)])
@@ -87,8 +87,8 @@ def test_a_sheet_shows_all_runs_on_one_plane_and_says_which():
     runs = {"a": make(5, balls=2), "b": make(5, balls=3, radius=1.0)}
     surface = rb.surfaces.quadratic(np.eye(5))
     figure = sheet(runs, surface, title="t")
-    view = view_of(runs.values())
-    assert view.words in figure.get_suptitle()
+    plane = plane_of(runs.values())
+    assert plane.words in figure.get_suptitle()
     for ax, run in zip(figure.axes, runs.values(), strict=True):
-        np.testing.assert_allclose(drawn(ax)[0], view(run.foot)[:, 0], atol=1e-12)
+        np.testing.assert_allclose(drawn(ax)[0], plane(run.foot)[:, 0], atol=1e-12)
     assert "projected on θ₁ and θ₃" in sheet(runs, surface, axes=(0, 2)).get_suptitle()
