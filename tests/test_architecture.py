@@ -40,7 +40,7 @@ SEES = {
     "record": MATHEMATICS | {"plan", "rollout", "states", "trajectory", "__init__"},  # it records the version
     "flow": MATHEMATICS,
     "flow_run": MATHEMATICS | {"fit", "flow", "record", "trajectory"},
-    "adjoint": MATHEMATICS | {"plan", "simulate", "states", "trajectory"},
+    "adjoint": MATHEMATICS | {"flow_run", "plan", "simulate", "states", "trajectory"},
     "body": MATHEMATICS,
     "body_plan": MATHEMATICS | {"fit"},
     "body_stepping": MATHEMATICS | {"body"},
