@@ -62,7 +62,7 @@ SEES = {
 # Only these may be seen importing a part that is for the end of a chain.
 SEEN_BY = {
     "cli": {"__main__"},
-    "paper": {"cli"},
+    "paper": {"cli", "paper"},
     "plot": {
         "cli",
         "compare",
