@@ -40,7 +40,7 @@ SEES = {
     "record": MATHEMATICS | {"plan", "rollout", "states", "trajectory", "__init__"},  # it records the version
     "flow": MATHEMATICS,
     "flow_run": MATHEMATICS | {"fit", "flow", "record", "trajectory"},
-    "adjoint": MATHEMATICS | {"plan", "simulate", "states", "trajectory"},
+    "adjoint": MATHEMATICS | {"flow_run", "plan", "simulate", "states", "trajectory"},
     "body": MATHEMATICS,
     "body_plan": MATHEMATICS | {"fit"},
     "body_stepping": MATHEMATICS | {"body"},
@@ -62,7 +62,7 @@ SEES = {
 # Only these may be seen importing a part that is for the end of a chain.
 SEEN_BY = {
     "cli": {"__main__"},
-    "paper": {"cli"},
+    "paper": {"cli", "paper"},
     "plot": {
         "cli",
         "compare",

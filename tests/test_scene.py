@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import rollingball as rb
 from rollingball.methods import BODIES, FLOWS, METHODS
-from rollingball.scene import Cloud, load_scene, schema, shipped, to_scene
+from rollingball.scene import load_scene, schema, shipped, to_scene
+from rollingball.scene_tables import Cloud
 
 GOOD = """
 title = "a test"
