@@ -204,25 +204,6 @@ def test_a_ball_at_rest_in_a_wedge_keeps_its_place_and_has_no_one_foot():
         assert found.start.tolist() == [[0.0]]
 
 
-def test_oracle_a04_at_a_kink_there_are_one_sided_derivatives_only(oracle):
-    # f = -k x^2 / 2 ... its valley of f_rho: the centre of the ball starts on the kink itself
-    case = oracle("A04")
-    k, rho = case["inputs"]["k"], case["inputs"]["rho"]
-    bowl = S.quadratic([[float(k)]])
-
-    def run(center):
-        return rb.simulate(
-            bowl, rb.Ball(float(rho)), rb.IronedFlow(), start_center=[[center]], duration=1e-9, save_at=[0.0], gap=None
-        )
-
-    rise = lambda center: rb.derivatives(run(center), {"center": [[0.0, 1.0]]}).start[0, 0]  # noqa: E731
-    assert rise(-1e-10) == pytest.approx(case["expected"]["left"], abs=case["tol"])
-    assert rise(1e-10) == pytest.approx(case["expected"]["right"], abs=case["tol"])
-    with pytest.raises(rb.BallError, match="kink"):
-        rise(0.0)
-    assert rb.Status(rb.sensitivities(run(0.0)).status[0]) == rb.Status.KINK
-
-
 def test_what_cannot_be_taken_backwards_is_refused():
     sine, ball, last = S.sine(), rb.Ball(0.3), {"center": [[1.0, 0.0]]}
     options = {"start": [1.0], "duration": 0.1, "gap": None}
