@@ -147,10 +147,10 @@ def page(runs: Any, surface: Surface, box: Any = None, title: str = "") -> Page:
     return Page(title, surface, checked, casts, ceiling, width, ground, (low + high) / 2, zoom)
 
 
-def colors(count: int) -> np.ndarray:
-    """The colours of balls (B, 3), uint8: those that their paths have in every picture."""
+def colors(count: int, first: int = 0) -> np.ndarray:
+    """The colours of balls (B, 3), uint8, of which the first has a number: those of their paths in every picture."""
     palette = np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in PALETTE], np.uint8)
-    return palette[np.arange(count) % len(palette)]
+    return palette[(first + np.arange(count)) % len(palette)]
 
 
 def sphere(balls: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:

@@ -106,7 +106,7 @@ class Stage:
     def _add_balls(self, name: str, cast: Cast) -> tuple[Any, Any]:
         center, turn, radius = cast.at(self.page.begin)
         vertices, halves = sphere(sum(each.run.balls for each in self.page.casts.values()))
-        own = linear(colors(len(center)))
+        own = linear(self._colors(name))
         look = (own, np.broadcast_to(linear(PALE), own.shape))
         first, second = (
             self.server.scene.add_batched_meshes_simple(
@@ -117,12 +117,18 @@ class Stage:
         )  # fmt: skip
         return first, second
 
+    def _colors(self, name: str) -> np.ndarray:
+        """Those of the balls of a run; single balls of several runs differ."""
+        casts = self.page.casts
+        single = all(cast.run.balls == 1 for cast in casts.values())
+        return colors(casts[name].run.balls, list(casts).index(name) if single else 0)
+
     def _add_paths(self, name: str, cast: Cast) -> Any:
         kept = max(2, min(PATH_POINTS, MOST_PATHS // cast.run.balls, len(cast.center)))
         frames = np.unique(np.linspace(0, len(cast.center) - 1, kept).round().astype(int))
         line = self.page.place(cast.center[frames])  # (K, B, 3)
         segments = np.stack([line[:-1], line[1:]], axis=2)
-        shades = np.broadcast_to(linear(colors(cast.run.balls))[None, :, None], segments.shape)
+        shades = np.broadcast_to(linear(self._colors(name))[None, :, None], segments.shape)
         if not len(segments):
             segments, shades = np.stack([line, line], axis=2), np.broadcast_to(PALE, (1, cast.run.balls, 2, 3))
         return self.server.scene.add_line_segments(

@@ -127,7 +127,8 @@ class View:
         gui.configure_theme(show_logo=False, show_share_button=False, brand_color=(0, 114, 178))
         span = max(page.duration - page.begin, 1e-12)
         self.playing = gui.add_checkbox("play", False)
-        self.clock = gui.add_slider("time", page.begin, page.begin + span, span / 1000, page.begin)
+        step = 10.0 ** np.floor(np.log10(span / 500))  # few digits, beside the slider
+        self.clock = gui.add_slider("time", page.begin, page.begin + span, float(step), page.begin)
         self.speed = gui.add_dropdown("speed", SPEEDS, initial_value="1")
         names = list(page.casts)
         self.runs = gui.add_dropdown("run", (EVERY_RUN, *names), initial_value=EVERY_RUN, visible=len(names) > 1)

@@ -97,6 +97,15 @@ def test_between_frames_a_ball_is_on_the_way():
     np.testing.assert_allclose(turn[0], [np.cos(half), 0, np.sin(half), 0], atol=1e-12)
 
 
+@pytest.mark.parametrize("share", [0.5, 0.75, 1.0, 1.25])
+def test_a_ball_that_turns_far_from_one_frame_to_the_next_takes_the_short_way(share):
+    cast = page(sliding(frames=2, radius=1 / (2 * np.pi * share)), FLAT).casts["run"]
+    way = np.array([cast.at(time)[1][0] for time in np.linspace(0, 1, 11)])
+    np.testing.assert_allclose(np.linalg.norm(way, axis=1), 1, atol=1e-14)
+    assert np.abs((way[1:] * way[:-1]).sum(axis=1)).min() > np.cos(np.pi / 8)  # no jump: of 180 degrees in ten steps
+    assert abs(way[-1] @ cast.turn[-1, 0]) == pytest.approx(1, abs=1e-14)
+
+
 def test_before_and_after_its_frames_a_ball_waits():
     cast = page({"short": sliding(), "long": sliding(time=np.arange(5) * 4.0)}, FLAT).casts["short"]
     np.testing.assert_array_equal(cast.at(16.0)[0], cast.center[-1])
@@ -162,6 +171,7 @@ def test_a_ball_is_a_closed_sphere_of_two_equal_halves(balls):
 
 def test_balls_have_the_colours_of_their_paths():
     assert ["#{:02X}{:02X}{:02X}".format(*color) for color in colors(7)] == [*PALETTE, PALETTE[0]]
+    np.testing.assert_array_equal(colors(3, 5), colors(8)[5:])
 
 
 # What is said of it
