@@ -76,6 +76,6 @@ def test_the_wheel_rolls_its_demo_outside_the_checkout(wheel, tmp_path):
     assert Path(where.splitlines()[-1]).is_relative_to(installed)
     run("-m", "rollingball", "demo", "--out", "D", cwd=elsewhere, PYTHONPATH=str(installed))
     left = {path.suffix for path in (elsewhere / "D").iterdir()}
-    assert left == {".safetensors", ".png", ".json"}
+    assert left == {".safetensors", ".png", ".gif", ".json"}
     assert (elsewhere / "D/paths.png").stat().st_size > 10_000
     assert list(elsewhere.iterdir()) == [elsewhere / "D"]
