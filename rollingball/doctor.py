@@ -7,7 +7,19 @@ import os
 import platform
 from pathlib import Path
 
-NEEDED = ("rollingball", "warp-lang", "numpy", "scipy", "torch", "matplotlib", "msgspec", "tyro", "safetensors", "tqdm")
+NEEDED = (
+    "rollingball",
+    "warp-lang",
+    "numpy",
+    "scipy",
+    "torch",
+    "matplotlib",
+    "pillow",
+    "msgspec",
+    "tyro",
+    "safetensors",
+    "tqdm",
+)
 EXTRAS = {
     "test": ("pytest", "hypothesis", "jsonschema", "scikit-learn", "pytorch_optimizer"),
     "bench": ("jax", "diffrax", "numba", "scikit-image", "mujoco", "pytorch_optimizer"),
