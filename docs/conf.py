@@ -32,7 +32,6 @@ autodoc_default_options = {
     "exclude-members": "settings, program, check_dim, chosen, law",  # what kernels ask of a method
 }
 autodoc_typehints_format = "short"
-autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 90
 napoleon_use_ivar = True
@@ -47,7 +46,7 @@ html_copy_source = False
 html_theme_options = {
     "description": "Balls that roll on the graph of a loss",
     "fixed_sidebar": True,
-    "page_width": "1080px",
+    "page_width": "1270px",
     "sidebar_width": "230px",
     "show_powered_by": False,
     "show_relbars": True,

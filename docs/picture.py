@@ -1,12 +1,15 @@
 """The directive ``picture``: a page's code, and beneath it what it draws.
 
 The last line of the code is an expression: a matplotlib Figure, or Axes, such as every function of rollingball.plot
-returns. Pictures are drawn anew by every build of pages for a browser, and none is committed.
+returns, or the path of a film that it has written. Pictures are drawn anew by every build of pages for a browser, and
+none is committed.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
+import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,11 +21,11 @@ from sphinx.util.docutils import SphinxDirective
 FOLDER = "out"  # in the folder of the pages, which git ignores
 
 
-def drawn(code: str, name: str) -> bytes:
-    """Run ``code``; its last expression as the bytes of a PNG.
+def drawn(code: str, name: str) -> tuple[str, bytes]:
+    """Run ``code`` in an empty folder; its last expression as the suffix and bytes of a picture.
 
     Raises:
-        TypeError: when it does not end with a Figure or Axes.
+        TypeError: when it does not end with a Figure, Axes or a path.
     """
     import rollingball as rb
 
@@ -31,12 +34,15 @@ def drawn(code: str, name: str) -> bytes:
     if not isinstance(last, ast.Expr):
         raise TypeError(f"{name}: the last line of a picture is an expression")
     names: dict[str, Any] = {"__name__": "picture"}
-    exec(compile(tree, name, "exec"), names)  # noqa: S102 - these pages' own text
-    value = eval(compile(ast.Expression(last.value), name, "eval"), names)  # noqa: S307
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        exec(compile(tree, name, "exec"), names)  # noqa: S102 - these pages' own text
+        value = eval(compile(ast.Expression(last.value), name, "eval"), names)  # noqa: S307
+        if isinstance(value, Path):
+            return value.suffix, value.read_bytes()
     figure = value if hasattr(value, "savefig") else getattr(value, "figure", None)
     if figure is None:
-        raise TypeError(f"{name}: {value!r} is neither a Figure nor Axes")
-    return rb.plot.png(figure)
+        raise TypeError(f"{name}: {value!r} is no Figure, Axes or Path")
+    return ".png", rb.plot.png(figure)
 
 
 class Picture(SphinxDirective):
@@ -54,14 +60,18 @@ class Picture(SphinxDirective):
         self.set_source_info(shown)
         if self.env.app.builder.format != "html":
             return [shown]
-        path = Path(self.env.srcdir) / FOLDER / f"{name}.png"
-        path.parent.mkdir(exist_ok=True)
+        folder = Path(self.env.srcdir) / FOLDER
+        folder.mkdir(exist_ok=True)
         try:
-            path.write_bytes(drawn(code, f"{self.env.docname}, picture {name}"))
+            suffix, content = drawn(code, f"{self.env.docname}, picture {name}")
         except Exception as error:
             raise self.error(f"picture {name}: {type(error).__name__}: {error}") from error
+        (folder / f"{name}{suffix}").write_bytes(content)
+        size = {"width": self.options["width"]} if "width" in self.options else {}
+        if suffix == ".png":  # twice as many pixels in the file as on the page
+            size = {"width": f"{int.from_bytes(content[16:20]) // 2}px", **size}
         text, messages = self.parse_inline(self.arguments[0], lineno=self.lineno)
-        image = nodes.image(uri=f"/{FOLDER}/{name}.png", alt=self.arguments[0], width=self.options.get("width", "100%"))
+        image = nodes.image(uri=f"/{FOLDER}/{name}{suffix}", alt=self.arguments[0], **size)
         figure = nodes.figure("", image, nodes.caption(self.arguments[0], "", *text))
         return [shown, figure, *messages]
 

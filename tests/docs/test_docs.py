@@ -116,9 +116,9 @@ def test_every_page_is_reached_and_holds_its_pictures(built):
     for path in PAGES:
         text = (built / path.relative_to(FOLDER).with_suffix(".html")).read_text()
         assert text.count("<figure") == len(fences(path, "{picture}"))
-        for source in re.findall(r'<img[^>]* src="([^"]+\.png)"', text):
+        for source in re.findall(r'<img[^>]* src="([^"]+\.(?:png|gif))"', text):
             picture = (built / path.relative_to(FOLDER).parent / source).resolve()
-            assert picture.read_bytes().startswith(b"\x89PNG")
+            assert picture.read_bytes().startswith((b"\x89PNG", b"GIF89a"))
 
 
 @pytest.mark.slow
