@@ -180,7 +180,7 @@ def figure4(found: dict[str, Any], quick: bool) -> tuple[Row, list[Block]]:
         f"by foot {counts('paper', 'foot')}; gradient descent {descent['inside by foot']} of {descent['starts']}",
         f"by foot {counts('exact', 'foot')}; by centre {counts('exact', 'centre')}",
         f"by foot {counts('flow', 'foot')}; by centre {counts('flow', 'centre')}",
-        judged(stuck and crossed and descent["inside by foot"] == 0) + ", but not by a ball",
+        "agrees, but not by a ball" if stuck and crossed and descent["inside by foot"] == 0 else judged(False),
     ]
     header = [
         "reading", "ρ", "starts", "inside |θ| < 1 by foot", "by centre", "median |θ| of the last foot", "median gap/ρ",
