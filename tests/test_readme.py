@@ -38,12 +38,14 @@ def test_the_scene_is_one(tmp_path):
 def test_commands_exist(monkeypatch, tmp_path):
     (listing,) = blocks("text")
     called = []
-    for kind in (cli.Demo, cli.Run, cli.Plot, cli.Scenes, cli.Doctor):
+    # what takes minutes, or serves a page until it is interrupted, is parsed here and run by tests of its own
+    kinds = (cli.Demo, cli.Run, cli.Sensitivity, cli.Plot, cli.Animate, cli.View, cli.Paper, cli.Scenes, cli.Doctor)
+    for kind in kinds:
         monkeypatch.setattr(kind, "run", lambda self, overrides: called.append((type(self), overrides)))
     lines = [line.split("  ")[0] for line in listing.splitlines() if line.startswith("rollingball")]
     for line in lines:
         cli.main(shlex.split(line)[1:])
-    assert {kind for kind, _ in called} == {cli.Demo, cli.Run, cli.Plot, cli.Scenes, cli.Doctor}
+    assert {kind for kind, _ in called} == set(kinds)
     assert (cli.Run, {"ball.radius": "5"}) in called
 
 
