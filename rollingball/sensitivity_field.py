@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from rollingball.adjoint.flow_run import refused
 from rollingball.adjoint.given import LIVE
 from rollingball.adjoint.methods import checked_method
 from rollingball.adjoint.run import derivatives
 from rollingball.errors import InputError, numbers
 from rollingball.methods import FLOWS, IronedFlow
-from rollingball.methods.integrators import Explicit
 from rollingball.simulate import simulate
 from rollingball.status import Status
 from rollingball.surfaces.base import Surface, checked_surface
@@ -146,8 +146,7 @@ def field_of(
 
 def end_by_start(run: Trajectory, method: Any, surface: Surface, threads: int | None) -> np.ndarray:
     """The matrix d end / d start of each ball (B, d, d), NaN where there is none."""
-    flows = isinstance(method, FLOWS)
-    if flows and not (isinstance(method.integrator, Explicit) and method.settings()["reproject"]):
+    if isinstance(method, FLOWS) and refused(method):
         return np.full((run.balls, run.dim, run.dim), np.nan)
     rows = []
     for axis in np.eye(run.dim):

@@ -36,15 +36,13 @@ def pulled_struct(numeric: Numeric) -> Any:
 
 
 @functools.cache
-def contact_pull(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``pull(foot, slope, radius, foot_bar, slope_bar, p) -> Pulled``, of a contact and its slope."""
+def bends_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``bends(foot, slope, radius, p) -> C, H, the factor of C - H, status`` at a contact."""
     vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
-    second, parameters, pulled_type = functions.second, functions.parameters, pulled_struct(numeric)
-    zero, one = wp.float64(0.0), wp.float64(1.0)
+    second, parameters, zero, one = functions.second, functions.parameters, wp.float64(0.0), wp.float64(1.0)
 
     @wp.func
-    def pull(foot: wide, slope: wide, radius: wp.float64, foot_bar: wide, slope_bar: wide, p: parameters):
-        made = pulled_type()
+    def bends(foot: wide, slope: wide, radius: wp.float64, p: parameters):
         _height, gradient, hessian = second(vector(foot), p)
         own = matrix(hessian)
         w = wp.sqrt(one + wp.dot(slope, slope))
@@ -53,15 +51,32 @@ def contact_pull(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             ball[i, i] += one
         ball = ball * (w / radius)
         factor, smallest = cholesky(ball - own, zero)
+        status = FOUND
         if wp.length(wide(gradient) - slope) > wp.float64(1e-5) * w:
-            made.status = KINK  # of the surface itself
+            status = KINK  # of the surface itself
         elif not (smallest > wp.float64(1e-10)):
-            made.status = FOCAL_POINT
+            status = FOCAL_POINT
+        return ball, own, factor, status
+
+    return bends
+
+
+@functools.cache
+def contact_pull(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``pull(foot, slope, radius, foot_bar, slope_bar, p) -> Pulled``, of a contact and its slope."""
+    wide, parameters, pulled_type = numeric.wide.vector, functions.parameters, pulled_struct(numeric)
+    bends, one = bends_program(functions, numeric), wp.float64(1.0)
+
+    @wp.func
+    def pull(foot: wide, slope: wide, radius: wp.float64, foot_bar: wide, slope_bar: wide, p: parameters):
+        made = pulled_type()
+        ball, own, factor, status = bends(foot, slope, radius, p)
         solved = cholesky_solve(factor, foot_bar + own * slope_bar)
         made.center = ball * solved
-        made.radius = wp.dot(solved, slope) * (w * w / radius)
+        made.radius = wp.dot(solved, slope) * ((one + wp.dot(slope, slope)) / radius)
         made.slope = solved + slope_bar
         made.scale = wp.dot(made.slope, slope)
+        made.status = status
         return made
 
     return pull
@@ -70,9 +85,8 @@ def contact_pull(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 @functools.cache
 def contact_push(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``push(foot, slope, radius, center_change, radius_change, scale_change, p) -> foot', slope', status``."""
-    vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
-    second, parameters = functions.second, functions.parameters
-    zero, one = wp.float64(0.0), wp.float64(1.0)
+    wide, parameters = numeric.wide.vector, functions.parameters
+    bends, one = bends_program(functions, numeric), wp.float64(1.0)
 
     @wp.func
     def push(
@@ -84,20 +98,9 @@ def contact_push(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         scaled: wp.float64,
         p: parameters,
     ):
-        _height, gradient, hessian = second(vector(foot), p)
-        own = matrix(hessian)
-        w = wp.sqrt(one + wp.dot(slope, slope))
-        ball = wp.outer(slope, slope)
-        for i in range(dim):
-            ball[i, i] += one
-        ball = ball * (w / radius)
-        factor, smallest = cholesky(ball - own, zero)
-        status = FOUND
-        if wp.length(wide(gradient) - slope) > wp.float64(1e-5) * w:
-            status = KINK
-        elif not (smallest > wp.float64(1e-10)):
-            status = FOCAL_POINT
-        change = cholesky_solve(factor, ball * moved + slope * (scaled + grown * w * w / radius))
+        ball, own, factor, status = bends(foot, slope, radius, p)
+        wider = grown * (one + wp.dot(slope, slope)) / radius
+        change = cholesky_solve(factor, ball * moved + slope * (scaled + wider))
         return change, own * change + scaled * slope, status
 
     return push

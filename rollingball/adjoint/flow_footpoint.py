@@ -15,7 +15,7 @@ import warp as wp
 from rollingball.adjoint.cotangents import bent, lifted_radius, lifted_slope
 from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat, frame_bar_struct, shares_struct, taker
 from rollingball.adjoint.program import inner_struct
-from rollingball.geometry.foot import FOCAL_POINT
+from rollingball.geometry.foot import FOCAL_POINT, FOUND
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.methods.footpoint_flow import footpoint_field
 from rollingball.numeric import Numeric
@@ -52,12 +52,36 @@ def third_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 
 @functools.cache
+def bends_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``bends(x, radius, p) -> g, H, the factor of a, status`` at a footpoint."""
+    vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
+    second, parameters, zero, one = functions.second, functions.parameters, wp.float64(0.0), wp.float64(1.0)
+
+    @wp.func
+    def bends(x: wide, radius: wp.float64, p: parameters):
+        _height, gradient, hessian = second(vector(x), p)
+        g = wide(gradient)
+        own = matrix(hessian)
+        w = wp.sqrt(one + wp.dot(g, g))
+        a = wp.outer(g, g) * w - own * radius
+        for i in range(dim):
+            a[i, i] += w
+        factor, smallest = cholesky(a, zero)
+        status = FOUND
+        if not (smallest > wp.float64(1e-12)):
+            status = FOCAL_POINT
+        return g, own, factor, status
+
+    return bends
+
+
+@functools.cache
 def footpoint_pull(functions: SurfaceFunctions, numeric: Numeric) -> FlowPull:
     """The functions of :class:`~rollingball.FootpointFlow` backwards."""
-    vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
+    vector, wide, matrix = numeric.vector, numeric.wide.vector, numeric.wide.matrix
     (memory, field), second, parameters = footpoint_field(functions, numeric), functions.second, functions.parameters
     shares_type, bar_type, inner_type = shares_struct(numeric), frame_bar_struct(numeric), inner_struct(numeric)
-    third, taken = third_program(functions, numeric), taker(numeric)
+    third, taken, bends = third_program(functions, numeric), taker(numeric), bends_program(functions, numeric)
     zero, one, two, three = (wp.float64(number) for number in (0.0, 1.0, 2.0, 3.0))
 
     @wp.func
@@ -72,17 +96,10 @@ def footpoint_pull(functions: SurfaceFunctions, numeric: Numeric) -> FlowPull:
         inner: inner_type,
     ):
         made = shares_type()
-        _height, gradient, hessian = second(vector(x), p)
-        g = wide(gradient)
-        own = matrix(hessian)
         radius = held.radius
+        g, own, factor, status = bends(x, radius, p)
+        made.status = status
         w = wp.sqrt(one + wp.dot(g, g))
-        a = wp.outer(g, g) * w - own * radius
-        for i in range(dim):
-            a[i, i] += w
-        factor, smallest = cholesky(a, zero)
-        if not (smallest > wp.float64(1e-12)):
-            made.status = FOCAL_POINT
         y = cholesky_solve(factor, bar)
         along = wp.dot(y, g)
         through = wp.dot(v, g)

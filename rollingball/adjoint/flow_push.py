@@ -13,11 +13,11 @@ import warp as wp
 
 from rollingball.adjoint.flow_contacts import contact_push
 from rollingball.adjoint.flow_crease import differences_program
-from rollingball.adjoint.flow_footpoint import third_program
+from rollingball.adjoint.flow_footpoint import bends_program, third_program
 from rollingball.adjoint.tangents import Push
-from rollingball.geometry.foot import FOCAL_POINT, FOUND
+from rollingball.geometry.foot import FOUND
 from rollingball.geometry.hull import hull_program
-from rollingball.geometry.linear import cholesky, cholesky_solve
+from rollingball.geometry.linear import cholesky_solve
 from rollingball.geometry.search import MOST
 from rollingball.methods.crease import memory_struct
 from rollingball.methods.footpoint_flow import footpoint_field
@@ -71,24 +71,15 @@ def crease_push(functions: SurfaceFunctions, numeric: Numeric, ambient: bool) ->
 @functools.cache
 def footpoint_push(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """Of :class:`~rollingball.FootpointFlow`: a dv = -(d(w^3) g + w^3 dg) / L - (da) v with a = w G - rho H."""
-    vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
-    (memory, _field), second, parameters = footpoint_field(functions, numeric), functions.second, functions.parameters
-    third, zero, one, three = third_program(functions, numeric), wp.float64(0.0), wp.float64(1.0), wp.float64(3.0)
+    wide, parameters, (memory, _field) = numeric.wide.vector, functions.parameters, footpoint_field(functions, numeric)
+    third, bends = third_program(functions, numeric), bends_program(functions, numeric)
+    one, three = wp.float64(1.0), wp.float64(3.0)
 
     @wp.func
     def push(x: wide, held: memory, velocity: wide, moved: wide, given: Push, p: parameters, settings: Any):
-        _height, gradient, hessian = second(vector(x), p)
-        g = wide(gradient)
-        own = matrix(hessian)
         radius = held.radius
+        g, own, factor, status = bends(x, radius, p)
         w = wp.sqrt(one + wp.dot(g, g))
-        a = wp.outer(g, g) * w - own * radius
-        for i in range(dim):
-            a[i, i] += w
-        factor, smallest = cholesky(a, zero)
-        status = FOUND
-        if not (smallest > wp.float64(1e-12)):
-            status = FOCAL_POINT
         dg = own * moved + given.loss_scale * g
         dw = wp.dot(g, dg) / w
         right = -(g * (three * w * w * dw) + dg * (w * w * w)) / p.wide.loss_scale

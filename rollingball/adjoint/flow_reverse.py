@@ -12,7 +12,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat, frame_bar_struct, shares_struct
-from rollingball.adjoint.flow_step import STAGES, Method, step_program
+from rollingball.adjoint.flow_step import STAGES, Method, stages_program, step_program
 from rollingball.adjoint.program import inner_struct
 from rollingball.geometry.foot import FOUND, KINK, NOT_FINITE
 from rollingball.numeric import Numeric, struct
@@ -56,6 +56,7 @@ def flow_reverse(
     field, velocity, frame, settled = pulls.field, pulls.velocity, pulls.frame, pulls.settled
     event, start, seats = pulls.event, pulls.start, pulls.seats
     row, stage, inside = step_program(numeric)
+    stages = stages_program(field, memory, settings_type, parameters, numeric)
     zero, one = wp.float64(0.0), wp.float64(1.0)
 
     @wp.func
@@ -127,6 +128,12 @@ def flow_reverse(
         bar.height = height_bar[f, ball]
         return bar
 
+    @wp.func
+    def asked(bar: frame_bar_type):
+        """Whether J depends on the frame."""
+        size = wp.length_sq(bar.foot) + wp.length_sq(bar.center)
+        return size + wp.abs(bar.center_height) + wp.abs(bar.height) > zero
+
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def reverse(
         # in:
@@ -166,10 +173,11 @@ def flow_reverse(
             final = log[count - 1, ball]
         for f in range(final.next_frame, after[ball].next_frame):  # the last state stayed
             bar = frame_bar(f, ball, foot_bar, center_bar, center_height_bar, height_bar)
-            seat.row = wp.where(framed.point.shape[0] > 0, f, -1)
-            part = frame(final.x, final.memory, bar, seat, p, settings, framed)
-            bars.x += part.x
-            bars = gathered(bars, part)
+            if asked(bar):
+                seat.row = wp.where(framed.point.shape[0] > 0, f, -1)
+                part = frame(final.x, final.memory, bar, seat, p, settings, framed)
+                bars.x += part.x
+                bars = gathered(bars, part)
         for back in range(count):
             r = count - 1 - back
             now = log[r, ball]
@@ -178,40 +186,35 @@ def flow_reverse(
                 was = log[r - 1, ball]
             if bars.status == FOUND:
                 h = now.time - was.time
-                k = rows()
-                for j in range(method.stages):
-                    there = stage(was.x, k, h, method.matrix[j], j)
-                    speed, _moved = field(there, was.memory, p, settings)
-                    for i in range(dim):
-                        k[j, i] = speed[i]
-                end = stage(was.x, k, h, method.weights, method.stages)
+                k, end = stages(was.x, was.memory, h, method, p, settings)
                 x_bar = wide()
                 k_bars = rows()
                 h_bar = zero
                 time_bar = zero
                 for f in range(was.next_frame, now.next_frame):
-                    share = one
-                    if h > zero:
-                        share = wp.clamp((save_at[f] - was.time) / h, zero, one)
-                    value, rate = inside(method, share)
-                    where = stage(was.x, k, h, value, method.stages)
-                    _speed, held = field(where, was.memory, p, settings)
                     bar = frame_bar(f, ball, foot_bar, center_bar, center_height_bar, height_bar)
-                    seat.row = wp.where(framed.point.shape[0] > 0, f, -1)
-                    part = frame(where, held, bar, seat, p, settings, framed)
-                    bars = gathered(bars, part)
-                    x_bar += part.x
-                    share_bar = zero
-                    for j in range(method.stages):
-                        along = wp.dot(row(k, j), part.x)
-                        h_bar += value[j] * along
-                        share_bar += h * rate[j] * along
-                        for i in range(dim):
-                            k_bars[j, i] += h * value[j] * part.x[i]
-                    if h > zero:  # share = (t_f - t) / h, and t_f is a share of the duration
-                        time_bar -= share_bar / h
-                        h_bar -= share_bar * share / h
-                        bars.duration += share_bar / h * save_at[f] / duration
+                    if asked(bar):
+                        share = one
+                        if h > zero:
+                            share = wp.clamp((save_at[f] - was.time) / h, zero, one)
+                        value, rate = inside(method, share)
+                        where = stage(was.x, k, h, value, method.stages)
+                        _speed, held = field(where, was.memory, p, settings)
+                        seat.row = wp.where(framed.point.shape[0] > 0, f, -1)
+                        part = frame(where, held, bar, seat, p, settings, framed)
+                        bars = gathered(bars, part)
+                        x_bar += part.x
+                        share_bar = zero
+                        for j in range(method.stages):
+                            along = wp.dot(row(k, j), part.x)
+                            h_bar += value[j] * along
+                            share_bar += h * rate[j] * along
+                            for i in range(dim):
+                                k_bars[j, i] += h * value[j] * part.x[i]
+                        if h > zero:  # share = (t_f - t) / h, and t_f is a share of the duration
+                            time_bar -= share_bar / h
+                            h_bar -= share_bar * share / h
+                            bars.duration += share_bar / h * save_at[f] / duration
                 seat.row = wp.where(inner.point.shape[0] > 0, r, -1)
                 seat.slot = method.stages * most * wp.static(seats)
                 part = settled(end, now.x, now.memory, bars.x, seat, p, settings, inner)

@@ -39,10 +39,24 @@ class Part:
     after: Any
     opening: bool
 
+    def inputs(self) -> list[Any]:
+        """As both kernels take them."""
+        return [self.before, self.log, self.after, int(self.opening)]
+
 
 def is_flow(trajectory: Any) -> bool:
     """Whether it is a run of a flow, which has contacts but no mass."""
     return isinstance(trajectory, Trajectory) and trajectory.contacts is not None and trajectory.velocity is None
+
+
+def refused(method: Any) -> InputError | None:
+    """Why the steps of a flow cannot be taken backwards, or None."""
+    if not isinstance(method.integrator, Explicit):
+        kind, allowed = type(method.integrator).__name__, [kind.__name__ for kind in get_args(Explicit)]
+        return InputError("integrator", kind, ", ".join(allowed) + ": their steps are taken backwards one by one")
+    if not method.settings()["reproject"]:
+        return InputError("reproject", False, "True, where derivatives are asked for")
+    return None
 
 
 def flow_plan(trajectory: Trajectory, surface: Surface | None) -> tuple[FlowPlan, bool]:
@@ -50,11 +64,8 @@ def flow_plan(trajectory: Trajectory, surface: Surface | None) -> tuple[FlowPlan
     if not len(trajectory) or trajectory.step[0] != 0 or trajectory.time[0] != 0:
         raise InputError("trajectory", trajectory, "a run from its first frame on, and that at time 0 (save_at)")
     surface, ball, method, options = rebuilt(trajectory, surface)
-    if not isinstance(method.integrator, Explicit):
-        kind, allowed = type(method.integrator).__name__, [kind.__name__ for kind in get_args(Explicit)]
-        raise InputError("integrator", kind, ", ".join(allowed) + ": their steps are taken backwards one by one")
-    if not method.settings()["reproject"]:
-        raise InputError("reproject", False, "True, where derivatives are asked for")
+    if refusal := refused(method):
+        raise refusal
     begins = trajectory.foot[0] if isinstance(method, FootpointFlow) else trajectory.center[0, :, :-1]
     plan = FlowPlan(
         surface, ball, method, np.ascontiguousarray(begins), True, np.ascontiguousarray(trajectory.radius[0]),
@@ -133,7 +144,7 @@ def reverse_flow(
     numeric, device, count = Numeric(plan.surface.dim), plan.device, len(plan.start)
     functions, settings, scale = plan.surface.functions(numeric), plan.method.settings(), plan.surface.loss_scale
     pulls = pulls_of(plan.method, functions, numeric)
-    method = method_of(plan.method.integrator)
+    method, shared, begun = method_of(plan.method.integrator), _shared(plan), _begun(plan, from_foot, trajectory)
     there = functools.partial(on_device, device=device)
     frame_bars = [
         there(given["foot"], numeric.vector),
@@ -166,13 +177,9 @@ def reverse_flow(
             bars = np.zeros(count, dtype=made.bars.numpy_dtype())
             bars["status"] = status
             balls = wp.array(bars, dtype=made.bars, device=device)
-        most = 1
-        if isinstance(plan.method, IronedFlow):
-            most = max(1, int(part.log.numpy()["memory"]["count"].max(initial=1)), *(
-                int(states.numpy()["memory"]["count"].max(initial=1)) for states in (part.before, part.after)
-            ))  # fmt: skip
+        most = _most_contacts(part) if parameters else 1  # only points that are taken down need room
         inner = points(part.log.shape[0], method.stages * most * pulls.seats + 4 * most)
-        inputs = [*_common(plan, from_foot, trajectory, part), *frame_bars, most, balls, inner, framed, started]
+        inputs = [*shared, *part.inputs(), *begun, *frame_bars, most, balls, inner, framed, started]
         launch(made.kernel, count, inputs, device, threads)
         wp.synchronize_device(device)
         if parameters:
@@ -196,7 +203,7 @@ def reverse_flow(
     )
 
 
-def _common(plan: FlowPlan, from_foot: bool, trajectory: Trajectory, part: Part) -> list[Any]:
+def _shared(plan: FlowPlan) -> list[Any]:
     """The first arguments of both kernels."""
     import warp as wp
 
@@ -204,9 +211,22 @@ def _common(plan: FlowPlan, from_foot: bool, trajectory: Trajectory, part: Part)
     return [
         plan.surface.parameters(numeric, device), fill(plan.method.settings(), numeric, device),
         method_of(plan.method.integrator), wp.array(plan.save_at, dtype=wp.float64, device=device),
-        wp.float64(plan.duration), part.before, part.log, part.after, int(part.opening), int(from_foot),
-        wp.array(np.ascontiguousarray(trajectory.foot[0]), dtype=numeric.vector, device=device),
+        wp.float64(plan.duration),
     ]  # fmt: skip
+
+
+def _begun(plan: FlowPlan, from_foot: bool, trajectory: Trajectory) -> list[Any]:
+    """How the run began, for both kernels."""
+    import warp as wp
+
+    foot = np.ascontiguousarray(trajectory.foot[0])
+    return [int(from_foot), wp.array(foot, dtype=Numeric(plan.surface.dim).vector, device=plan.device)]
+
+
+def _most_contacts(part: Part) -> int:
+    """The most contacts that a ball has at once."""
+    counts = [states.numpy()["memory"] for states in (part.before, part.log, part.after)]
+    return max(int(memory["count"].max(initial=1)) for memory in counts)
 
 
 def forward_flow(
@@ -226,15 +246,16 @@ def forward_flow(
         else footpoint_push(functions, numeric)
     )  # fmt: skip
     kind = tangent_struct(numeric)
-    begun = np.zeros(count * columns, dtype=kind.numpy_dtype())
-    begun["status"] = np.repeat(status, columns)
-    states: Any = wp.array(begun, dtype=kind, device=device)
+    still = np.zeros(count * columns, dtype=kind.numpy_dtype())
+    still["status"] = np.repeat(status, columns)
+    states: Any = wp.array(still, dtype=kind, device=device)
     found: Any = wp.full(
         (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
     )
+    shared, begun = _shared(plan), _begun(plan, from_foot, trajectory)
     for part in ahead(plan, threads):
         kernel = flow_tangents(pulls, push, functions, layout(settings), numeric, part.before.dtype)
-        inputs = [*_common(plan, from_foot, trajectory, part), columns, states, inner_struct(numeric)(), found]
+        inputs = [*shared, *part.inputs(), *begun, columns, states, inner_struct(numeric)(), found]
         launch(kernel, count * columns, inputs, device, threads)
         wp.synchronize_device(device)
     ended = states.numpy()["status"].reshape(count, columns).max(axis=1)

@@ -92,3 +92,21 @@ def step_program(numeric: Numeric) -> tuple[Any, Any, Any]:
         return value, rate
 
     return row, stage, inside
+
+
+@functools.cache
+def stages_program(field: Any, memory: Any, settings_type: Any, parameters: Any, numeric: Numeric) -> Any:
+    """``stages(x, Memory, h, method, p, settings) -> k, end``: the velocities of a step, made again, and its end."""
+    wide, dim, rows = numeric.wide.vector, numeric.dim, wp.types.matrix((STAGES, numeric.dim), wp.float64)
+    _row, stage, _inside = step_program(numeric)
+
+    @wp.func
+    def stages(x: wide, held: memory, h: wp.float64, method: Method, p: parameters, settings: settings_type):
+        k = rows()
+        for j in range(method.stages):
+            speed, _moved = field(stage(x, k, h, method.matrix[j], j), held, p, settings)
+            for i in range(dim):
+                k[j, i] = speed[i]
+        return k, stage(x, k, h, method.weights, method.stages)
+
+    return stages

@@ -11,7 +11,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat
-from rollingball.adjoint.flow_step import STAGES, Method, step_program
+from rollingball.adjoint.flow_step import STAGES, Method, stages_program, step_program
 from rollingball.adjoint.program import inner_struct
 from rollingball.adjoint.tangents import Push
 from rollingball.geometry.foot import FOUND, KINK, NOT_FINITE
@@ -37,12 +37,13 @@ def tangent_struct(numeric: Numeric) -> Any:
 def flow_tangents(
     pulls: FlowPull, push: Any, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, state_type: Any
 ) -> Any:
-    """The kernel of one flow on one family of surfaces, for every explicit method, and its struct."""
+    """The kernel of one flow on one family of surfaces, for every explicit method."""
     wide, vector, dim, parameters = numeric.wide.vector, numeric.vector, numeric.dim, functions.parameters
     memory, tangent_type, inner_type = pulls.memory, tangent_struct(numeric), inner_struct(numeric)
     settings_type, rows = struct(settings_layout, numeric), wp.types.matrix((STAGES, dim), wp.float64)
     field, settled, event, start = pulls.field, pulls.settled, pulls.event, pulls.start
     row, stage, inside = step_program(numeric)
+    stages = stages_program(field, memory, settings_type, parameters, numeric)
     zero, one = wp.float64(0.0), wp.float64(1.0)
 
     @wp.func
@@ -133,13 +134,7 @@ def flow_tangents(
                 was = log[r - 1, ball]
             if tangent.status == FOUND:
                 h = now.time - was.time
-                k = rows()
-                for j in range(method.stages):
-                    there = stage(was.x, k, h, method.matrix[j], j)
-                    speed, _moved = field(there, was.memory, p, settings)
-                    for i in range(dim):
-                        k[j, i] = speed[i]
-                end = stage(was.x, k, h, method.weights, method.stages)
+                k, end = stages(was.x, was.memory, h, method, p, settings)
                 _speed, held = field(end, was.memory, p, settings)
                 by_event, kind = event(end, held, now.memory, one, nowhere, p, settings, unused)
                 last = kind == NO_EVENT and now.time >= duration
