@@ -271,17 +271,19 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                 margin = -COARSE * wp.abs(here - found.best)
             descend = bool(False)
             if not (bound > found.best + margin):
-                # where nothing lower than the best can be, only what is within a tie of it is of interest
-                known_enough = bound >= found.best - quarter * exact and here - bound <= quarter * tie
-                leaf = known_enough or here - bound <= quarter * exact
+                # where nothing lower than the best can be, only another within a tie of it is of interest
+                reach = wp.length(half)
+                no_other = found.count == MOST or here - bound <= quarter * tie
+                no_other = no_other or near_known(middle, found, same - reach)
+                leaf = here - bound <= quarter * exact or (bound >= found.best - quarter * exact and no_other)
                 # what is lower than all that is known lies within a tolerance of here
                 room = found.count < MOST or here < found.best
                 lower = here < found.best - wp.min(tie, wp.float64(10.0) * exact)
-                if lower or (leaf and room and not near_known(middle, found, two * wp.length(half) + same)):
+                if lower or (leaf and room and not near_known(middle, found, two * reach + same)):
                     found = polished(found, middle, here, same, tie, q, p, settings)
                 if leaf:
                     pass
-                elif here >= huge and bound >= found.best - quarter * exact and wp.length(half) <= same:
+                elif here >= huge and bound >= found.best - quarter * exact and reach <= same:
                     pass  # across the rim of the ball, and no lower than what is known beside it
                 elif steady == 0 and scale <= RIM:
                     found.outcome = OUT_OF_NODES  # no proof ends at a rim
