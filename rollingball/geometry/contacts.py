@@ -12,8 +12,9 @@ from rollingball.geometry.contact import contact_objective, contact_query
 from rollingball.geometry.foot import FOUND
 from rollingball.geometry.hull import least_norm_program
 from rollingball.geometry.minima import certificates, ordered
+from rollingball.geometry.objective import basin
 from rollingball.geometry.projection import GlobalProjection
-from rollingball.geometry.search import MOST, minima_struct, search_program
+from rollingball.geometry.search import MOST, lowest_of, minima_struct, search_program
 from rollingball.geometry.spread import estimate_program
 from rollingball.numeric import Numeric, device_name, fill, launch, layout, struct
 from rollingball.status import Status
@@ -152,7 +153,9 @@ def contact_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     from_seeds, branch_and_bound = search.from_seeds, search.branch_and_bound
     query, height_of, vector = contact_query(numeric), functions.height, numeric.vector
     estimate, domain = estimate_program(functions, numeric), functions.domain
-    same, rounding = wp.float64(1e-7), wp.float64(4e-16)
+    same, rounding, one, two = wp.float64(1e-7), wp.float64(4e-16), wp.float64(1.0), wp.float64(2.0)
+    second, matrix, basin_of = functions.second, numeric.wide.matrix, basin(numeric)
+    identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
 
     @wp.func
     def contact(asked: query, p: parameters, settings: Any):
@@ -183,6 +186,15 @@ def contact_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         found = from_seeds(first, low, high, apart, tie, q, p, settings)
         if settings.nodes > 0 and dim <= 2:
             rely = estimate(first, low, high, p, settings)
+            if found.count > 0:
+                highest = lowest_of(found)  # the objective is less the height
+                for i in range(dim):
+                    first[i] = found.points[highest, i]
+                height, _gradient, hessian = second(vector(first), p)
+                s = first - q.center
+                q.rounder = one / wp.max(-found.best - height, wp.float64(1e-12) * q.radius)
+                a = q.rounder * (identity + wp.outer(s, s) * (q.rounder * q.rounder)) - matrix(hessian)
+                apart = wp.max(apart, two * basin_of(a, exact, wp.float64(0.25) * q.radius))
             found = branch_and_bound(found, low, high, apart, tie, wp.min(tie, exact), rely, q, p, settings)
             if found.count > 0:
                 found.status = FOUND

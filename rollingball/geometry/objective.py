@@ -7,6 +7,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.geometry.hull import hull_program
+from rollingball.geometry.linear import eigenvectors
 from rollingball.numeric import Numeric
 
 
@@ -33,6 +34,29 @@ def lowest(slope: wp.float64, bend: wp.float64, half: wp.float64):
     if wp.abs(slope) < bend * half:
         return -wp.float64(0.5) * slope * slope / bend
     return wp.float64(0.5) * bend * half * half - wp.abs(slope) * half
+
+
+@functools.cache
+def basin(numeric: Numeric) -> Any:
+    """``reach(a, rise, most)``: how far around a minimum of Hessian ``a`` an objective is within ``rise`` of it.
+
+    ``most`` where it is flat: all around a circle of minima, say.
+    """
+    dim, matrix = numeric.dim, numeric.wide.matrix
+    identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
+
+    @wp.func
+    def reach(a: matrix, rise: wp.float64, most: wp.float64):
+        _vectors, diagonal = eigenvectors(a, identity)
+        far = wp.float64(0.0)
+        for i in range(dim):
+            if diagonal[i, i] * most * most > wp.float64(2.0) * rise:  # false for NaN
+                far = wp.max(far, wp.sqrt(wp.float64(2.0) * rise / diagonal[i, i]))
+            else:
+                far = most
+        return far
+
+    return reach
 
 
 @functools.cache

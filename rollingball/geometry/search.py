@@ -252,6 +252,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         at = place()
         level = int(0)
         nodes = int(0)
+        in_vain = int(0)  # polished, to what was known: along a flat valley no more are told apart
         scale = one
         found.outcome = COMPLETE
         if settings.nodes == 0 or dim > 2:
@@ -271,17 +272,26 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                 margin = -COARSE * wp.abs(here - found.best)
             descend = bool(False)
             if not (bound > found.best + margin):
-                # where nothing lower than the best can be, only what is within a tie of it is of interest
-                known_enough = bound >= found.best - quarter * exact and here - bound <= quarter * tie
-                leaf = known_enough or here - bound <= quarter * exact
+                # where nothing lower than the best can be, only another within a tie of it is of interest
+                reach = wp.length(half)
+                no_other = found.count == MOST or here - bound <= quarter * tie
+                no_other = no_other or near_known(middle, found, same - reach) or in_vain == wp.static(MOST)
+                leaf = here - bound <= quarter * exact or (bound >= found.best - quarter * exact and no_other)
                 # what is lower than all that is known lies within a tolerance of here
                 room = found.count < MOST or here < found.best
                 lower = here < found.best - wp.min(tie, wp.float64(10.0) * exact)
-                if lower or (leaf and room and not near_known(middle, found, two * wp.length(half) + same)):
+                if lower:
                     found = polished(found, middle, here, same, tie, q, p, settings)
+                elif leaf and room and not near_known(middle, found, two * reach + same):
+                    if in_vain < wp.static(MOST):
+                        before = found.count
+                        found = polished(found, middle, here, same, tie, q, p, settings)
+                        in_vain += wp.where(found.count > before, 0, 1)
+                    else:
+                        found.outcome = OUT_OF_NODES
                 if leaf:
                     pass
-                elif here >= huge and bound >= found.best - quarter * exact and wp.length(half) <= same:
+                elif here >= huge and bound >= found.best - quarter * exact and reach <= same:
                     pass  # across the rim of the ball, and no lower than what is known beside it
                 elif steady == 0 and scale <= RIM:
                     found.outcome = OUT_OF_NODES  # no proof ends at a rim
