@@ -97,14 +97,15 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             nearest += aside * aside
         square = q.radius * q.radius
         if nearest > square:
-            return infinite, infinite, 1
+            return infinite, infinite, 1, zero
         height, gradient = first(x, p)
         g = wide(gradient)
         rise, bend = spread(x, wp.length(g), wp.length(half), estimate, p)
         if rise < zero:
-            return infinite, infinite, 1
+            return infinite, infinite, 1, zero
         steady = wp.where(wp.isfinite(height + rise), 1, 0)  # not at the rim of a surface
-        bound = -(height + rise + wp.sqrt(square - nearest))
+        highest_cap = wp.sqrt(square - nearest)
+        bound = -(height + rise + highest_cap)
         if wp.isfinite(bend):
             # a ball that rests on the tangent plane is nowhere lower than one on what lies below that plane
             top = height + half_ * bend * wp.dot(half, half) + q.radius * wp.sqrt(one + wp.dot(g, g))
@@ -122,7 +123,11 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
         if wp.isfinite(bend) and q.rounder > zero:
             tangent = -height - half_ * (q.rounder * square + one / q.rounder)
             bound = wp.max(bound, under_paraboloid(q.rounder, tangent, g, bend, s, half, q))
-        return here, bound, steady
+        least_bend = one / highest_cap - bend  # Hess = (I + s s' / cap^2) / cap - H
+        for i in range(dim):
+            if q.core[i] > zero:
+                least_bend = -bend
+        return here, bound, steady, least_bend
 
     @wp.func
     def clamped(x: wide, q: query):

@@ -70,7 +70,7 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         here = half_ * (wp.dot(away, away) + drop * drop)
         rise, bend = spread(x, wp.length(g), wp.length(half), estimate, p)
         if rise < zero:
-            return infinite, infinite, 1
+            return infinite, infinite, 1, zero
         steady = wp.where(wp.isfinite(height + rise), 1, 0)  # not at the rim of a surface
         above = wp.max(wp.abs(drop) - rise, zero)
         bound = above * above
@@ -78,10 +78,11 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
             aside = wp.max(wp.abs(away[i]) - half[i], zero)
             bound += aside * aside
         bound = half_ * bound
+        least_bend = one - bend * (wp.abs(drop) + rise)  # Hess D = I + g g' + (f - c_y) H
         if wp.isfinite(bend):
             bound = wp.max(bound, beside_paraboloid(drop, away, drop, g, bend, half))
             bound = wp.max(bound, beside_paraboloid(q.drop, away, drop, g, bend, half))
-        return here, bound, steady
+        return here, bound, steady, least_bend
 
     @wp.func
     def polish(start: wide, q: query, p: parameters, settings: Any):
