@@ -130,7 +130,7 @@ def body_rollout(
                 found = minima()
                 if sound and not ends:
                     under = -one
-                    if wp.static(seeks) and (state.phase != FRAMING or made.mode == FLYING):
+                    if wp.static(seeks):
                         found = sought(made, p, settings)
                         made.evaluations += found.evaluations
                         above = made.center[dim] + found.best
@@ -157,6 +157,8 @@ def body_rollout(
                         if state.phase == LOCATING and event != state.event:
                             state.before = wp.float64(-1e-16)  # another event comes first
                             state.last = 0
+                if state.phase == FRAMING and trial > zero and above < -SLACK * made.radius:
+                    state.phase = STEPPING  # it is below another contact inside the step, which is cut there
                 if state.phase == FRAMING:
                     if not ends or state.next_frame < save_at.shape[0]:
                         late = save_at[state.next_frame] - state.time > state.taken + tiny * duration

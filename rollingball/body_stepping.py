@@ -12,7 +12,7 @@ from rollingball.methods.body_impact import impact_program
 from rollingball.methods.body_program import LEAVE, NOTHING, REST, TOUCH
 from rollingball.methods.body_rattle import fading
 from rollingball.methods.body_record import record_program, record_struct
-from rollingball.methods.body_search import remembering, seeking
+from rollingball.methods.body_search import seeking
 from rollingball.methods.body_state import FLYING, SLIDING, body_struct, vectors
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
@@ -33,8 +33,8 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
     space, row = wp.types.vector(numeric.dim + 1, wp.float64), wp.types.vector(MOST, wp.float64)
     settings_type, body, frame = struct(settings_layout, numeric), body_struct(numeric), vectors(numeric)
     resolved, recorded = impact_program(numeric), record_program(functions, numeric)
-    record_type, (_sought, slopes_of) = record_struct(numeric), seeking(functions, numeric)
-    joined, minima = remembering(functions, numeric), minima_struct(numeric)
+    record_type, (sought, slopes_of) = record_struct(numeric), seeking(functions, numeric)
+    minima = minima_struct(numeric)
     across, normal = frame.across, frame.normal
     zero, tiny = wp.float64(0.0), wp.float64(1e-14)
 
@@ -106,7 +106,7 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
                 h = until
             made = state.ball
             made.center = made.center + h * made.velocity
-            found = joined(made, state.known, across(state.ball.center), p, settings)
+            found = sought(made, state.known, across(state.ball.center), p, settings)
             made.evaluations += found.evaluations
             slopes = slopes_of(made, found, p)
             if found.count > 0:

@@ -65,12 +65,30 @@ class Lanes:
     # Padding lies so far out that its exponential is zero, and its square is finite in float32.
     far: float = 1e18
 
-    def packed(self) -> np.ndarray:
-        """The points as (ceil(N / LANES), d, LANES), padded with points far away."""
+    def packed(self) -> tuple[np.ndarray, np.ndarray]:
+        """The points as (ceil(N / LANES), d, LANES), padded with points far away, and a ball about each block.
+
+        A block holds points that lie near each other, so that a kernel can pass over the blocks that are far away. The
+        balls (ceil(N / LANES), d + 1) are centre and radius.
+        """
         count, dim = self.points.shape
         padded = np.full((-(-count // LANES) * LANES, dim), self.far)
-        padded[:count] = self.points
-        return np.ascontiguousarray(padded.reshape(-1, LANES, dim).transpose(0, 2, 1))
+        padded[:count] = self.points[_side_by_side(self.points)]
+        around = []
+        for first in range(0, count, LANES):
+            block = padded[first : min(first + LANES, count)]
+            middle = (block.min(axis=0) + block.max(axis=0)) / 2
+            around.append([*middle, (1 + 1e-6) * np.sqrt(((block - middle) ** 2).sum(axis=1)).max()])
+        return np.ascontiguousarray(padded.reshape(-1, LANES, dim).transpose(0, 2, 1)), np.array(around)
+
+
+def _side_by_side(points: np.ndarray) -> np.ndarray:
+    """An order of points whose runs of LANES are near each other: halved along their longest axis, again and again."""
+    if len(points) <= LANES:
+        return np.arange(len(points))
+    order = np.argsort(points[:, np.ptp(points, axis=0).argmax()], kind="stable")
+    half = -(-len(points) // LANES) // 2 * LANES
+    return np.concatenate([part[_side_by_side(points[part])] for part in (order[:half], order[half:])])
 
 
 class Nested(Protocol):
@@ -109,6 +127,8 @@ def struct(fields: tuple[tuple[str, Any], ...], numeric: Numeric) -> Any:
         **{f"array{ndim}": wp.array(dtype=numeric.scalar, ndim=ndim) for ndim in range(1, 5)},
     }
     annotations = {name: kinds[kind] if isinstance(kind, str) else kind.struct(numeric.wide) for name, kind in fields}
+    around = wp.array(dtype=wp.types.vector(numeric.dim + 1, numeric.scalar))
+    annotations.update({f"{name}_around": around for name, kind in fields if kind == "lanes"})
     return wp.struct(type("Parameters", (), {"__annotations__": annotations, "__module__": __name__}))
 
 
@@ -117,7 +137,10 @@ def fill(values: dict[str, Any], numeric: Numeric, device: str) -> Any:
     record = struct(layout(values), numeric)()
     for name, value in values.items():
         if isinstance(value, Lanes):
-            setattr(record, name, wp.array(value.packed(), dtype=numeric.lanes, device=device))
+            points, around = value.packed()
+            ball = wp.types.vector(numeric.dim + 1, numeric.scalar)
+            setattr(record, name, wp.array(points, dtype=numeric.lanes, device=device))
+            setattr(record, f"{name}_around", wp.array(around, dtype=ball, device=device))
         elif hasattr(value, "record"):
             setattr(record, name, value.record(numeric.wide, device))
         elif isinstance(value, np.ndarray) and value.ndim:

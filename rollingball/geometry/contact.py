@@ -10,7 +10,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.geometry.linear import cholesky, cholesky_solve
+from rollingball.geometry.linear import cholesky, cholesky_solve, eigenvectors
 from rollingball.geometry.objective import Objective, kink_search, lowest
 from rollingball.geometry.spread import spread_program
 from rollingball.numeric import Numeric
@@ -29,6 +29,7 @@ def contact_query(numeric: Numeric) -> Any:
         radius: wp.float64
         low: wide
         high: wide
+        rounder: wp.float64  # 1 over the height of the centre above a contact, where one is known
 
     return ContactQuery
 
@@ -42,6 +43,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
     spread = spread_program(functions, numeric)
     zero, one, half_, infinite = (wp.float64(v) for v in (0.0, 1.0, 0.5, float("inf")))
     rounding = wp.float64(2.3e-16)
+    identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
 
     @wp.func
     def sideways(x: wide, q: query):
@@ -72,6 +74,21 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
     at_kink = kink_search(query, value, slope_of, numeric)
 
     @wp.func
+    def under_paraboloid(
+        rounder: wp.float64, tangent: wp.float64, g: wide, bend: wp.float64, s: wide, half: wide, q: query
+    ):
+        """What the objective is nowhere below in a cell, by sqrt(v) <= (r v + 1 / r) / 2 for the cap, any r > 0.
+
+        r = 1 / cap is sharp where that cap is: at the middle of the cell, or at a contact and all along a circle of
+        them.
+        """
+        least = tangent
+        for i in range(dim):
+            round = wp.where(q.core[i] > zero, zero, rounder)  # where the centre may move, the ball is flat
+            least += lowest(rounder * s[i] - g[i], round - bend, half[i])
+        return least
+
+    @wp.func
     def examine(middle: wide, half: wide, q: query, estimate: wp.float64, p: parameters):
         x = vector(middle)
         nearest = zero
@@ -80,14 +97,15 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             nearest += aside * aside
         square = q.radius * q.radius
         if nearest > square:
-            return infinite, infinite, 1
+            return infinite, infinite, 1, zero
         height, gradient = first(x, p)
         g = wide(gradient)
         rise, bend = spread(x, wp.length(g), wp.length(half), estimate, p)
         if rise < zero:
-            return infinite, infinite, 1
+            return infinite, infinite, 1, zero
         steady = wp.where(wp.isfinite(height + rise), 1, 0)  # not at the rim of a surface
-        bound = -(height + rise + wp.sqrt(square - nearest))
+        highest_cap = wp.sqrt(square - nearest)
+        bound = -(height + rise + highest_cap)
         if wp.isfinite(bend):
             # a ball that rests on the tangent plane is nowhere lower than one on what lies below that plane
             top = height + half_ * bend * wp.dot(half, half) + q.radius * wp.sqrt(one + wp.dot(g, g))
@@ -95,22 +113,21 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                 top += g[i] * (q.center[i] - middle[i]) + wp.abs(g[i]) * q.core[i]
             bound = wp.max(bound, -top)
         s = sideways(middle, q)
-        square -= wp.dot(s, s)
-        if square <= zero:
-            return infinite, bound, steady
-        cap = wp.sqrt(square)
-        here = -(height + cap)
-        # a sphere bends down by 1 / rho at least; where its centre may move, not at all
-        rounder = one / q.radius
+        square = q.radius * q.radius - wp.dot(s, s)
+        here = infinite
+        if square > zero:
+            cap = wp.sqrt(square)
+            here = -(height + cap)
+            if wp.isfinite(bend):
+                bound = wp.max(bound, under_paraboloid(one / cap, here, g, bend, s, half, q))
+        if wp.isfinite(bend) and q.rounder > zero:
+            tangent = -height - half_ * (q.rounder * square + one / q.rounder)
+            bound = wp.max(bound, under_paraboloid(q.rounder, tangent, g, bend, s, half, q))
+        least_bend = one / highest_cap - bend  # Hess = (I + s s' / cap^2) / cap - H
         for i in range(dim):
             if q.core[i] > zero:
-                rounder = zero
-        if wp.isfinite(bend):
-            second_order = here
-            for i in range(dim):
-                second_order += lowest(s[i] / cap - g[i], rounder - bend, half[i])
-            bound = wp.max(bound, second_order)
-        return here, bound, steady
+                least_bend = -bend
+        return here, bound, steady, least_bend
 
     @wp.func
     def clamped(x: wide, q: query):
@@ -118,6 +135,33 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
         for i in range(dim):
             inside[i] = wp.clamp(x[i], q.low[i], q.high[i])
         return inside
+
+    @wp.func
+    def damped_step(a: matrix, slope: wide, shift: wp.float64):
+        """The step of A + shift I and its smallest pivot; where that is not positive, of |A| + shift I, and 0."""
+        factor, smallest = cholesky(a, shift)
+        if smallest > zero:
+            return -cholesky_solve(factor, slope), smallest
+        vectors, diagonal = eigenvectors(a, identity)
+        step = wide()
+        size = wp.sqrt(wp.ddot(a, a))
+        for i in range(dim):
+            part = zero
+            for k in range(dim):
+                part += vectors[k, i] * slope[k]
+            for k in range(dim):
+                step[k] -= vectors[k, i] * part / (wp.abs(diagonal[i, i]) + shift + rounding * size)
+        return step, zero
+
+    @wp.func
+    def rotated(s: wide, step: wide):
+        """s + step, its part across s along the circle of radius |s|."""
+        size = wp.length(s)
+        straight = s + step
+        reach = wp.length(straight)
+        if size == zero or reach == zero:
+            return straight
+        return straight * (wp.max(size + wp.dot(s, step) / size, zero) / reach)
 
     @wp.func
     def polish(start: wide, q: query, p: parameters, settings: Any):
@@ -148,17 +192,21 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                     a[i, i] = one
             least_shift = wp.float64(1e-3) * (one / q.radius + wp.sqrt(wp.ddot(a, a)))
             slack = wp.float64(4.0) * rounding * (wp.abs(here) + wp.abs(height))
-            trial = x
-            there = infinite
-            size = q.radius
-            factor, smallest = cholesky(a, shift)
-            if smallest > zero:
-                step = -cholesky_solve(factor, slope)
-                size = wp.length(step)
-                trial = clamped(x + step * wp.min(half_ * q.radius / wp.max(size, wp.float64(1e-300)), one), q)
-                there = value(trial, q, p)
+            step, smallest = damped_step(a, slope, shift)
+            size = wp.length(step)
+            step = step * wp.min(half_ * q.radius / wp.max(size, wp.float64(1e-300)), one)
+            trial = clamped(x + step, q)
+            there = value(trial, q, p)
+            evaluations += 1
+            if not (there < here - slack) and size > wp.float64(1e-9) * q.radius:
+                # a valley all around the ball bends away from the step
+                turned = clamped(x + rotated(s, step) - s, q)
+                lower = value(turned, q, p)
                 evaluations += 1
-            newton = there <= here + slack
+                if lower < here:
+                    trial = turned
+                    there = lower
+            newton = smallest > zero and there <= here + slack
             if not newton:
                 # the contact of a plane as steep as the loss is here lies uphill, and never beyond the ball's rim
                 g = wide(gradient)
@@ -172,8 +220,11 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                     evaluations += 1
                     share = wp.float64(0.25) * share
             if newton or there < here - slack:
-                tiny = newton and size <= wp.float64(settings.tol) and shift == zero
-                done = tiny or (newton and size <= wp.float64(4.0) * rounding * (wp.length(x) + q.radius))
+                # what rounding alone moves it by
+                noise = wp.float64(8.0) * rounding * wp.length(s) / (cap * wp.max(smallest, wp.float64(1e-300)))
+                noise = wp.max(noise, wp.float64(4.0) * rounding * (wp.length(x) + q.radius))
+                tiny = size <= wp.float64(settings.tol) and shift == zero
+                done = newton and (tiny or size <= noise)
                 x = trial
                 here = there
                 height, gradient, hessian = second(vector(x), p)

@@ -12,8 +12,9 @@ from rollingball.geometry.contact import contact_objective, contact_query
 from rollingball.geometry.foot import FOUND
 from rollingball.geometry.hull import least_norm_program
 from rollingball.geometry.minima import certificates, ordered
+from rollingball.geometry.objective import basin
 from rollingball.geometry.projection import GlobalProjection
-from rollingball.geometry.search import MOST, minima_struct, search_program
+from rollingball.geometry.search import MOST, lowest_of, minima_struct, search_program
 from rollingball.geometry.spread import estimate_program
 from rollingball.numeric import Numeric, device_name, fill, launch, layout, struct
 from rollingball.status import Status
@@ -147,15 +148,33 @@ def checked_box(field: str, box: Any, dim: int) -> np.ndarray:
 @functools.cache
 def contact_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``contact(query, p, settings) -> Minima`` of less the height of a ball, all float64."""
-    dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters
-    search = search_program(contact_objective(functions, numeric), numeric)
-    from_seeds, branch_and_bound = search.from_seeds, search.branch_and_bound
-    query, height_of, vector = contact_query(numeric), functions.height, numeric.vector
-    estimate, domain = estimate_program(functions, numeric), functions.domain
-    same, rounding = wp.float64(1e-7), wp.float64(4e-16)
+    query, parameters, minima = contact_query(numeric), functions.parameters, minima_struct(numeric)
+    contact_from = contact_from_program(functions, numeric)
 
     @wp.func
     def contact(asked: query, p: parameters, settings: Any):
+        return contact_from(asked, minima(), p, settings)
+
+    return contact
+
+
+@functools.cache
+def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``contact_from(query, known Minima, p, settings) -> Minima``: with some contacts known, which saves most work.
+
+    That nothing is higher is proved all the same; others within a tie of the highest are those known or from seeds.
+    """
+    dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters
+    search = search_program(contact_objective(functions, numeric), numeric)
+    from_seeds, branch_and_bound = search.from_seeds, search.branch_and_bound
+    query, minima, height_of, vector = contact_query(numeric), minima_struct(numeric), functions.height, numeric.vector
+    estimate, domain = estimate_program(functions, numeric), functions.domain
+    same, rounding, one, two = wp.float64(1e-7), wp.float64(4e-16), wp.float64(1.0), wp.float64(2.0)
+    second, matrix, basin_of = functions.second, numeric.wide.matrix, basin(numeric)
+    identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
+
+    @wp.func
+    def contact_from(asked: query, known: minima, p: parameters, settings: Any):
         q = asked
         if wp.static(domain is not None):
             least, most = domain(p)
@@ -180,15 +199,25 @@ def contact_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         exact = wp.float64(1e-9) * wp.min(q.radius, wp.float64(1.0)) + rounding * size
         # around a contact, the height is the same to rounding up to sqrt(2 exact rho) away
         apart = wp.max(same * q.radius, wp.float64(4.0) * wp.sqrt(exact * q.radius))
-        found = from_seeds(first, low, high, apart, tie, q, p, settings)
+        found = from_seeds(known, first, low, high, apart, tie, q, p, settings)
         if settings.nodes > 0 and dim <= 2:
             rely = estimate(first, low, high, p, settings)
-            found = branch_and_bound(found, low, high, apart, tie, wp.min(tie, exact), rely, q, p, settings)
+            if found.count > 0:
+                highest = lowest_of(found)  # the objective is less the height
+                for i in range(dim):
+                    first[i] = found.points[highest, i]
+                height, _gradient, hessian = second(vector(first), p)
+                s = first - q.center
+                q.rounder = one / wp.max(-found.best - height, wp.float64(1e-12) * q.radius)
+                a = q.rounder * (identity + wp.outer(s, s) * (q.rounder * q.rounder)) - matrix(hessian)
+                apart = wp.max(apart, two * basin_of(a, exact, wp.float64(0.25) * q.radius))
+            exact = wp.min(tie, exact)
+            found = branch_and_bound(found, low, high, apart, tie, exact, rely, known.count == 0, q, p, settings)
             if found.count > 0:
                 found.status = FOUND
         return found
 
-    return contact
+    return contact_from
 
 
 @functools.cache

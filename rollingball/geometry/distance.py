@@ -22,6 +22,7 @@ def distance_query(numeric: Numeric) -> Any:
     class DistanceQuery:
         center: vector
         center_height: wp.float64
+        drop: wp.float64  # from the centre to a near point of the graph, where one is known
 
     return DistanceQuery
 
@@ -49,6 +50,17 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
     at_kink = kink_search(query, value, slope_of, numeric)
 
     @wp.func
+    def beside_paraboloid(level: wp.float64, away: wide, drop: wp.float64, g: wide, bend: wp.float64, half: wide):
+        """What D is nowhere below in a cell, by v^2 >= 2 u v - u^2 for v = f - c_y, any u.
+
+        u = f - c_y is sharp where that is: at the middle of the cell, or at a foot and all along a circle of them.
+        """
+        least = half_ * wp.dot(away, away) + level * drop - half_ * level * level
+        for i in range(dim):
+            least += lowest(away[i] + level * g[i], one - bend * wp.abs(level), half[i])
+        return least
+
+    @wp.func
     def examine(middle: wide, half: wide, q: query, estimate: wp.float64, p: parameters):
         x = vector(middle)
         height, gradient = first(x, p)
@@ -58,7 +70,7 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         here = half_ * (wp.dot(away, away) + drop * drop)
         rise, bend = spread(x, wp.length(g), wp.length(half), estimate, p)
         if rise < zero:
-            return infinite, infinite, 1
+            return infinite, infinite, 1, zero
         steady = wp.where(wp.isfinite(height + rise), 1, 0)  # not at the rim of a surface
         above = wp.max(wp.abs(drop) - rise, zero)
         bound = above * above
@@ -66,13 +78,11 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
             aside = wp.max(wp.abs(away[i]) - half[i], zero)
             bound += aside * aside
         bound = half_ * bound
+        least_bend = one - bend * (wp.abs(drop) + rise)  # Hess D = I + g g' + (f - c_y) H
         if wp.isfinite(bend):
-            # Hess D = I + g g' + (f - c_y) H
-            second_order = here
-            for i in range(dim):
-                second_order += lowest(away[i] + drop * g[i], one - bend * (wp.abs(drop) + rise), half[i])
-            bound = wp.max(bound, second_order)
-        return here, bound, steady
+            bound = wp.max(bound, beside_paraboloid(drop, away, drop, g, bend, half))
+            bound = wp.max(bound, beside_paraboloid(q.drop, away, drop, g, bend, half))
+        return here, bound, steady, least_bend
 
     @wp.func
     def polish(start: wide, q: query, p: parameters, settings: Any):

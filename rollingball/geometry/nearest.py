@@ -7,8 +7,9 @@ import warp as wp
 
 from rollingball.geometry.distance import distance_objective, distance_query
 from rollingball.geometry.foot import FOUND, NO_FOOT, NOT_FINITE, foot_struct
-from rollingball.geometry.search import golden_ratios, lowest_of, search_program
-from rollingball.geometry.spread import estimate_program
+from rollingball.geometry.objective import basin
+from rollingball.geometry.search import lowest_of, minima_struct, search_program
+from rollingball.geometry.spread import estimate_program, golden_ratios
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -26,8 +27,10 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """
     vector, dim, wide, parameters = numeric.vector, numeric.dim, numeric.wide.vector, functions.parameters
     objective = distance_objective(functions, numeric)
-    query, value = distance_query(numeric), objective.value
-    search = search_program(objective, numeric)
+    query, value, second = distance_query(numeric), objective.value, functions.second
+    matrix, basin_of = numeric.wide.matrix, basin(numeric)
+    identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
+    search, minima = search_program(objective, numeric), minima_struct(numeric)
     from_seeds, branch_and_bound = search.from_seeds, search.branch_and_bound
     estimate, domain = estimate_program(functions, numeric), functions.domain
     ratios = wide(*golden_ratios(dim))
@@ -86,7 +89,7 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         low, high = inside(c - aside, c + aside, p)
         tie = reach * (wp.float64(settings.tie) * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
         same = wp.max(SAME * reach, FLAT * wp.sqrt(tie))
-        found = from_seeds(begin, low, high, same, tie, q, p, settings)
+        found = from_seeds(minima(), begin, low, high, same, tie, q, p, settings)
         if found.count > 0 and settings.nodes > 0 and dim <= 2:
             reach = wp.sqrt(two * (found.best + tie)) * wider
             for i in range(dim):
@@ -95,8 +98,15 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             tie = reach * (wp.float64(settings.tie) * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
             rely = estimate(begin, low, high, p, settings)
             same = wp.max(SAME * reach, FLAT * wp.sqrt(tie))
+            lowest = lowest_of(found)
+            for i in range(dim):
+                aside[i] = found.points[lowest, i]
+            height, gradient, hessian = second(vector(aside), p)
+            q.drop = height - center_height
             exact = reach * (EXACT * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
-            found = branch_and_bound(found, low, high, same, tie, wp.min(tie, exact), rely, q, p, settings)
+            a = identity + wp.outer(wide(gradient), wide(gradient)) + q.drop * matrix(hessian)
+            same = wp.max(same, two * basin_of(a, exact, wp.float64(0.25) * reach))
+            found = branch_and_bound(found, low, high, same, tie, wp.min(tie, exact), rely, True, q, p, settings)
         return found
 
     return nearest

@@ -7,6 +7,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.geometry.hull import hull_program
+from rollingball.geometry.linear import eigenvectors
 from rollingball.numeric import Numeric
 
 
@@ -15,9 +16,10 @@ class Objective:
     """Three Warp functions, and the struct ``query`` that they take beside the parameters of the surface.
 
     value(x, q, p) -> float64                             infinite or NaN where there is no surface
-    examine(middle, half, q, estimate, p) -> value, bound, steady
+    examine(middle, half, q, estimate, p) -> value, bound, steady, bend
                                                           at the middle of a cell; below ``bound`` it is nowhere in it;
-                                                          not steady (0): the loss may do anything there
+                                                          not steady (0): the loss may do anything there; no second
+                                                          derivative is below ``bend``: above 0, it is convex in it
     polish(x, q, p, settings) -> x, value, evaluations    a local minimum from x
     """
 
@@ -33,6 +35,43 @@ def lowest(slope: wp.float64, bend: wp.float64, half: wp.float64):
     if wp.abs(slope) < bend * half:
         return -wp.float64(0.5) * slope * slope / bend
     return wp.float64(0.5) * bend * half * half - wp.abs(slope) * half
+
+
+@wp.func
+def holds(middle: Any, half: Any, points: Any, count: int):
+    """Whether one of the first ``count`` points is in a cell."""
+    inside = bool(False)
+    k = int(0)
+    while k < count and not inside:
+        inside = True
+        for i in range(len(middle)):
+            if wp.abs(points[k, i] - middle[i]) > half[i]:
+                inside = False
+        k += 1
+    return inside
+
+
+@functools.cache
+def basin(numeric: Numeric) -> Any:
+    """``reach(a, rise, most)``: how far around a minimum of Hessian ``a`` an objective is within ``rise`` of it.
+
+    ``most`` where it is flat: all around a circle of minima, say.
+    """
+    dim, matrix = numeric.dim, numeric.wide.matrix
+    identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
+
+    @wp.func
+    def reach(a: matrix, rise: wp.float64, most: wp.float64):
+        _vectors, diagonal = eigenvectors(a, identity)
+        far = wp.float64(0.0)
+        for i in range(dim):
+            if diagonal[i, i] * most * most > wp.float64(2.0) * rise:  # false for NaN
+                far = wp.max(far, wp.sqrt(wp.float64(2.0) * rise / diagonal[i, i]))
+            else:
+                far = most
+        return far
+
+    return reach
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.geometry.search import golden_ratios
+from rollingball.geometry.spread import golden_ratios
 
 
 def spread(box: np.ndarray, count: int) -> np.ndarray:

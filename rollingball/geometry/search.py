@@ -15,7 +15,8 @@ from typing import Any
 import warp as wp
 
 from rollingball.geometry.foot import NOT_FINITE
-from rollingball.geometry.objective import Objective
+from rollingball.geometry.objective import Objective, holds
+from rollingball.geometry.spread import golden_ratios
 from rollingball.numeric import Numeric
 
 MOST = 8  # minima kept for one query: a ball in the plane has three contacts at most, save by accident
@@ -55,33 +56,23 @@ def minima_struct(numeric: Numeric) -> Any:
 def lowest_of(found: Any):
     """The index of the lowest of the minima found."""
     lowest = int(0)
-    k = int(1)
-    while k < found.count:
+    for k in range(1, found.count):
         if found.values[k] < found.values[lowest]:
             lowest = k
-        k += 1
     return lowest
-
-
-@functools.cache
-def golden_ratios(dim: int) -> tuple[float, ...]:
-    """The golden ratio's generalisation to d dimensions: its powers, modulo 1, fill a cube evenly."""
-    golden = 2.0
-    for _ in range(60):
-        golden = (1 + golden) ** (1 / (dim + 1))
-    return tuple(golden ** -(i + 1) % 1.0 for i in range(dim))
 
 
 @dataclass(frozen=True, eq=False)
 class Search:
     """Two Warp functions, run one after the other.
 
-    from_seeds(first, low, high, same, tie, q, p, settings) -> Minima
-    branch_and_bound(known Minima, low, high, same, tie, exact, estimate, q, p, settings) -> Minima
+    from_seeds(known Minima, first, low, high, same, tie, q, p, settings) -> Minima
+    branch_and_bound(known Minima, low, high, same, tie, exact, estimate, walk, q, p, settings) -> Minima
 
     ``first`` is a point to begin at, ``low`` and ``high`` the box, ``same`` the distance below which two minima are
     one, ``exact`` the error allowed in the lowest value, ``tie`` how much higher than that a minimum may be to be kept,
-    ``estimate`` as in spread.py. Of the settings they take ``seeds`` and ``nodes``.
+    ``estimate`` as in spread.py. Without ``walk`` those known are taken to be low, and that nothing is lower is proved.
+    Of the settings they take ``seeds`` and ``nodes``.
     """
 
     from_seeds: Any
@@ -98,7 +89,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
     seed_points = wp.types.matrix((SEEDS, dim), wp.float64)
     place = wp.types.vector(dim, wp.int64)
     ratios = wide(*golden_ratios(dim))
-    one, half_, two, huge = wp.float64(1.0), wp.float64(0.5), wp.float64(2.0), wp.float64(1e300)
+    zero, one, half_, two, huge = (wp.float64(v) for v in (0.0, 1.0, 0.5, 2.0, 1e300))
     quarter, parts = wp.float64(0.25), wp.float64(KEPT)
     rounding = wp.float64(1e-15 if numeric.dtype == "float64" else 1e-6)
     children = 2**dim
@@ -176,11 +167,20 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
 
     @wp.func
     def from_seeds(
-        first: wide, low: wide, high: wide, same: wp.float64, tie: wp.float64, q: query, p: Any, settings: Any
+        known: minima,
+        first: wide,
+        low: wide,
+        high: wide,
+        same: wp.float64,
+        tie: wp.float64,
+        q: query,
+        p: Any,
+        settings: Any,
     ):
-        """The minima below the first point and below the lowest of points that fill the box evenly."""
-        found = minima()
-        found.best = huge
+        """Those known, and the minima below the first point and below the lowest of points that fill the box evenly."""
+        found = known
+        if found.count == 0:
+            found.best = huge
         found.outcome = NOT_SEARCHED
         lows = seed_values()  # the lowest, then those of the parts, then the first point
         kept = seed_points()
@@ -240,18 +240,21 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         tie: wp.float64,
         exact: wp.float64,
         estimate: wp.float64,
+        walk: bool,
         q: query,
         p: Any,
         settings: Any,
     ):
         """The minima in the whole box, if the budget suffices: a walk for what is much lower, then the proof."""
         found = known
-        margin = -tie
-        coarse = bool(True)
+        coarse = walk
+        within = wp.where(walk, tie, exact)
+        margin = wp.where(walk, -within, within)
         root = half_ * (high - low)
         at = place()
         level = int(0)
         nodes = int(0)
+        in_vain = int(0)  # polished, to what was known: along a flat valley no more are told apart
         scale = one
         found.outcome = COMPLETE
         if settings.nodes == 0 or dim > 2:
@@ -266,22 +269,38 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
             middle = low
             for i in range(dim):
                 middle[i] += half[i] * wp.float64(wp.int64(2) * at[i] + wp.int64(1))
-            here, bound, steady = examine(middle, half, q, estimate, p)
-            if coarse and level == 0 and COARSE * wp.abs(here - found.best) > tie and here < huge:
+            here, bound, steady, bend = examine(middle, half, q, estimate, p)
+            if coarse and level == 0 and COARSE * wp.abs(here - found.best) > within and here < huge:
                 margin = -COARSE * wp.abs(here - found.best)
             descend = bool(False)
-            if not (bound > found.best + margin):
-                # where nothing lower than the best can be, only what is within a tie of it is of interest
-                known_enough = bound >= found.best - quarter * exact and here - bound <= quarter * tie
-                leaf = known_enough or here - bound <= quarter * exact
+            higher = bound > found.best + margin
+            # where the objective is convex, nothing else is as low as a minimum that is known
+            alone = bend > zero and holds(middle, half, found.points, found.count)
+            if bend > zero and not higher and not alone and holds(middle, two * half, found.points, found.count):
+                nodes += 1
+                _here, _bound, _steady, bend_around = examine(middle, two * half, q, estimate, p)
+                alone = bend_around > zero
+            if not higher and not alone:
+                # where nothing lower than the best can be, only another within a tie of it is of interest
+                reach = wp.length(half)
+                no_other = found.count == MOST or here - bound <= quarter * within
+                no_other = no_other or near_known(middle, found, same - reach) or in_vain == wp.static(MOST)
+                leaf = here - bound <= quarter * exact or (bound >= found.best - quarter * exact and no_other)
                 # what is lower than all that is known lies within a tolerance of here
                 room = found.count < MOST or here < found.best
-                lower = here < found.best - wp.min(tie, wp.float64(10.0) * exact)
-                if lower or (leaf and room and not near_known(middle, found, two * wp.length(half) + same)):
+                lower = here < found.best - wp.min(within, wp.float64(10.0) * exact)
+                if lower:
                     found = polished(found, middle, here, same, tie, q, p, settings)
+                elif leaf and room and not near_known(middle, found, two * reach + same):
+                    if in_vain < wp.static(MOST):
+                        before = found.count
+                        found = polished(found, middle, here, same, tie, q, p, settings)
+                        in_vain += wp.where(found.count > before, 0, 1)
+                    else:
+                        found.outcome = OUT_OF_NODES
                 if leaf:
                     pass
-                elif here >= huge and bound >= found.best - quarter * exact and wp.length(half) <= same:
+                elif here >= huge and bound >= found.best - quarter * exact and reach <= same:
                     pass  # across the rim of the ball, and no lower than what is known beside it
                 elif steady == 0 and scale <= RIM:
                     found.outcome = OUT_OF_NODES  # no proof ends at a rim
@@ -316,7 +335,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                             at[i] = at[i] >> wp.int64(1)
             if coarse and (level < 0 or nodes >= settings.nodes):  # from the beginning, for the proof
                 coarse = False
-                margin = tie
+                margin = within
                 at = place()
                 level = 0
                 scale = one

@@ -5,12 +5,20 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.geometry.search import golden_ratios
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 # An estimate is this many times the largest Hessian among the samples.
 SAFETY = wp.constant(wp.float64(2.0))
+
+
+@functools.cache
+def golden_ratios(dim: int) -> tuple[float, ...]:
+    """The golden ratio's generalisation to d dimensions: its powers, modulo 1, fill a cube evenly."""
+    golden = 2.0
+    for _ in range(60):
+        golden = (1 + golden) ** (1 / (dim + 1))
+    return tuple(golden ** -(i + 1) % 1.0 for i in range(dim))
 
 
 @functools.cache

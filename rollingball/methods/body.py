@@ -50,7 +50,7 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
     restitution: float = 0.0
     spin: str = "marble"
     integrator: BodyIntegrator | None = None
-    search: GlobalProjection | None = GlobalProjection(nodes=0)
+    search: GlobalProjection | None = GlobalProjection(nodes=10_000)
     stride: float = 0.25
     rolls: ClassVar[bool] = True
     uses_radius: ClassVar[bool] = True

@@ -8,6 +8,7 @@ import warp as wp
 
 from rollingball.geometry.follow import bend_program, follow_program
 from rollingball.geometry.foot import NO_FOOT
+from rollingball.geometry.search import minima_struct
 from rollingball.methods.body_explicit import explicit_program
 from rollingball.methods.body_integrators import Rattle
 from rollingball.methods.body_rattle import flight_program, rattle_program
@@ -30,7 +31,7 @@ class Motion:
     """Warp functions of a ball with mass between its events.
 
     advance(Body, h, p, settings) -> Body, error              touching, or in flight
-    sought(Body, p, settings) -> Minima                       all contacts below the centre, and the evaluations
+    sought(Body, p, settings) -> Minima                       all contacts below the centre, beside that near its foot
     leaning(Body, settings) -> miss, event                    above 0 past an event of the contact that it has
     grounded(Body, p, settings) -> Body                       put on the contact near its foot
     slopes(Body, Minima, p) -> table                          of the contacts found
@@ -52,8 +53,17 @@ def motion(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> Motion:
     flown, follow, bend = flight_program(numeric), follow_program(functions, numeric), bend_program(functions, numeric)
     across = frame.across
     push, slip, grip = laws.push, laws.slip, laws.grip
-    sought, slopes = seeking(functions, numeric)
-    zero = wp.float64(0.0)
+    seek, slopes = seeking(functions, numeric)
+    zero, minima = wp.float64(0.0), minima_struct(numeric)
+
+    @wp.func
+    def sought(ball: body, p: parameters, settings: Any):
+        known = minima()
+        if wp.isfinite(wp.length_sq(ball.foot)):
+            known.count = 1
+            for i in range(dim):
+                known.points[0, i] = ball.foot[i]
+        return seek(ball, known, ball.at, p, settings)
 
     @wp.func
     def advance(ball: body, h: wp.float64, p: parameters, settings: Any):

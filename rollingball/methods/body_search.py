@@ -6,20 +6,26 @@ from typing import Any
 import warp as wp
 
 from rollingball.geometry.contact import contact_query
-from rollingball.geometry.contacts import contact_program, slope_program
+from rollingball.geometry.contacts import contact_from_program, slope_program
 from rollingball.geometry.follow import follow_program
 from rollingball.geometry.search import MOST, minima_struct
-from rollingball.methods.body_state import body_struct
+from rollingball.methods.body_state import body_struct, vectors
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
 @functools.cache
 def seeking(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
-    """``sought(Body, p, settings) -> Minima``, whose values are less the heights, and ``slopes(Body, Minima, p)``."""
+    """Two Warp functions.
+
+    sought(Body, known Minima, at, p, settings) -> Minima   the values are less the heights; what is known is of a
+                                                            centre ``at`` and followed, which a proof is quick from
+    slopes(Body, Minima, p) -> table                        of the contacts found
+    """
     dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters
     body, minima, query = body_struct(numeric), minima_struct(numeric), contact_query(numeric)
-    contact, slope_at = contact_program(functions, numeric), slope_program(functions, numeric)
+    contact_from, slope_at = contact_from_program(functions, numeric), slope_program(functions, numeric)
+    follow, across = follow_program(functions, numeric), vectors(numeric).across
     table, infinite = wp.types.matrix((MOST, dim), wp.float64), wp.float64(float("inf"))
 
     @wp.func
@@ -33,8 +39,53 @@ def seeking(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
         return q
 
     @wp.func
-    def sought(ball: body, p: parameters, settings: Any):
-        return contact(asked(ball), p, settings)
+    def row(points: table, index: int):
+        x = wide()
+        for i in range(dim):
+            x[i] = points[index, i]
+        return x
+
+    @wp.func
+    def added(found: minima, x: wide, lowness: wp.float64):
+        made = found
+        for i in range(dim):
+            made.points[found.count, i] = x[i]
+        made.values[found.count] = lowness
+        made.count = found.count + 1
+        made.best = wp.min(found.best, lowness)
+        return made
+
+    @wp.func
+    def followed(ball: body, known: minima, at: wide, p: parameters, settings: Any):
+        """The contacts known at another centre that are still within a tie of the highest of them."""
+        all = minima()
+        all.best = infinite
+        k = int(0)
+        while k < known.count:
+            touch = follow(across(ball.center), ball.radius, at, row(known.points, k), p, settings)
+            all.evaluations += touch.evaluations
+            fresh = touch.found == 1 and wp.isfinite(touch.height)
+            j = int(0)
+            while j < all.count:
+                if wp.length(row(all.points, j) - touch.foot) <= wp.float64(1e-6) * ball.radius:
+                    fresh = False
+                j += 1
+            if fresh:
+                all = added(all, touch.foot, -touch.height)
+            k += 1
+        high = minima()
+        high.best = infinite
+        high.evaluations = all.evaluations
+        k = int(0)
+        while k < all.count:
+            if all.values[k] <= all.best + wp.float64(settings.tie) * ball.radius:
+                high = added(high, row(all.points, k), all.values[k])
+            k += 1
+        return high
+
+    @wp.func
+    def sought(ball: body, known: minima, at: wide, p: parameters, settings: Any):
+        return contact_from(asked(ball), followed(ball, known, at, p, settings), p, settings)
 
     @wp.func
     def slopes(ball: body, found: minima, p: parameters):
@@ -42,57 +93,10 @@ def seeking(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
         q = asked(ball)
         k = int(0)
         while k < found.count:
-            x = wide()
-            for i in range(dim):
-                x[i] = found.points[k, i]
-            g = slope_at(x, found.values[k], q, p)
+            g = slope_at(row(found.points, k), found.values[k], q, p)
             for i in range(dim):
                 made[k, i] = g[i]
             k += 1
         return made
 
     return sought, slopes
-
-
-@functools.cache
-def remembering(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``joined(Body, known Minima, at, p, settings) -> Minima``: those found, and those known from another centre.
-
-    A contact between the seeds of a search would be lost again by the next one; from where it was it is followed.
-    """
-    dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters
-    body, minima, follow = body_struct(numeric), minima_struct(numeric), follow_program(functions, numeric)
-    sought, _slopes = seeking(functions, numeric)
-
-    @wp.func
-    def joined(ball: body, known: minima, at: wide, p: parameters, settings: Any):
-        found = sought(ball, p, settings)
-        center = wide()
-        for i in range(dim):
-            center[i] = ball.center[i]
-        k = int(0)
-        while k < known.count:
-            foot = wide()
-            for i in range(dim):
-                foot[i] = known.points[k, i]
-            touch = follow(center, ball.radius, at, foot, p, settings)
-            found.evaluations += touch.evaluations
-            fresh = touch.found == 1 and found.count < MOST
-            fresh = fresh and -touch.height <= found.best + wp.float64(settings.tie) * ball.radius
-            j = int(0)
-            while j < found.count:
-                for i in range(dim):
-                    foot[i] = found.points[j, i]
-                if wp.length(foot - touch.foot) <= wp.float64(1e-6) * ball.radius:
-                    fresh = False
-                j += 1
-            if fresh:
-                for i in range(dim):
-                    found.points[found.count, i] = touch.foot[i]
-                found.values[found.count] = -touch.height
-                found.best = wp.min(found.best, -touch.height)
-                found.count += 1
-            k += 1
-        return found
-
-    return joined

@@ -31,8 +31,11 @@ def third_factor(t: wp.float64):
     return wp.max(wp.float64(5.656854249492381), -wave)
 
 
-def well_bounds(numeric: Numeric, power: Any) -> Any:
-    """The Warp function ``bounds(x, reach, p)`` of |x|^2 less a sum of wells; ``power`` gives 2^u, as float64."""
+def well_bounds(numeric: Numeric, power: Any, in_reach: Any) -> Any:
+    """The Warp function ``bounds(x, reach, p)`` of |x|^2 less a sum of wells.
+
+    ``power`` gives 2^u, and ``in_reach`` whether a block of wells counts, both in float64.
+    """
     wide = numeric.wide
     vector, matrix, dim = wide.vector, wide.matrix, wide.dim
     row = wp.types.vector(LANES, wp.float64)
@@ -73,8 +76,11 @@ def well_bounds(numeric: Numeric, power: Any) -> Any:
         total, moment, spread = wp.float64(0.0), vector(), matrix()
         chunk = int(0)
         while chunk < p.centers.shape[0]:
-            block = p.centers[chunk]
+            counts = in_reach(x, chunk, reach, p)
             chunk += 1
+            if not counts:
+                continue
+            block = p.centers[chunk - 1]
             t_lanes, e_lanes = row(), row()
             lane = int(0)
             while lane < LANES:

@@ -1,8 +1,8 @@
 """The sums of Eq. 14 over its wells, made fast: of e = exp(-|x - c|^2 / width^2), of e (x - c), of e (x - c)(x - c)'.
 
 Wells are read LANES at a time so that the lane loop vectorises; the exponential is a polynomial for the same reason,
-and is exactly 0 far from a well, where it would be a denormal number, which stalls a CPU. On a CUDA device with few
-balls, a block of threads shares each sum.
+and is exactly 0 far from a well, where it would be a denormal number, which stalls a CPU. Blocks of wells that are all
+so far are passed over. On a CUDA device with few balls, a block of threads shares each sum.
 """
 
 import functools
@@ -14,6 +14,7 @@ from rollingball.numeric import LANES, Numeric
 
 MINUS_LOG2_E = wp.constant(wp.float64(-1.4426950408889634))  # exp(t) = 2^(t log2 e)
 HALF = LANES // 2
+FAR = wp.constant(wp.float64(8.93))  # widths; from there on ``power_of_two`` is 0
 DENSE = 3  # up to this dimension the spread of every well costs less than a look at whether it is near
 
 
@@ -77,9 +78,26 @@ def power_of_two(numeric: Numeric) -> Any:
     return power
 
 
+@functools.cache
+def block_in_reach(numeric: Numeric) -> Any:
+    """``in_reach(x, block, reach, p) -> bool``: whether a well of a block may count within ``reach`` of x."""
+    scalar, vector, dim = numeric.scalar, numeric.vector, numeric.dim
+
+    @wp.func
+    def in_reach(x: vector, block: int, reach: scalar, p: Any):
+        around = p.centers_around[block]
+        square = scalar(0.0)
+        for i in range(dim):
+            square += (x[i] - around[i]) * (x[i] - around[i])
+        counts = around[dim] + reach + scalar(FAR) * p.width
+        return not (square > counts * counts)  # NaN as well
+
+    return in_reach
+
+
 def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
     """The three sums by one thread, LANES wells at a time."""
-    power = power_of_two(numeric)
+    power, in_reach = power_of_two(numeric), block_in_reach(numeric)
     scalar, vector, matrix_, dim = numeric.scalar, numeric.vector, numeric.matrix, numeric.dim
     row = wp.types.vector(LANES, scalar)
     half_row = wp.types.vector(HALF, scalar)
@@ -92,8 +110,11 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
         e_lanes = row()
         chunk = int(0)
         while chunk < p.centers.shape[0]:
-            block = p.centers[chunk]
+            near = in_reach(x, chunk, scalar(0.0), p)
             chunk += 1
+            if not near:
+                continue
+            block = p.centers[chunk - 1]
             lane = int(0)
             while lane < LANES:
                 square = scalar(0.0)
@@ -114,8 +135,11 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
         moment_lanes = half_rows()
         chunk = int(0)
         while chunk < p.centers.shape[0]:
-            block = p.centers[chunk]
+            near = in_reach(x, chunk, scalar(0.0), p)
             chunk += 1
+            if not near:
+                continue
+            block = p.centers[chunk - 1]
             for half in range(2):
                 lane = int(0)
                 while lane < HALF:
@@ -147,8 +171,11 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
             spread_lanes = half_squares()
             chunk = int(0)
             while chunk < p.centers.shape[0]:
-                block = p.centers[chunk]
+                near = in_reach(x, chunk, scalar(0.0), p)
                 chunk += 1
+                if not near:
+                    continue
+                block = p.centers[chunk - 1]
                 for half in range(2):
                     lane = int(0)
                     while lane < HALF:
@@ -186,8 +213,11 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
             spread = matrix_()
             chunk = int(0)
             while chunk < p.centers.shape[0]:
-                block = p.centers[chunk]
+                near = in_reach(x, chunk, scalar(0.0), p)
                 chunk += 1
+                if not near:
+                    continue
+                block = p.centers[chunk - 1]
                 e_lanes = row()
                 lane = int(0)
                 while lane < LANES:

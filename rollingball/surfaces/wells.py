@@ -10,7 +10,7 @@ from rollingball.numeric import Lanes, Numeric
 from rollingball.surfaces.base import Pieces, Surface
 from rollingball.surfaces.bounds_wells import well_bounds
 from rollingball.surfaces.catalogue import Matrix, catalogued, matrix
-from rollingball.surfaces.well_sums import block_sums, lane_sums, power_of_two
+from rollingball.surfaces.well_sums import block_in_reach, block_sums, lane_sums, power_of_two
 
 # Contraction to fused multiply-adds is all the freedom the lanes need; -ffast-math would lose NaN.
 CPU_FLAGS = "-ffp-contract=fast"
@@ -52,7 +52,7 @@ def wells(numeric: Numeric, cooperative: bool) -> Pieces:
         _height, _slope, bend = second(x, p)
         return bend
 
-    bounds = well_bounds(numeric, power_of_two(numeric.wide))
+    bounds = well_bounds(numeric, power_of_two(numeric.wide), block_in_reach(numeric.wide))
     return Pieces(height, gradient, hessian, first, second, bounds, cpu_flags=CPU_FLAGS)
 
 

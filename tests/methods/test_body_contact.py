@@ -281,13 +281,27 @@ def test_a_ball_beyond_the_reach_of_sin_is_never_below_it():
     assert run.contacts.max(axis=0).tolist() == [1, 2, 2]
 
 
-def test_a_ball_among_many_wells_is_never_below_one():
-    wells = S.gaussian_wells(count=300, width=0.1, seed=0)
-    method = free(rb.MoreauJean(2e-3), drag=0.5, search=rb.GlobalProjection(seeds=100, nodes=0))
-    starts = np.random.default_rng(1).uniform(-1.5, 1.5, (6, 2))
-    run = rolled(wells, rb.Ball([0.1, 0.2, 0.3] * 2), method, start_center=starts, duration=1.5,
-                 save_at=np.linspace(0, 1.5, 31), gap=rb.GlobalProjection(seeds=1000, nodes=0))  # fmt: skip
-    assert run.contacts.max() == 3
+@pytest.mark.parametrize(
+    ("radius", "center", "velocity"),
+    [(0.2, [0.2037, -0.4245, -0.372], [0.0, 0.085, 0.0]), (0.4, [-0.2495, 0.1985, 0.31], [0.53, 0.83, -1.18])],
+)
+def test_a_ball_on_eq_14_is_never_below_it(radius, center, velocity):
+    # from 1000 seeds it comes to rest 1e-2 too low here (0.2), and from 32 it is 0.1 too low for a while (0.4)
+    wells = S.gaussian_wells(count=1000, width=0.1, seed=0)
+    run = rolled(wells, rb.Ball(radius), free(rb.MoreauJean(4e-3), drag=1.0), start_center=[center], duration=0.8,
+                 start_velocity=[velocity], save_at=np.linspace(0, 0.8, 21), lift=True,
+                 gap=rb.GlobalProjection())  # fmt: skip
+    assert run.certified
+    assert run.gap.min() > -1e-9
+
+
+def test_a_frame_inside_a_step_shows_what_its_ends_do_not():
+    # the whole flight to beyond the crest is one step, at whose end the ball is above the next valley
+    method = free(rb.Rattle(1.0), gravity=0.5, stride=np.inf, restitution=0.5)
+    given = {"start_center": [[-1.5, 0.3]], "start_velocity": [6.2, 0.0], "duration": 1.0}
+    run = rolled(SINE, rb.Ball(0.3), method, save_at=np.linspace(0, 1, 41), gap=rb.GlobalProjection(), **given)
+    exact = bounced(-1.5, 0.3, 6.2, 0.0, 0.3, 0.5, 1, gravity=0.5)
+    assert times(run, TOUCH)[0] == pytest.approx(exact[0, 0], abs=1e-9)
     assert run.gap.min() > -1e-9
 
 
