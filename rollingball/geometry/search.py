@@ -232,22 +232,22 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         return found
 
     @wp.func
-    def branch_and_bound(
+    def walk(
         known: minima,
         low: wide,
         high: wide,
         same: wp.float64,
         tie: wp.float64,
         exact: wp.float64,
+        coarse: int,
         estimate: wp.float64,
         q: query,
         p: Any,
         settings: Any,
     ):
-        """The minima in the whole box, if the budget suffices: a walk for what is much lower, then the proof."""
+        """The minima in the whole box, if the budget suffices; coarse (1): only what is much lower."""
         found = known
-        margin = -tie
-        coarse = bool(True)
+        margin = tie
         root = half_ * (high - low)
         at = place()
         level = int(0)
@@ -255,9 +255,6 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         in_vain = int(0)  # polished, to what was known: along a flat valley no more are told apart
         scale = one
         found.outcome = COMPLETE
-        if settings.nodes == 0 or dim > 2:
-            found.outcome = NOT_SEARCHED
-            level = -1
         while level >= 0:
             if nodes >= settings.nodes:
                 found.outcome = OUT_OF_NODES
@@ -268,8 +265,10 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
             for i in range(dim):
                 middle[i] += half[i] * wp.float64(wp.int64(2) * at[i] + wp.int64(1))
             here, bound, steady = examine(middle, half, q, estimate, p)
-            if coarse and level == 0 and COARSE * wp.abs(here - found.best) > tie and here < huge:
-                margin = -COARSE * wp.abs(here - found.best)
+            if coarse == 1 and level == 0:
+                margin = -tie
+                if here < huge:
+                    margin = -wp.max(COARSE * wp.abs(here - found.best), tie)
             descend = bool(False)
             if not (bound > found.best + margin):
                 # where nothing lower than the best can be, only another within a tie of it is of interest
@@ -324,18 +323,38 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                         scale = scale * two
                         for i in range(dim):
                             at[i] = at[i] >> wp.int64(1)
-            if coarse and (level < 0 or nodes >= settings.nodes):  # from the beginning, for the proof
-                coarse = False
-                margin = tie
-                at = place()
-                level = 0
-                scale = one
-                found.outcome = COMPLETE
-                found.nodes += nodes
-                found.evaluations += nodes
-                nodes = 0
         found.nodes += nodes
         found.evaluations += nodes
+        return found
+
+    @wp.func
+    def branch_and_bound(
+        known: minima,
+        low: wide,
+        high: wide,
+        same: wp.float64,
+        tie: wp.float64,
+        exact: wp.float64,
+        estimate: wp.float64,
+        q: query,
+        p: Any,
+        settings: Any,
+    ):
+        """The proof. Where it does not end it begins anew if something lower was found, or a walk finds it."""
+        found = known
+        found.outcome = NOT_SEARCHED
+        coarse = int(0)
+        rounds = int(0)
+        while rounds < 4 and settings.nodes > 0 and dim <= 2:
+            rounds += 1
+            best = found.best
+            found = walk(found, low, high, same, tie, exact, coarse, estimate, q, p, settings)
+            proved = coarse == 0 and found.outcome == COMPLETE
+            if not proved:
+                found.outcome = OUT_OF_NODES
+            if proved or (coarse == 1 and found.best == best):
+                break
+            coarse = wp.where(found.best < best, 0, 1)
         return found
 
     return Search(from_seeds, branch_and_bound)
