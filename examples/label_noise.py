@@ -108,10 +108,10 @@ def table(results: dict[str, Any]) -> str:
 def main(given: list[str] | None = None) -> dict[str, Any]:
     """Tune, train, test, and write ``label_noise.md`` and ``label_noise.json``; returns what the latter holds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="two settings, two seeds, few evaluations: seconds")
+    parser.add_argument("--small", action="store_true", help="two settings, two seeds, few evaluations: seconds")
     parser.add_argument("--out", type=Path, default=Path("out/label_noise"), help="the folder of the table")
     options = parser.parse_args(given)
-    count, evaluations, tuning, final = (2, 30, 1, 2) if options.quick else (24, 2400, 3, 5)
+    count, evaluations, tuning, final = (2, 30, 1, 2) if options.small else (24, 2400, 3, 5)
     began, results = time.perf_counter(), dict[str, Any]()
     for method in METHODS:
         settings = tuned(method, range(100, 100 + tuning), evaluations, count)

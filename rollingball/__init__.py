@@ -52,6 +52,7 @@ __version__ = "0.1.0"
 from rollingball.adjoint.forward import Sensitivities, sensitivities
 from rollingball.adjoint.run import Derivatives, derivatives
 from rollingball.adjoint.tape import TapedRun, simulate_on_tape
+from rollingball.sensitivity_field import SensitivityField, sensitivity_field
 from rollingball.simulate import Progress, resume, simulate
 
 __all__ = [
@@ -94,6 +95,7 @@ __all__ = [
     "Rosenbrock",
     "Schedule",
     "Sensitivities",
+    "SensitivityField",
     "Status",
     "Stop",
     "Surface",
@@ -112,6 +114,7 @@ __all__ = [
     "reach",
     "resume",
     "sensitivities",
+    "sensitivity_field",
     "simulate",
     "simulate_on_tape",
     "surface",

@@ -1,4 +1,4 @@
-"""The command line: demo, run, iron, compare, plot, export, scenes, doctor."""
+"""The command line: demo, run, iron, compare, sensitivity, plot, animate, view, paper, export, scenes, doctor."""
 
 import dataclasses
 import json
@@ -15,15 +15,17 @@ from rollingball.errors import InputError, RollingBallError
 
 @dataclasses.dataclass(frozen=True)
 class Demo:
-    """Roll the demo scene, to files and a picture."""
+    """Roll the demo scene, to files, a picture and a film."""
 
-    out: Annotated[Path, arg(help="Folder for the trajectories and the picture.")] = Path("out/demo")
+    out: Annotated[Path, arg(help="Folder for the trajectories, the picture and the film.")] = Path("out/demo")
 
     def run(self, overrides: dict[str, str]) -> None:
         """Do it."""
-        from rollingball.folder import roll_scene
+        from rollingball.folder import film, roll_scene
 
         roll_scene("demo", overrides, self.out, "cpu")
+        film(self.out, self.out / "roll.gif", seconds=4.0)
+        print(f"  {self.out / 'roll.gif'}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,18 +72,90 @@ class Compare:
 
 
 @dataclasses.dataclass(frozen=True)
+class Sensitivity:
+    """Measure where neighbouring balls of a scene part: Lyapunov exponents of every run over a grid of starts."""
+
+    scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [sensitivity], or a shipped one.")]
+    out: Annotated[Path | None, arg(help="Folder for the numbers and the picture; by default out/NAME.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.studies import sensitivity_scene
+
+        sensitivity_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
+
+
+@dataclasses.dataclass(frozen=True)
+class Paper:
+    """Make the figures of the paper, with its method, with exact feet and as a flow, and a report of what agrees."""
+
+    out: Annotated[Path, arg(help="Folder for the pictures, report.md, report.html and report.json.")] = Path(
+        "out/paper"
+    )
+    figures: Annotated[tuple[str, ...], arg(help="Which figures, of 1 2 3 4.")] = ("1", "2", "3", "4")
+    quick: Annotated[bool, arg(help="Fewer balls and steps, for a look.")] = False
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.paper.report import make
+
+        _none(overrides)
+        make(self.out, self.figures, self.quick)
+
+
+@dataclasses.dataclass(frozen=True)
 class Plot:
     """Draw a folder of runs again."""
 
     folder: Annotated[Path, tyro.conf.Positional, arg(help="What run or demo wrote.")]
+    axes: Annotated[tuple[int, int] | None, arg(help="In d > 2, axes to project on, from 0; by default PCA.")] = None
 
     def run(self, overrides: dict[str, str]) -> None:
         """Do it."""
         from rollingball.folder import draw
 
         _none(overrides)
-        for path in draw(self.folder):
+        for path in draw(self.folder, self.axes):
             print(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Animate:
+    """Write a film of a run, the balls turning as they roll: a GIF, or an MP4 where ffmpeg is installed."""
+
+    folder: Annotated[Path, tyro.conf.Positional, arg(help="What run or demo wrote.")]
+    out: Annotated[Path | None, arg(help="The film, .gif or .mp4; by default roll.gif in the folder.")] = None
+    run_name: Annotated[str | None, arg(help="Which run; by default the first.")] = None
+    view: Annotated[
+        Literal["section", "contour", "surface"] | None, arg(help="By default section in d = 1, contour in d = 2.")
+    ] = None
+    fps: Annotated[int, arg(help="Pictures a second.")] = 20
+    seconds: Annotated[float, arg(help="How long the film is.")] = 5.0
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.folder import film
+
+        _none(overrides)
+        path = self.out or self.folder / "roll.gif"
+        film(self.folder, path, self.run_name, self.view, self.fps, self.seconds)
+        print(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """Roll recorded runs before your eyes: an interactive page, served to this machine alone or written as one file."""
+
+    recorded: Annotated[Path, tyro.conf.Positional, arg(name="run", help="A folder that run wrote, or a trajectory.")]
+    port: Annotated[int, arg(help="Where on 127.0.0.1; the first free one from here.")] = 8080
+    html: Annotated[Path | None, arg(help="Write the page to this file instead; it opens without a server.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Do it."""
+        from rollingball.folder import show
+
+        _none(overrides)
+        show(self.recorded, self.port, self.html)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +221,10 @@ class RollingBall:
     """Balls that roll on the graph of a loss."""
 
     # a table with one field, not a bare union: for that tyro reads the source of typing.py, a tenth of a second
-    command: Annotated[Demo | Run | Iron | Compare | Plot | Export | Scenes | Doctor, arg(help="What to do.")]
+    command: Annotated[
+        Demo | Run | Iron | Compare | Sensitivity | Plot | Animate | View | Paper | Export | Scenes | Doctor,
+        arg(help="What to do."),
+    ]
 
 
 def main(arguments: list[str] | None = None) -> None:

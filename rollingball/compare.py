@@ -60,6 +60,12 @@ class Comparison:
             lines.append(f"order in lr: {np.median(self.order):.3f} (median of {len(self.order)} balls)")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: that table, and the distances over time."""
+        from rollingball.plot.notebook import comparison_html
+
+        return comparison_html(self)
+
     def save(self, path: str | Path) -> None:
         """Write the numbers as JSON, beside first and then renamed; NaN and infinity become null.
 

@@ -27,21 +27,9 @@ class FlowRollout:
 
 
 @functools.cache
-def flow_rollout(
-    program: FlowProgram, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, adaptive: bool
-) -> FlowRollout:
-    """The kernel of one flow on one family of surfaces."""
-    wide, vector, parameters = numeric.wide.vector, numeric.vector, functions.parameters
-    memory_type, settings_type = program.memory, struct(settings_layout, numeric)
-    begin, around, velocity_of, check = program.begin, program.around, program.velocity, program.check
-    settled, frame_of, carrying_of, higher = program.settled, program.frame, program.carrying, program.higher
-    frame_type = frame_struct(numeric)
-    step, between, travelled = program.stepper.step, program.stepper.between, program.stepper.travelled
-    zero, one, two = wp.float64(0.0), wp.float64(1.0), wp.float64(2.0)
-    power = wp.float64(1 / program.stepper.control)
-    fixed = 0 if adaptive else 1
-    floor = wp.float64(-9.2)  # of the logarithm of an error that is remembered
-    tiny, infinite = wp.float64(1e-14), wp.float64(float("inf"))
+def state_struct(memory_type: Any, numeric: Numeric) -> Any:
+    """What is kept of one ball between its steps; one struct for all integrators, so that one kernel reads them all."""
+    wide = numeric.wide.vector
 
     @wp.struct
     class State:
@@ -60,6 +48,28 @@ def flow_rollout(
         hasty: int  # events in a row, with next to no way between them
         stalled: int  # steps in a row in which no time passed
         events: int
+
+    return State
+
+
+@functools.cache
+def flow_rollout(
+    program: FlowProgram, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, adaptive: bool
+) -> FlowRollout:
+    """The kernel of one flow on one family of surfaces."""
+    wide, vector, parameters = numeric.wide.vector, numeric.vector, functions.parameters
+    memory_type, settings_type = program.memory, struct(settings_layout, numeric)
+    begin, around, velocity_of, check = program.begin, program.around, program.velocity, program.check
+    settled, frame_of, carrying_of, higher = program.settled, program.frame, program.carrying, program.higher
+    frame_type = frame_struct(numeric)
+    step, between, travelled = program.stepper.step, program.stepper.between, program.stepper.travelled
+    zero, one, two = wp.float64(0.0), wp.float64(1.0), wp.float64(2.0)
+    power = wp.float64(1 / program.stepper.control)
+    fixed = 0 if adaptive else 1
+    floor = wp.float64(-9.2)  # of the logarithm of an error that is remembered
+    tiny, infinite = wp.float64(1e-14), wp.float64(float("inf"))
+
+    State = state_struct(memory_type, numeric)
 
     @wp.func
     def first_step(x: wide, velocity: wide, settings: settings_type):
@@ -138,12 +148,14 @@ def flow_rollout(
         event_kind: wp.array2d(dtype=wp.int32),
         event_contacts: wp.array2d(dtype=wp.int32),
         event_center: wp.array2d(dtype=vector),
+        log: wp.array2d(dtype=State),  # after each step of this launch, where it has room
         first_ball: int,
     ):
         ball = first_ball + wp.tid()
         state = states[ball]
         if begins > 0:
             state = placed(start[ball], radius[ball], p, settings)
+        earlier = state.steps
         tries = int(0)
         while state.status == RUNNING and state.time < duration and tries < budget:
             tries += 1
@@ -273,6 +285,8 @@ def flow_rollout(
                 state.events += 1
                 if noted == REST:
                     state.status = RESTING
+            if state.steps > earlier and state.steps - earlier <= log.shape[0]:
+                log[state.steps - earlier - 1, ball] = state
         done = state.status != RUNNING or state.time >= duration
         if done and state.memory.count > 0 and state.next_frame < save_at.shape[0]:
             here = frame_of(state.x, state.memory, p, settings)

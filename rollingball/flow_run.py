@@ -86,63 +86,88 @@ def check_flow(surface: Surface, ball: Ball | None, method: Any, **options: Any)
     plan_flow(surface, ball, method, **{**given, **options})
 
 
+class Launcher:
+    """A flow ready to be launched again and again: its kernel, inputs, states and record on the device.
+
+    Attributes:
+        states: The state of each ball (B,), a Warp struct: that of the kernel.
+        record: The arrays that launches fill, by name.
+    """
+
+    def __init__(self, plan: FlowPlan, begins: np.ndarray, threads: int | None) -> None:
+        import warp as wp
+
+        from rollingball.flow import MOST_EVENTS, flow_rollout
+
+        surface, device, numeric = plan.surface, plan.device, Numeric(plan.surface.dim)
+        functions, settings = surface.functions(numeric), plan.method.settings()
+        program = plan.method.program(functions, numeric)
+        made = flow_rollout(program, functions, layout(settings), numeric, plan.method.integrator.adaptive)
+        balls, frames, vector = len(begins), len(plan.save_at), numeric.vector
+
+        def empty(shape: tuple[int, int], kind: Any, value: Any = np.inf) -> Any:
+            return wp.full(shape, kind(value), dtype=kind, device=device)
+
+        by_frame, by_event = (frames, balls), (balls, MOST_EVENTS if isinstance(plan.method, IronedFlow) else 1)
+        self.record: dict[str, Any] = {
+            "foot": empty(by_frame, vector),
+            "center": empty(by_frame, vector),
+            **{name: empty(by_frame, wp.float64) for name in ("center_height", "height", "residual")},
+            "contacts": empty(by_frame, wp.int32, 0),
+            "event_time": empty(by_event, wp.float64),
+            "event_kind": empty(by_event, wp.int32, -1),
+            "event_contacts": empty(by_event, wp.int32, 0),
+            "event_center": empty(by_event, vector),
+        }
+        self.states: Any = wp.zeros(balls, dtype=made.state, device=device)
+        self._unlogged: Any = wp.zeros((0, 0), dtype=made.state, device=device)
+        self._inputs = [
+            surface.parameters(numeric, device),
+            fill(settings, numeric, device),
+            wp.array(plan.radius, dtype=wp.float64, device=device),
+            wp.array(begins, dtype=vector, device=device),
+            wp.array(plan.save_at, dtype=wp.float64, device=device),
+            wp.float64(plan.duration),
+        ]
+        self._kernel, self._plan, self._threads, self._first = made.kernel, plan, threads, 1
+        wp.load_module(made.kernel.module, device=device, block_dim=1 if device == "cpu" else None)
+
+    def launch(self, budget: int, log: Any = None) -> None:
+        """Up to ``budget`` steps more of every ball; ``log`` (budget, B) gets the states after each of them."""
+        record = [*self.record.values(), self._unlogged if log is None else log]
+        inputs = [*self._inputs, self._first, budget, self.states, *record]
+        launch(self._kernel, len(self.states), inputs, self._plan.device, self._threads)
+        self._first = 0
+
+    def going(self) -> np.ndarray:
+        """How far each ball that still rolls has come (B,), as a share of the duration; NaN for the others."""
+        now = self.states.numpy()
+        going = (now["status"] == Status.RUNNING) & (now["time"] < self._plan.duration)
+        return np.where(going, now["time"] / self._plan.duration, np.nan)
+
+
 def run_flow(plan: FlowPlan, search: GlobalProjection | None, threads: int | None, progress: bool) -> Trajectory:
     """Roll balls in continuous time and record them."""
-    import warp as wp
-
-    from rollingball.flow import MOST_EVENTS, flow_rollout
-
     begins = _centers(plan, threads) if isinstance(plan.method, IronedFlow) else plan.start
-    surface, device, numeric = plan.surface, plan.device, Numeric(plan.surface.dim)
-    functions, settings = surface.functions(numeric), plan.method.settings()
-    program = plan.method.program(functions, numeric)
-    made = flow_rollout(program, functions, layout(settings), numeric, plan.method.integrator.adaptive)
-    balls, frames, vector = len(begins), len(plan.save_at), numeric.vector
-
-    def empty(shape: tuple[int, int], kind: Any, value: Any = np.inf) -> Any:
-        return wp.full(shape, kind(value), dtype=kind, device=device)
-
-    by_frame, by_event = (frames, balls), (balls, MOST_EVENTS if isinstance(plan.method, IronedFlow) else 1)
-    record = {
-        "foot": empty(by_frame, vector),
-        "center": empty(by_frame, vector),
-        **{name: empty(by_frame, wp.float64) for name in ("center_height", "height", "residual")},
-        "contacts": empty(by_frame, wp.int32, 0),
-        "event_time": empty(by_event, wp.float64),
-        "event_kind": empty(by_event, wp.int32, -1),
-        "event_contacts": empty(by_event, wp.int32, 0),
-        "event_center": empty(by_event, vector),
-    }
-    states: Any = wp.zeros(balls, dtype=made.state, device=device)
-    inputs = [
-        surface.parameters(numeric, device),
-        fill(settings, numeric, device),
-        wp.array(plan.radius, dtype=wp.float64, device=device),
-        wp.array(begins, dtype=vector, device=device),
-        wp.array(plan.save_at, dtype=wp.float64, device=device),
-        wp.float64(plan.duration),
-    ]
-    wp.load_module(made.kernel.module, device=device, block_dim=1 if device == "cpu" else None)
+    launcher = Launcher(plan, begins, threads)
     bar = None
     if progress:
         from tqdm import tqdm
 
-        bar = tqdm(total=100, unit="%", desc=surface.name)
-    began, first = time.perf_counter(), 1
+        bar = tqdm(total=100, unit="%", desc=plan.surface.name)
+    began = time.perf_counter()
     while True:
-        launch(made.kernel, balls, [*inputs, first, BUDGET, states, *record.values()], device, threads)
-        first = 0
-        now = states.numpy()
-        going = (now["status"] == Status.RUNNING) & (now["time"] < plan.duration)
+        launcher.launch(BUDGET)
+        going = launcher.going()
         if bar is not None:
-            bar.update(int(100 * np.where(going, now["time"] / plan.duration, 1.0).mean()) - bar.n)
-        if not going.any():
+            bar.update(int(100 * np.nan_to_num(going, nan=1.0).mean()) - bar.n)
+        if np.isnan(going).all():
             break
     seconds = time.perf_counter() - began
     if bar is not None:
         bar.close()
-    host = {name: array.numpy() for name, array in record.items()}
-    return _trajectory(plan, host, now, search, seconds, threads)
+    host = {name: array.numpy() for name, array in launcher.record.items()}
+    return _trajectory(plan, host, launcher.states.numpy(), search, seconds, threads)
 
 
 def _centers(plan: FlowPlan, threads: int | None) -> np.ndarray:
@@ -161,4 +186,7 @@ def _trajectory(
     center = np.concatenate([host["center"], host["center_height"][..., None]], axis=-1)
     events = {name: host[f"event_{name}"] for name in ("time", "kind", "contacts", "center")}
     evaluations = states["memory"]["evaluations"]
-    return to_timed_trajectory(plan, {**host, "center": center}, states, evaluations, events, search, seconds, threads)
+    told = {"start": "center" if plan.on_center or plan.lift else "foot"}
+    return to_timed_trajectory(
+        plan, {**host, "center": center}, states, evaluations, events, search, seconds, threads, told
+    )

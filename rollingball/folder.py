@@ -1,4 +1,4 @@
-"""A folder of runs: what ``rollingball run`` writes of a scene, and the pictures that are drawn of it."""
+"""A folder of runs: what ``rollingball run`` writes of a scene, and the pictures and the page that are made of it."""
 
 from __future__ import annotations
 
@@ -49,11 +49,8 @@ def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -
     content = {"names": list(runs), "scene": _plain(scene)}
     write_beside(out / MANIFEST, json.dumps(content, indent=2).encode())
     print(f"  {out}/: {', '.join(f'{name}.safetensors' for name in runs)}, {MANIFEST}")
-    flat = scene.build_surface().dim <= 2
-    for path in draw(out) if flat or any(run.energy is not None for run in runs.values()) else ():
+    for path in draw(out):
         print(f"  {path}")
-    if not flat:
-        print("  no picture of the paths: surfaces are drawn in one and two dimensions")
 
 
 def summary(run: Trajectory) -> list[str]:
@@ -108,22 +105,83 @@ def read(folder: Path) -> tuple[Scene, Surface, dict[str, Trajectory]]:
     return scene, surface, runs
 
 
-def draw(folder: Path) -> list[Path]:
-    """Draw the runs of a folder that ``run`` wrote; the paths of the pictures: paths, and energy of balls with mass."""
-    from rollingball.plot import energy_sheet, png, sheet
-    from rollingball.trajectory_file import write_beside
+def draw(folder: Path, axes: tuple[int, int] | None = None) -> list[Path]:
+    """Draw the runs of a folder that ``run`` wrote: their paths, and the energy of balls with mass.
+
+    Args:
+        folder: What ``run`` wrote.
+        axes: In d > 2, the axes to project the paths on, from 0; by default the principal directions of the feet.
+
+    Returns:
+        The paths of the pictures.
+    """
+    from rollingball.plot import energy_sheet, save, sheet
 
     scene, surface, runs = read(folder)
-    figures = {}
-    heavy = any(run.energy is not None for run in runs.values())
-    if surface.dim <= 2 or not heavy:
-        box = scene.plot.box if scene.plot else None
-        figures["paths.png"] = sheet(runs, surface, box, scene.title, scene.iron is not None)
-    if heavy:
+    box = scene.plot.box if scene.plot else None
+    figures = {"paths.png": sheet(runs, surface, box, scene.title, scene.iron is not None, axes)}
+    if any(run.energy is not None for run in runs.values()):
         figures["energy.png"] = energy_sheet(runs, scene.title)
     for name, figure in figures.items():
-        write_beside(folder / name, png(figure))
+        save(figure, folder / name)
     return [folder / name for name in figures]
+
+
+def film(
+    folder: Path, path: Path, name: str | None = None, view: str | None = None, fps: int = 20, seconds: float = 5.0
+) -> None:
+    """Write a film of one run of a folder that ``run`` wrote.
+
+    Args:
+        folder: What ``run`` wrote.
+        path: The film, .gif or .mp4.
+        name: Which run; by default the first.
+        view: As for :func:`rollingball.plot.animate`, and so are the next two.
+        fps: Pictures a second.
+        seconds: How long the film is.
+    """
+    from rollingball.errors import one_of
+    from rollingball.plot import animate
+
+    scene, surface, runs = read(folder)
+    name = next(iter(runs)) if name is None else one_of("run-name", name, list(runs))
+    title = " - ".join(part for part in (scene.title, name if len(runs) > 1 else "") if part)
+    box = scene.plot.box if scene.plot else None
+    options: Any = {"fps": fps, "seconds": seconds, "view": view, "title": title, "ironed": scene.iron is not None}
+    animate(runs[name], surface, path, box=box, **options)
+
+
+def show(source: Path, port: int, html: Path | None) -> None:
+    """Serve the interactive page of a folder of runs, or of one trajectory, until it is interrupted; or write it."""
+    from rollingball.plot import offline, view
+    from rollingball.trajectory_file import write_beside
+
+    runs, surface, box, title = _shown(source)
+    if html is not None:
+        write_beside(html, offline(runs, surface, box, title))
+        print(html)
+        return
+    with view(runs, surface, box, title, port) as page:
+        print(f"{page.url} (on this machine alone; Ctrl-C ends it)", flush=True)
+        page.wait()
+
+
+def _shown(source: Path) -> tuple[dict[str, Trajectory], Surface, Any, str]:
+    """Runs by name, their surface, the box to show and a title."""
+    from rollingball.surfaces import from_recipe
+    from rollingball.trajectory import Trajectory
+
+    if source.suffix != ".safetensors":
+        scene, surface, runs = read(source)
+        return runs, surface, scene.plot.box if scene.plot else None, scene.title
+    run = Trajectory.load(source)
+    recipe = run.scene.get("surface")
+    if not isinstance(recipe, dict) or "type" not in recipe:
+        raise FileError(f"{source}: its surface is a user's own; rollingball.plot.view(run, surface) shows it")
+    try:
+        return {source.stem: run}, from_recipe(recipe), None, source.stem
+    except InputError as error:
+        raise FileError(f"{source}: {error}") from None
 
 
 def _plain(scene: Scene) -> Any:

@@ -60,7 +60,8 @@ def to_trajectory(
 
 def to_timed_trajectory(
     plan: Any, host: dict[str, np.ndarray], states: np.ndarray, evaluations: np.ndarray, events: dict[str, np.ndarray],
-    search: GlobalProjection | None, seconds: float, threads: int | None, **more: Any,
+    search: GlobalProjection | None, seconds: float, threads: int | None, told: dict[str, Any] | None = None,
+    **more: Any,
 ) -> Trajectory:  # fmt: skip
     """The Trajectory of a run in continuous time: foot, center, height, residual and contacts of every frame."""
     surface, radius = plan.surface, plan.radius * np.ones((len(plan.save_at), 1))
@@ -71,7 +72,7 @@ def to_timed_trajectory(
         gap, below, certified = gaps(surface, host["foot"], host["center"], radius, search, plan.device, threads)
         status[(status == Status.RUNNING) & below] = Status.TUNNELLED
     kept = max(int((events["kind"] >= 0).sum(axis=1).max(initial=0)), 1)
-    run = {**written(plan.method), "duration": plan.duration, "dtype": "float64", "device": plan.device}
+    run = {**written(plan.method), "duration": plan.duration, "dtype": "float64", "device": plan.device, **(told or {})}
     named = {"name": surface.name, "dim": surface.dim, "loss_scale": surface.loss_scale}
     return Trajectory(
         step=np.arange(len(plan.save_at)),

@@ -13,7 +13,7 @@ from rollingball.methods.program import Program, state_struct
 from rollingball.numeric import Numeric, struct
 from rollingball.status import Status
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
-from rollingball.surfaces.wells import lane_index
+from rollingball.surfaces.well_sums import lane_index
 
 RUNNING = wp.constant(int(Status.RUNNING))
 CONVERGED = wp.constant(int(Status.CONVERGED))

@@ -27,7 +27,7 @@ from rollingball.methods.body import BodyIntegrator
 from rollingball.methods.integrators import Integrator
 from rollingball.plan import check_run
 from rollingball.rollout import Stop
-from rollingball.scene_tables import BallTable, Cloud, CompareTable, DeltaTable, IronTable, PlotTable
+from rollingball.scene_tables import TABLES, BallTable, CompareTable, IronTable, PlotTable, SensitivityTable
 from rollingball.schedule import Schedule
 from rollingball.simulate import simulate
 from rollingball.surfaces import CATALOGUE, Surface, from_recipe
@@ -111,10 +111,13 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plot: PlotTable | None = None
     iron: IronTable | None = None
     compare: CompareTable | None = None
+    sensitivity: SensitivityTable | None = None
 
     def __post_init__(self) -> None:
         if not self.run and self.iron is None and self.compare is None:
             raise InputError("run", [], "one run or more, or a table [iron] or [compare]")
+        if self.sensitivity and not self.run:
+            raise InputError("run", [], "one run or more, for [sensitivity]")
         if (self.run or self.compare) and self.ball is None:
             raise InputError("ball", None, "a table with a start, for the balls to roll")
 
@@ -170,6 +173,8 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise InputError("$.iron", "iron", "a surface in one or two dimensions, and a box in [plot]")
         if self.plot and surface.dim <= 2 and len(self.plot.box) != surface.dim:
             raise InputError("$.plot.box", self.plot.box, f"{surface.dim} pairs [low, high]")
+        if self.sensitivity:
+            self.sensitivity.starts(surface.dim, self.plot)
         for index in range(len(self.run)):
             try:
                 ball, method, options = self.arguments(index)
@@ -264,17 +269,7 @@ def _table_at(path: str, table: Any) -> Any:
         kind = tags.get(given.get("method", given.get("type"))) if isinstance(given, dict) else None
         if kind is not None:
             return kind
-    named = {
-        "ball": BallTable,
-        "plot": PlotTable,
-        "stop": Stop,
-        "start": Cloud,
-        "iron": IronTable,
-        "compare": CompareTable,
-        "delta": DeltaTable,
-        "radius": Schedule,
-        "lr": Schedule,
-    }
+    named = {**TABLES, "stop": Stop, "radius": Schedule, "lr": Schedule}
     return named.get(parts[-1], Scene) if parts else Scene
 
 
@@ -332,5 +327,5 @@ def schema() -> dict[str, Any]:
     made = msgspec.json.schema(Scene)
     scene = made["$defs"]["Scene"]
     scene["anyOf"] = [{"required": [name]} for name in ("run", "iron", "compare")]
-    scene["dependentRequired"] = {"run": ["ball"], "compare": ["ball"]}
+    scene["dependentRequired"] = {"run": ["ball"], "compare": ["ball"], "sensitivity": ["run"]}
     return made

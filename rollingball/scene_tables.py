@@ -105,6 +105,32 @@ class IronTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         positive("radii", self.radii)
 
 
+class SensitivityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[sensitivity]``: where neighbouring balls part; every run and radius starts on a grid in place of [ball] start.
+
+    ``count`` starts along each axis (one number, or one for each axis) fill ``box``, by default that of [plot].
+    """
+
+    count: int | list[int] = 41
+    box: list[tuple[float, float]] | None = None
+
+    def __post_init__(self) -> None:
+        for number in self.count if isinstance(self.count, list) else [self.count]:
+            whole("count", number, 2)
+        if self.box is not None:
+            PlotTable(self.box)
+
+    def starts(self, dim: int, plot: PlotTable | None) -> tuple[list[tuple[float, float]], list[int]]:
+        """The box and the starts along each of its ``dim`` axes, or an InputError."""
+        box = self.box if self.box is not None or plot is None else plot.box
+        if dim > 2 or box is None or len(box) != dim:
+            raise InputError("$.sensitivity.box", box, "a pair [low, high] for each axis, in one or two dimensions")
+        counts = self.count if isinstance(self.count, list) else [self.count] * dim
+        if len(counts) != dim:
+            raise InputError("$.sensitivity.count", self.count, f"a whole number from 2 on, or {dim} of them")
+        return box, counts
+
+
 class CompareTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[compare]``: Algorithm 1 with exact feet at several learning rates, beside the flow of the ironed loss."""
 
@@ -120,3 +146,14 @@ class CompareTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         whole("frames", self.frames, 2)
         positive_scalar("tolerance", self.tolerance)
         one_of("on", self.on, ("horizontal", "center", "foot"))
+
+
+TABLES = {
+    "ball": BallTable,
+    "compare": CompareTable,
+    "delta": DeltaTable,
+    "iron": IronTable,
+    "plot": PlotTable,
+    "sensitivity": SensitivityTable,
+    "start": Cloud,
+}

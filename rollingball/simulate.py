@@ -185,6 +185,8 @@ def resume(trajectory: Trajectory, steps: int, **options: Any) -> Trajectory:
     Raises:
         InputError: for a trajectory without its final state, or whose surface cannot be built from its scene.
     """
+    if isinstance(trajectory, Trajectory) and trajectory.contacts is not None:
+        raise InputError("trajectory", trajectory, "a run of a discrete method")
     surface, ball, method, defaults = rebuilt(trajectory)
     later = simulate(surface, ball, method, start=trajectory, steps=steps, **{**defaults, **options})
     return trajectory.append(later)
@@ -209,11 +211,15 @@ def rebuilt(trajectory: Any, surface: Surface | None = None) -> tuple[Surface, B
         )
     try:
         run = dict(trajectory.scene["run"])
-        options = {name: run.pop(name) for name in ("every", "seed", "dtype", "device")}
-        run.pop("steps")
-        options["stop"] = msgspec.convert(run.pop("stop"), Stop | None)
+        if "duration" in run:
+            options = {name: run.pop(name) for name in ("duration", "dtype", "device", "start")}
+            method = msgspec.convert(run, Flow)
+        else:
+            options = {name: run.pop(name) for name in ("every", "seed", "dtype", "device")}
+            run.pop("steps")
+            options["stop"] = msgspec.convert(run.pop("stop"), Stop | None)
+            method = msgspec.convert(run, Method)
         ball = msgspec.convert(trajectory.scene["ball"], Ball | None)
-        method = msgspec.convert(run, Method)
     except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise InputError("trajectory", trajectory, f"a run whose scene is whole ({error})") from None
     return checked_surface(surface if surface is not None else from_recipe(recipe or {})), ball, method, options

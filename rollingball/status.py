@@ -18,6 +18,7 @@ class Status(enum.IntEnum):
     RESTING = 7
     STEP_TOO_SMALL = 8
     WEDGED = 9
+    KINK = 10
 
     @property
     def message(self) -> str:
@@ -48,6 +49,8 @@ _MESSAGES = {
     "Rosenbrock",
     Status.WEDGED: "wedged: the ball touches at several places at once and still moves; use MoreauJean, which "
     "solves for all of them",
+    Status.KINK: "kink: the ball touches at several places at once, or one more contact only grazes, so that there are "
+    "one-sided derivatives or none; differentiate the centre in place of the foot, or start elsewhere",
 }
 
 

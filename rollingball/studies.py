@@ -1,12 +1,15 @@
-"""What the commands iron and compare do with a scene: numbers, files and a picture."""
+"""What the commands iron, compare and sensitivity do with a scene: numbers, files and a picture."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rollingball.errors import FileError, InputError
+
+if TYPE_CHECKING:
+    from rollingball.sensitivity_field import SensitivityField
 
 
 def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
@@ -85,6 +88,85 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
         box = scene.plot.box if scene.plot else bounds([flow, *runs])
         write_beside(out / "compare.png", png(comparison_sheet(found, runs[0], flow, surface, box, scene.title)))
     print(f"  {out}/: flow and runs, compare.json" + (", compare.png" if surface.dim <= 2 else ""))
+
+
+def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None:
+    """Measure where the balls of a scene part, into ``out``: sensitivity.json and sensitivity.png."""
+    from rollingball.plot import png, sensitivity_sheet
+    from rollingball.scene import load_scene
+    from rollingball.sensitivity_field import differentiable, sensitivity_field
+    from rollingball.trajectory_file import write_beside
+
+    scene = load_scene(source, overrides)
+    if scene.sensitivity is None:
+        raise InputError("$.sensitivity", None, "a table [sensitivity], and one run or more")
+    scene.check()
+    cases = list(_cases(scene))
+    for _name, _radius, _ball, method, _options in cases:
+        differentiable(method)
+    writable(out)
+    print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
+    surface = scene.build_surface()
+    box, counts = scene.sensitivity.starts(surface.dim, scene.plot)
+    fields = {}
+    print(f"{'Lyapunov exponents':<48}{'10 %':>9}{'median':>9}{'90 %':>9}{'largest':>9}{'above 0':>9}{'none':>6}")
+    for name, radius, ball, method, options in cases:
+        label = f"{name}, radius {radius:g}" if radius else name
+        fields[label] = field = sensitivity_field(surface, ball, method, box, counts, **options)
+        print(_rates(label, field), flush=True)
+    content = {"box": box, "counts": counts, "fields": {label: _numbers(field) for label, field in fields.items()}}
+    write_beside(out / "sensitivity.json", json.dumps(content).encode())
+    write_beside(out / "sensitivity.png", png(sensitivity_sheet(fields, surface, scene.title)))
+    print(f"  {out}/: sensitivity.json, sensitivity.png")
+
+
+def _cases(scene: Any) -> Any:
+    """Name, radius, ball, method and options of each run of a scene at each of its radii."""
+    import msgspec
+
+    for run, name in zip(scene.run, scene.names(), strict=True):
+        radii = run.radius if run.radius is not None else scene.ball.radius
+        for radius in radii if isinstance(radii, list) else [radii]:
+            one = msgspec.structs.replace(run, radius=radius)
+            ball, method, options = msgspec.structs.replace(scene, run=[one]).arguments(0)
+            kept = {key: options[key] for key in options.keys() - {"start", "start_center", "every", "save_at"}}
+            shown = radius if ball is not None and isinstance(radius, (int, float)) else None
+            yield run.name or name, shown, ball, method, kept
+            if ball is None:
+                break
+
+
+def _rates(label: str, field: SensitivityField) -> str:
+    """The quantiles of a field's exponents: by the derivative, and by the ends of neighbours."""
+    lines = []
+    for parting, how in ((False, "by derivative"), (True, "by neighbours")):
+        rates = field.rates(parting)
+        if rates["without"] < len(field.start):
+            row = "".join(f"{rates[name]:9.3g}" for name in ("10 %", "median", "90 %", "largest"))
+            lines.append(f"{label + ', ' + how:<48}{row}{rates['share above 0']:>9.0%}{rates['without']:>6}")
+    if field.bound == field.bound:
+        lines.append(f"  neighbours part at most at the rate {field.bound:.4g}, by the slopes of the contacts")
+    return "\n".join(lines)
+
+
+def _numbers(field: SensitivityField) -> dict[str, Any]:
+    """A field as plain data; null for what is not known, and for an exponent of minus infinity."""
+    import numpy as np
+
+    def plain(values: Any) -> Any:
+        return [number if np.isfinite(number) else None for number in np.ravel(values).tolist()]
+
+    return {
+        "time": field.time,
+        "bound": plain(field.bound)[0],
+        **{
+            f"exponents, {name}": {key: plain(value)[0] for key, value in field.rates(parting).items()}
+            for name, parting in (("derivative", False), ("neighbours", True))
+        },
+        "status": field.status.tolist(),
+        "stretching": plain(field.stretching),
+        "parting": plain(field.parting),
+    }
 
 
 def writable(out: Path) -> None:

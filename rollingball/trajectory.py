@@ -93,6 +93,12 @@ class Trajectory:
         ends = ", ".join(f"{count} {name}" for name, count in counts.items())
         return f"Trajectory({len(self)} frames, {self.balls} balls, d={self.dim}: {ends})"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table, and a thumbnail of the paths."""
+        from rollingball.plot.notebook import trajectory_html
+
+        return trajectory_html(self)
+
     def __getitem__(self, frames: int | slice | Iterable[int]) -> Trajectory:
         """The chosen frames of every ball; an int gives a trajectory of one frame."""
         if isinstance(frames, tuple):

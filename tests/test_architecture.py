@@ -31,7 +31,7 @@ SEES = {
     "surfaces": FLOOR | {"numeric"},
     "geometry": FLOOR | {"numeric", "surfaces"},
     "methods": NUMBERS | {"surfaces", "geometry"},
-    "trajectory": FLOOR | {"trajectory_file", "pytorch"},  # inside functions
+    "trajectory": FLOOR | {"trajectory_file", "plot", "pytorch"},  # inside functions
     "trajectory_file": FLOOR | {"trajectory"},
     "rollout": MATHEMATICS,
     "plan": MATHEMATICS | {"rollout", "states", "trajectory"},
@@ -40,19 +40,21 @@ SEES = {
     "record": MATHEMATICS | {"plan", "rollout", "states", "trajectory", "__init__"},  # it records the version
     "flow": MATHEMATICS,
     "flow_run": MATHEMATICS | {"fit", "flow", "record", "trajectory"},
-    "adjoint": MATHEMATICS | {"plan", "simulate", "states", "trajectory"},
+    "adjoint": MATHEMATICS | {"flow_run", "plan", "simulate", "states", "trajectory"},
     "body": MATHEMATICS,
     "body_plan": MATHEMATICS | {"fit"},
     "body_stepping": MATHEMATICS | {"body"},
     "body_run": MATHEMATICS | {"body", "body_plan", "body_stepping", "record", "trajectory"},
-    "compare": FLOOR | {"trajectory", "trajectory_file"},
-    "studies": MATHEMATICS | {"compare", "plot", "scene", "simulate", "trajectory_file"},
+    "sensitivity_field": MATHEMATICS | {"adjoint", "simulate", "trajectory"},
+    "compare": FLOOR | {"plot", "trajectory", "trajectory_file"},
+    "studies": MATHEMATICS | {"compare", "plot", "scene", "sensitivity_field", "simulate", "trajectory_file"},
+    "paper": MATHEMATICS | {"plot", "simulate", "studies", "trajectory", "trajectory_file"},
     "folder": FLOOR | {"numeric", "plot", "scene", "studies", "surfaces", "trajectory", "trajectory_file"},
     "simulate": MATHEMATICS
     | {"body_plan", "body_run", "fit", "flow_run", "plan", "record", "rollout", "states", "trajectory"},
     "scene_tables": NUMBERS,
     "scene": MATHEMATICS | {"body_plan", "scene_tables", "flow_run", "plan", "rollout", "simulate", "trajectory"},
-    "plot": FLOOR | {"surfaces", "geometry", "trajectory", "compare"},
+    "plot": FLOOR | {"surfaces", "geometry", "trajectory", "trajectory_file", "compare", "sensitivity_field"},
     "pytorch": MATHEMATICS | {"adjoint", "plan", "record", "simulate", "states", "trajectory", "trajectory_file"},
     "doctor": FLOOR,
     "__main__": {"cli"},
@@ -60,7 +62,17 @@ SEES = {
 # Only these may be seen importing a part that is for the end of a chain.
 SEEN_BY = {
     "cli": {"__main__"},
-    "plot": {"cli", "folder", "studies", "__init__", "plot"},
+    "paper": {"cli"},
+    "plot": {
+        "cli",
+        "compare",
+        "folder",
+        "paper",
+        "studies",
+        "trajectory",
+        "__init__",
+        "plot",
+    },  # notebooks show both with a picture
     "pytorch": {"cli", "__init__", "pytorch", "trajectory"},
 }
 
@@ -161,7 +173,7 @@ def test_nothing_but_the_command_line_sees_the_ends_of_the_chain(path):
         assert part_of(path) in SEEN_BY[end], f"{named(path)} imports {end}"
 
 
-@pytest.mark.parametrize("end", ["plot", "pytorch", "cli"])
+@pytest.mark.parametrize("end", ["plot", "paper", "pytorch", "cli"])
 def test_importing_the_package_imports_no_end_of_a_chain(end):
     assert end not in parts_seen(PACKAGE / "__init__.py", only_top=True)
 
@@ -198,12 +210,12 @@ def test_every_package_that_is_imported_is_declared():
             top = module.split(".")[0]
             if top in sys.stdlib_module_names or top == "rollingball":
                 continue
-            name = {"warp": "warp-lang"}.get(top, top)
+            name = {"warp": "warp-lang", "PIL": "pillow"}.get(top, top)
             assert name in wanted or (name in optional and (name, part_of(path)) in late), f"{named(path)}: {name}"
 
 
 def test_only_drawing_and_torch_parts_import_matplotlib_viser_and_torch():
-    owners = {"matplotlib": {"plot"}, "viser": {"plot"}, "torch": {"pytorch"}, "sympy": {"surfaces"}}
+    owners = {"matplotlib": {"plot", "paper"}, "viser": {"plot"}, "torch": {"pytorch"}, "sympy": {"surfaces"}}
     for path in FILES:
         for module, _, _ in imported(ast.parse(path.read_text()), path):
             package = module.split(".")[0]

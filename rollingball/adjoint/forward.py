@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from rollingball.adjoint.flow_run import flow_plan, forward_flow, is_flow
+from rollingball.adjoint.given import on_device, starting_status
 from rollingball.adjoint.methods import tangent_program
-from rollingball.adjoint.run import on_device, plan_of, starting_status, whole_record
+from rollingball.adjoint.run import plan_of, whole_record
 from rollingball.numeric import fill, launch, layout
 from rollingball.status import Status
 from rollingball.surfaces.base import Surface
@@ -18,41 +20,45 @@ from rollingball.trajectory import Trajectory
 
 @dataclass(frozen=True, eq=False)
 class Sensitivities:
-    """The derivatives of the feet of a run, at every frame.
+    """The derivatives of the feet of a run, at every frame; of an IronedFlow, of the horizontal centres.
 
     Attributes:
-        start: By the first footpoint (T, B, d, d): row i, column j is dfoot_i / dstart_j.
+        clock: How long it has rolled at each frame (T,): steps, or the time of a flow.
+        start: By the start (T, B, d, d), as in :class:`Derivatives`: row i, column j is dfoot_i / dstart_j.
         radius: By the radius, of all steps together (T, B, d).
-        lr: By the learning rate, of all steps together (T, B, d).
+        lr: By the learning rate, of all steps together (T, B, d); None in continuous time.
+        duration: In continuous time by its duration, with which the times of all frames stretch; else None.
         loss_scale: By the loss scale of the surface (T, B, d).
         status: Whether they exist (B,): RUNNING, or why not; those of such a ball are 0.
     """
 
+    clock: np.ndarray
     start: np.ndarray
     radius: np.ndarray
-    lr: np.ndarray
+    lr: np.ndarray | None
+    duration: np.ndarray | None
     loss_scale: np.ndarray
     status: np.ndarray
 
     def exponents(self) -> np.ndarray:
-        """The largest Lyapunov exponent a step up to each frame but the first (T - 1, B): log |dfoot / dstart| / steps.
+        """The largest Lyapunov exponent up to each frame but the first (T - 1, B): log |dfoot / dstart| / clock.
 
         Above 0 neighbouring balls part; NaN for a ball without derivatives.
         """
         sizes = np.linalg.norm(self.start[1:], 2, axis=(2, 3))
         with np.errstate(divide="ignore"):
             logs = np.log(sizes)
-        steps = np.arange(1, len(sizes) + 1)[:, None]
-        return np.where(self.status == Status.RUNNING, logs / steps, np.nan)
+        return np.where(self.status == Status.RUNNING, logs / self.clock[1:, None], np.nan)
 
 
 def sensitivities(
     trajectory: Trajectory, *, surface: Surface | None = None, threads: int | None = None
 ) -> Sensitivities:
-    """The derivatives of a run of a discrete method forwards, one column for each number that made it.
+    """The derivatives of a run forwards, one column for each number that made it.
 
-    The steps are computed again where they were not recorded, so that T is always their number plus one. For small d;
-    for one function of the run :func:`derivatives` costs as little for any number of parameters.
+    The steps of a discrete method are computed again where they were not recorded, so that T is always their number
+    plus one; a flow has its own frames. For small d; for one function of the run :func:`derivatives` costs as little
+    for any number of parameters.
 
     Args:
         trajectory: The run, from its first step on.
@@ -66,6 +72,10 @@ def sensitivities(
 
     from rollingball.adjoint.tangent_rollout import tangent_rollout
 
+    if is_flow(trajectory):
+        flow, from_foot = flow_plan(trajectory, surface)
+        changes, status = forward_flow(flow, from_foot, trajectory, starting_status(trajectory), threads)
+        return _sensitivities(changes, status, flow.surface, trajectory.time, flow.duration)
     plan = plan_of(trajectory, surface)
     numeric, device, balls, dim = plan.numeric.wide, plan.device, len(plan.start), plan.surface.dim
     record = whole_record(plan, trajectory, threads)
@@ -93,9 +103,21 @@ def sensitivities(
     launch(kernel, balls * columns, inputs, device, threads)
     ended = statuses.numpy().reshape(balls, columns).max(axis=1)
     table = found.numpy().reshape(frames, balls, columns, dim)
-    table = np.where((ended == Status.RUNNING)[:, None, None], table, 0.0)
-    scaled = table[:, :, dim + 2] / plan.surface.loss_scale
+    return _sensitivities(table, ended, plan.surface, np.arange(frames), None)
+
+
+def _sensitivities(
+    table: np.ndarray, status: np.ndarray, surface: Surface, clock: np.ndarray, duration: float | None
+) -> Sensitivities:
+    """From the columns (T, B, d + 3, d): start, radius, learning rate or log duration, log loss scale."""
+    table = np.where((status == Status.RUNNING)[:, None, None], table, 0.0)
+    dim, third = surface.dim, table[:, :, surface.dim + 1]
     return Sensitivities(
-        start=table[:, :, :dim].swapaxes(2, 3), radius=table[:, :, dim], lr=table[:, :, dim + 1], loss_scale=scaled,
-        status=ended,
-    )  # fmt: skip
+        clock=clock,
+        start=table[:, :, :dim].swapaxes(2, 3),
+        radius=table[:, :, dim],
+        lr=third if duration is None else None,
+        duration=None if duration is None else third / duration,
+        loss_scale=table[:, :, dim + 2] / surface.loss_scale,
+        status=status,
+    )

@@ -8,22 +8,25 @@ a df/dq + s . grad df/dq: exact to rounding, and no derivative by x is written d
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
+from rollingball.adjoint.well_parameters import well_cotangents
 from rollingball.errors import InputError
+from rollingball.numeric import thread_count
 from rollingball.surfaces.base import Surface
 from rollingball.surfaces.expressions import Node, parse
 from rollingball.surfaces.splines import open_coefficients, periodic_coefficients
 
 TINY = 1e-100  # the imaginary step; products with it must not vanish
-CHUNK = 2**22  # numbers in a temporary array
+CHUNK = 2**15  # numbers in a temporary array, so that those of a thread stay in its cache
 Parts = dict[str, Any]
 
 
 def parameter_cotangents(
-    surface: Surface, x: np.ndarray, height: np.ndarray, slope: np.ndarray
+    surface: Surface, x: np.ndarray, height: np.ndarray, slope: np.ndarray, threads: int | None = None
 ) -> dict[str, np.ndarray]:
     """The cotangents of the numeric parameters of f, by the name of each argument of its factory.
 
@@ -32,26 +35,44 @@ def parameter_cotangents(
         x: Points (N, d).
         height: The cotangents of f at them (N,).
         slope: Those of grad f (N, d).
+        threads: CPU threads; by default one a core. The result does not depend on it.
 
     Raises:
         InputError: for a surface that gives no derivative by its parameters.
     """
-    pull = _pull_of(surface)
+    has_parameters(surface)
     used = (height != 0) | (slope != 0).any(axis=1)
-    x, height, slope = x[used], height[used], slope[used]
+    if not used.all():
+        x, height, slope = x[used], height[used], slope[used]
+    if surface.name in KERNELS:
+        return KERNELS[surface.name](surface, x, height, slope, threads)
+    pull = _pull_of(surface)
     rows = max(CHUNK // max(_size(surface), 1), 1)
+
+    def part(first: int) -> Parts:
+        rows_here = slice(first, first + rows)
+        z = x[rows_here] + 1j * TINY * slope[rows_here]
+        return pull(surface, z, height[rows_here] - 1j / TINY)
+
     found: dict[str, np.ndarray] = {}
-    for first in range(0, max(len(x), 1), rows):
-        part = slice(first, first + rows)
-        z = x[part] + 1j * TINY * slope[part]
-        for name, value in pull(surface, z, height[part] - 1j / TINY).items():
-            found[name] = found.get(name, 0.0) + np.real(value)
+    # a user's function may not bear threads
+    with ThreadPoolExecutor(1 if pull is _users else thread_count(threads)) as pool:
+        for summed in pool.map(part, range(0, max(len(x), 1), rows)):
+            for name, value in summed.items():
+                found[name] = found.get(name, 0.0) + np.real(value)
     return found
+
+
+def has_parameters(surface: Surface) -> bool:
+    """Whether there are parameters to differentiate by; an InputError where their derivatives are not known."""
+    return surface.name in KERNELS or _pull_of(surface) is not _nothing
 
 
 def _size(surface: Surface) -> int:
     """How many numbers a point meets."""
-    return sum(np.size(getattr(value, "points", value)) for value in surface.params.values()) * surface.dim
+    if surface.name == "sampled":  # the cells around it; each part solves for the heights once
+        return surface.dim
+    return sum(np.size(value) for value in surface.params.values()) * surface.dim
 
 
 def _pull_of(surface: Surface) -> Callable[[Surface, np.ndarray, np.ndarray], Parts]:
@@ -137,18 +158,6 @@ def _sine_mse(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Parts:
     x, y = surface.params["x"], surface.params["y"]
     miss = (np.sin(z * x) - y) * (2 / len(x))
     return {"x": weight @ (miss * z * np.cos(z * x)), "y": -(weight @ miss)}
-
-
-def _gaussian_wells(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Parts:
-    centers, width = surface.params["centers"].points, surface.params["width"]
-    away = z[:, None, :] - centers
-    square = (away * away).sum(axis=2) / width**2
-    # far from a well the sum is 0 in the kernels too
-    depth = weight[:, None] * np.where(square.real < 700, np.exp(-np.where(square.real < 700, square, 0)), 0)
-    return {
-        "centers": np.einsum("nk,nki->ki", depth, away) * (-2 / width**2),
-        "width": (depth * square).sum() * (-2 / width),
-    }
 
 
 def _sampled(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Parts:
@@ -258,7 +267,6 @@ PULLS: dict[str, Callable[[Surface, np.ndarray, np.ndarray], Parts]] = {
     "dome": _sphere,
     "double-well": _double_well,
     "formula": _formula,
-    "gaussian-wells": _gaussian_wells,
     "himmelblau": _nothing,
     "max-of-planes": _max_of_planes,
     "plane": _plane,
@@ -272,3 +280,5 @@ PULLS: dict[str, Callable[[Surface, np.ndarray, np.ndarray], Parts]] = {
     "weierstrass": _weierstrass,
     "whitley": _nothing,
 }
+# Long sums have kernels, functions of the real cotangents.
+KERNELS: dict[str, Any] = {"gaussian-wells": well_cotangents}

@@ -181,7 +181,7 @@ def _unrolled(surface: SurfaceFunctions, numeric: Numeric) -> Any:
     """Of the last iterate to the centre that was projected, and to the first iterate: the foot before the step."""
     vector, parameters, bar_type = numeric.vector, surface.parameters, cotangent_struct(numeric)
     here_type, inner_type = here_struct(numeric), inner_struct(numeric)
-    first, second = surface.first, surface.second
+    second = surface.second
 
     @wp.func
     def projected(
@@ -196,20 +196,24 @@ def _unrolled(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         inner: inner_type,
     ):
         x = before.foot
-        for k in range(settings.steps):
+        for k in range(settings.steps):  # once, and the Hessians kept: a surface may be a long sum
+            height, gradient, hessian = second(x, p)
             inner.point[now.row, k, now.ball] = x
-            height, gradient = first(x, p)
+            inner.height[now.row, k, now.ball] = height
+            inner.slope[now.row, k, now.ball] = gradient
+            inner.bend[k, now.ball] = hessian
             x = x - settings.step_size * (x - center + (height - center_height) * gradient)
         passed = bar.foot
         bar.center = vector()
         bar.center_height = wp.float64(0.0)
         for back in range(settings.steps):
             k = settings.steps - 1 - back
-            height, gradient, hessian = second(inner.point[now.row, k, now.ball], p)
+            height = inner.height[now.row, k, now.ball]
+            gradient = inner.slope[now.row, k, now.ball]
             drop = height - center_height
             pulled = -settings.step_size * passed  # of R at this iterate
             along = wp.dot(gradient, pulled)
-            passed += pulled + along * gradient + drop * (hessian * pulled)
+            passed += pulled + along * gradient + drop * (inner.bend[k, now.ball] * pulled)
             bar.center -= pulled
             bar.center_height -= along
             bar.loss_scale += (along * height + drop * wp.dot(pulled, gradient)) / p.wide.loss_scale

@@ -16,6 +16,7 @@ NOT_FINITE = wp.constant(int(Status.NOT_FINITE))
 RESTING = wp.constant(int(Status.RESTING))
 STEP_TOO_SMALL = wp.constant(int(Status.STEP_TOO_SMALL))
 WEDGED = wp.constant(int(Status.WEDGED))
+KINK = wp.constant(int(Status.KINK))
 
 
 @functools.cache

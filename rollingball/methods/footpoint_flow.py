@@ -16,11 +16,10 @@ from rollingball.surfaces.base import SurfaceFunctions
 
 
 @functools.cache
-def footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> FlowProgram:
-    """The Warp functions of :class:`~rollingball.FootpointFlow` with an integrator class."""
+def footpoint_field(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
+    """What a ball carries along, and the right-hand side: ``field(x, Foot, p, settings) -> velocity, Foot``."""
     vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
-    first, second, parameters = functions.first, functions.second, functions.parameters
-    frame_type = frame_struct(numeric)
+    second, parameters = functions.second, functions.parameters
     zero, one = wp.float64(0.0), wp.float64(1.0)
 
     @wp.struct
@@ -63,6 +62,17 @@ def footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric)
         if not wp.isfinite(wp.length_sq(speed) + height):
             moved.status = NOT_FINITE
         return speed, moved
+
+    return Foot, field
+
+
+@functools.cache
+def footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> FlowProgram:
+    """The Warp functions of :class:`~rollingball.FootpointFlow` with an integrator class."""
+    vector, wide = numeric.vector, numeric.wide.vector
+    first, parameters, frame_type = functions.first, functions.parameters, frame_struct(numeric)
+    Foot, field = footpoint_field(functions, numeric)
+    one = wp.float64(1.0)
 
     @wp.func
     def begin(x: wide, radius: wp.float64, p: parameters, settings: Any):

@@ -1,25 +1,55 @@
-"""Pictures of surfaces and trajectories; matplotlib is imported inside the functions."""
+"""Pictures of surfaces and trajectories, and a page; matplotlib and viser are imported inside the functions."""
 
+from rollingball.plot.animation import animate
+from rollingball.plot.balls import balls
 from rollingball.plot.comparison import comparison_sheet, order, separation
-from rollingball.plot.energy import energy_sheet
+from rollingball.plot.events import events
+from rollingball.plot.field import field
+from rollingball.plot.files import pdf, png, save, svg
 from rollingball.plot.ironing import ironed_contour, ironing, ironing_sheet, offset, relief
+from rollingball.plot.live import Live
+from rollingball.plot.offline import offline
+from rollingball.plot.over_time import energy, energy_sheet, gap, loss, residual
 from rollingball.plot.paths import center_path, contour, paths, section
-from rollingball.plot.sheet import png, sheet
+from rollingball.plot.projection import view_of
+from rollingball.plot.sensitivity import sensitivity_sheet
+from rollingball.plot.sheet import sheet
+from rollingball.plot.surface3d import center_path3d, surface3d
+from rollingball.plot.view import View, view
 
 __all__ = [
+    "Live",
+    "View",
+    "animate",
+    "balls",
     "center_path",
+    "center_path3d",
     "comparison_sheet",
     "contour",
+    "energy",
     "energy_sheet",
+    "events",
+    "field",
+    "gap",
     "ironed_contour",
     "ironing",
     "ironing_sheet",
+    "loss",
+    "offline",
     "offset",
     "order",
     "paths",
+    "pdf",
     "png",
     "relief",
+    "residual",
+    "save",
     "section",
+    "sensitivity_sheet",
     "separation",
     "sheet",
+    "surface3d",
+    "svg",
+    "view",
+    "view_of",
 ]

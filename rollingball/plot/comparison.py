@@ -9,17 +9,18 @@ import numpy as np
 from rollingball.compare import Comparison
 from rollingball.plot.paths import center_path, contour, section
 from rollingball.plot.sheet import heights
-from rollingball.plot.style import INK, PALETTE, STYLE, axes
+from rollingball.plot.style import INK, PALETTE, axes, color_of, styled
 from rollingball.surfaces import Surface
 from rollingball.trajectory import Trajectory
 
 
+@styled
 def separation(comparison: Comparison, ax: Any = None) -> Any:
     """The distance of each discrete run from the continuous one over time, median over balls; returns the axes."""
     ax = axes(ax)
     for run, rate in enumerate(comparison.lr):
         middle = np.median(comparison.distance[run], axis=1)
-        ax.semilogy(comparison.time, np.maximum(middle, 1e-16), color=PALETTE[run % len(PALETTE)], label=f"lr {rate:g}")
+        ax.semilogy(comparison.time, np.maximum(middle, 1e-16), color=color_of(run), label=f"lr {rate:g}")
     ax.axhline(comparison.tolerance, color=INK, linewidth=0.6, linestyle=":")
     positive = comparison.distance[comparison.distance > 1e-12]
     if positive.size:
@@ -29,10 +30,11 @@ def separation(comparison: Comparison, ax: Any = None) -> Any:
     return ax
 
 
+@styled
 def order(comparison: Comparison, ax: Any = None) -> Any:
     """The largest distance over the learning rate, log-log, with the fitted slope; returns the axes."""
     ax = axes(ax)
-    middle = np.median(comparison.largest, axis=1)
+    middle = np.maximum(np.median(comparison.largest, axis=1), 1e-16)  # two runs may agree to the last bit
     ax.loglog(comparison.lr, middle, "o-", color=PALETTE[0], label="median of the balls")
     slope = float(np.median(comparison.order))
     if np.isfinite(slope):
@@ -48,30 +50,30 @@ def order(comparison: Comparison, ax: Any = None) -> Any:
     return ax
 
 
+@styled
 def comparison_sheet(
     comparison: Comparison, discrete: Trajectory, continuous: Trajectory, surface: Surface, box: Any, title: str = ""
 ) -> Any:
     """One figure: the paths of the coarsest discrete run and of the flow, their distance, and its order."""
-    import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(11.5, 3.6), layout="constrained")
-        left, middle, right = figure.subplots(1, 3, width_ratios=(1.3, 1, 1))
-        if surface.dim == 1:
-            center_path(continuous, section(surface, box, left))
-            left.plot(discrete.center[..., 0], discrete.center[..., 1], ".", color=INK, markersize=3)
-            left.set(xlim=box[0], ylim=heights([continuous], surface, box))
-            left.set_title(f"centres: line the flow, dots lr {comparison.lr[0]:g}")
-        elif surface.dim == 2:
-            contour(surface, box, left)
-            for ball in range(continuous.balls):
-                center = continuous.center[:, ball]
-                left.plot(center[:, 0], center[:, 1], color=PALETTE[ball % len(PALETTE)])
-            left.plot(discrete.center[..., 0], discrete.center[..., 1], ".", color=INK, markersize=2)
-            left.set(xlim=box[0], ylim=box[1])
-            left.set_title(f"centres: line the flow, dots lr {comparison.lr[0]:g}")
-        separation(comparison, middle)
-        order(comparison, right)
-        figure.suptitle(title, parse_math=False)
+    figure = Figure(figsize=(11.5, 3.6), layout="constrained")
+    left, middle, right = figure.subplots(1, 3, width_ratios=(1.3, 1, 1))
+    if surface.dim == 1:
+        center_path(continuous, section(surface, box, left))
+        left.plot(discrete.center[..., 0], discrete.center[..., 1], ".", color=INK, markersize=3)
+        left.set(xlim=box[0], ylim=heights([continuous], surface, box))
+        left.set_title(f"centres: line the flow, dots lr {comparison.lr[0]:g}")
+    elif surface.dim == 2:
+        contour(surface, box, left)
+        for ball in range(continuous.balls):
+            center = continuous.center[:, ball]
+            left.plot(center[:, 0], center[:, 1], color=color_of(ball))
+        left.plot(discrete.center[..., 0], discrete.center[..., 1], ".", color=INK, markersize=2)
+        left.set(xlim=box[0], ylim=box[1])
+        left.set_title(f"centres: line the flow, dots lr {comparison.lr[0]:g}")
+    separation(comparison, middle)
+    order(comparison, right)
+    figure.suptitle(title, parse_math=False)
+
     return figure

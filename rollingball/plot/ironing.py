@@ -11,10 +11,11 @@ from rollingball.geometry.contacts import checked_box, contacts
 from rollingball.geometry.ironed import ironed_samples
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.plot.paths import contour, section
-from rollingball.plot.style import INK, PALETTE, STYLE, axes
+from rollingball.plot.style import INK, PALETTE, axes, color_of, styled
 from rollingball.surfaces import Surface
 
 
+@styled
 def offset(surface: Surface, radius: float, box: Any, ax: Any = None, color: str = INK, points: int = 400) -> Any:
     """The exact f_rho of one radius over an interval ((low, high),), on the graph of L f; returns the axes."""
     ax = axes(ax)
@@ -25,6 +26,7 @@ def offset(surface: Surface, radius: float, box: Any, ax: Any = None, color: str
     return ax
 
 
+@styled
 def ironing(surface: Surface, radii: Any, box: Any, ax: Any = None, points: int = 400) -> Any:
     """A section ((low, high),) with f_rho of several radii: each with the ball at its lowest place, and its contacts.
 
@@ -39,7 +41,7 @@ def ironing(surface: Surface, radii: Any, box: Any, ax: Any = None, points: int 
     given = positive("radii", radii).ravel()
     count = len(given)
     for index, radius in enumerate(given):
-        color = PALETTE[index % len(PALETTE)]
+        color = color_of(index)
         resting = contacts(surface, x[:, None], radius)
         ax.plot(x, resting.height, color=color, linewidth=1.2, label=f"$\\rho$ = {radius:g}")
         touched = resting.feet[..., 0].ravel()
@@ -80,6 +82,7 @@ def _resting(
     return ((low + high) / 2, float(found.height[0])), feet
 
 
+@styled
 def ironed_contour(surface: Surface, radius: float, box: Any, ax: Any = None, points: int = 200) -> Any:
     """Filled contours of f_rho over a box in two dimensions, with the points that the ball can touch; returns the axes.
 
@@ -101,12 +104,13 @@ def ironed_contour(surface: Surface, radius: float, box: Any, ax: Any = None, po
     return ax
 
 
+@styled
 def relief(radii: Any, deltas: dict[str, Any], limits: dict[str, float] | None = None, ax: Any = None) -> Any:
     """Delta against the radius, log-log, one curve for each graph, with limit / rho where it is known (Figure 2)."""
     ax = axes(ax)
     radii = positive("radii", radii)
     for index, (graph, delta) in enumerate(deltas.items()):
-        color = PALETTE[index % len(PALETTE)]
+        color = color_of(index)
         ax.loglog(radii, delta, "o-", color=color, markersize=3, label=f"{graph} graph")
         limit = (limits or {}).get(graph, np.nan)
         if np.isfinite(limit):
@@ -117,6 +121,7 @@ def relief(radii: Any, deltas: dict[str, Any], limits: dict[str, float] | None =
     return ax
 
 
+@styled
 def ironing_sheet(
     surface: Surface,
     radii: Any,
@@ -127,25 +132,23 @@ def ironing_sheet(
     limits: dict[str, float] | None = None,
 ) -> Any:
     """One figure: f and f_rho of several radii, and Delta beside or below them; a matplotlib Figure."""
-    import matplotlib
     from matplotlib.figure import Figure
 
     given = [float(radius) for radius in positive("radii", radii).ravel()]
-    with matplotlib.rc_context(STYLE):
-        if surface.dim == 1:
-            figure = Figure(figsize=(7.5, 7.0 if deltas else 4.0), layout="constrained")
-            panels = figure.subplots(2 if deltas else 1, 1, squeeze=False)[:, 0]
-            ironing(surface, given, box, panels[0])
-            above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": min(len(given), 6)}
-            panels[0].legend(fontsize=8, **above)
-        else:
-            columns = len(given) + 1 + bool(deltas)
-            figure = Figure(figsize=(3.1 * columns, 3.2), layout="constrained")
-            panels = figure.subplots(1, columns, squeeze=False)[0]
-            contour(surface, box, panels[0]).set_title("$f$")
-            for ax, radius in zip(panels[1:], given, strict=False):
-                ironed_contour(surface, radius, box, ax).set_title(f"$f_\\rho$, $\\rho$ = {radius:g}")
-        if deltas:
-            relief(delta_radii, deltas, limits, panels[-1])
-        figure.suptitle(title, parse_math=False)
+    if surface.dim == 1:
+        figure = Figure(figsize=(7.5, 7.0 if deltas else 4.0), layout="constrained")
+        panels = figure.subplots(2 if deltas else 1, 1, squeeze=False)[:, 0]
+        ironing(surface, given, box, panels[0])
+        above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": min(len(given), 6)}
+        panels[0].legend(fontsize=8, **above)
+    else:
+        columns = len(given) + 1 + bool(deltas)
+        figure = Figure(figsize=(3.1 * columns, 3.2), layout="constrained")
+        panels = figure.subplots(1, columns, squeeze=False)[0]
+        contour(surface, box, panels[0]).set_title("$f$")
+        for ax, radius in zip(panels[1:], given, strict=False):
+            ironed_contour(surface, radius, box, ax).set_title(f"$f_\\rho$, $\\rho$ = {radius:g}")
+    if deltas:
+        relief(delta_radii, deltas, limits, panels[-1])
+    figure.suptitle(title, parse_math=False)
     return figure

@@ -1,4 +1,4 @@
-"""A surface and the paths of balls on it: contours in two dimensions, a section in one."""
+"""A surface and the paths of balls on it: contours in two dimensions, a section in one, a projection in more."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.errors import InputError, numbers
-from rollingball.plot.style import INK, PALETTE, SURFACE, axes
+from rollingball.errors import InputError
+from rollingball.plot.balls import balls
+from rollingball.plot.inputs import boxed, graph_scale, of_dim
+from rollingball.plot.projection import View, view_of
+from rollingball.plot.style import SURFACE, color_of, styled
+from rollingball.plot.style import axes as new_axes
 from rollingball.surfaces import Surface
 from rollingball.trajectory import Trajectory
 
 
+@styled
 def contour(surface: Surface, box: Any, ax: Any = None, points: int = 160) -> Any:
     """Filled contours of a loss over a box ((low, high), (low, high)); returns the axes."""
-    (left, right), (low, high) = _box(box, surface, 2)
-    ax = axes(ax)
+    (left, right), (low, high) = boxed(box, surface, 2)
+    ax = new_axes(ax)
     x, y = np.meshgrid(np.linspace(left, right, points), np.linspace(low, high, points))
     loss = surface.value(np.stack([x.ravel(), y.ravel()], axis=-1)).reshape(x.shape)
     finite = loss[np.isfinite(loss)]
@@ -29,25 +34,40 @@ def contour(surface: Surface, box: Any, ax: Any = None, points: int = 160) -> An
     return ax
 
 
-def paths(trajectory: Trajectory, ax: Any = None) -> Any:
-    """The feet of every ball in two dimensions: a ring at each start, a dot at each end; returns the axes."""
-    _dim(trajectory, 2)
-    ax = axes(ax)
+@styled
+def paths(trajectory: Trajectory, ax: Any = None, *, axes: Any = None, view: View | None = None) -> Any:
+    """The feet of every ball: a ring at each start, a dot at each end; returns the axes.
+
+    Args:
+        trajectory: A run in d >= 2.
+        ax: Where to draw.
+        axes: In d > 2 the feet are projected on two axes, numbered from 0, such as (0, 3); by default on their
+            principal directions. Labels and title say which, and how much of the variance they show.
+        view: In place of ``axes``, a :func:`view_of` several runs.
+
+    Raises:
+        InputError: for a run in d = 1, and for axes that are not there.
+    """
+    view = view_of([trajectory], axes) if view is None else view
+    ax = new_axes(ax)
+    points = view(trajectory.foot)
     for ball in range(trajectory.balls):
-        foot = trajectory.foot[:, ball]
-        color = PALETTE[ball % len(PALETTE)]
+        foot, color = points[:, ball], color_of(ball)
         jumps = np.linalg.norm(np.diff(foot, axis=0), axis=1) > 0.25  # a crowd of long jumps would hide everything
         ax.plot(foot[:, 0], foot[:, 1], color=color, linewidth=0.9, alpha=0.85 if jumps.sum() < 20 else 0.2)
         ax.plot(*foot[0], "o", color="white", markeredgecolor=color, markersize=4)
         ax.plot(*foot[-1], "o", color=color, markeredgecolor="white", markersize=4.5, markeredgewidth=0.6)
-    ax.set(xlabel="$\\theta_1$", ylabel="$\\theta_2$", aspect="equal")
+    ax.set(xlabel=view.labels[0], ylabel=view.labels[1], aspect="equal")
+    if view.words:
+        ax.set_title(view.words)
     return ax
 
 
+@styled
 def section(surface: Surface, box: Any, ax: Any = None, points: int = 4000) -> Any:
     """The graph of the scaled loss over an interval ((low, high),), above which balls are drawn; returns the axes."""
-    ((left, right),) = _box(box, surface, 1)
-    ax = axes(ax)
+    ((left, right),) = boxed(box, surface, 1)
+    ax = new_axes(ax)
     x = np.linspace(left, right, points)
     height = surface.loss_scale * surface.value(x[:, None])
     if not np.isfinite(height).any():
@@ -59,34 +79,26 @@ def section(surface: Surface, box: Any, ax: Any = None, points: int = 4000) -> A
     return ax
 
 
-def center_path(trajectory: Trajectory, ax: Any = None) -> Any:
-    """The path of the centre in one dimension, the feet under it, and the last ball to scale; returns the axes."""
-    from matplotlib.patches import Circle
+@styled
+def center_path(
+    trajectory: Trajectory, ax: Any = None, *, times: Any = None, frames: Any = None, surface: Surface | None = None
+) -> Any:
+    """The path of the centre in one dimension, the feet under it, and balls to scale; returns the axes.
 
-    _dim(trajectory, 1)
-    ax = axes(ax)
-    scale = float(trajectory.scene.get("surface", {}).get("loss_scale", 1.0))
+    Args:
+        trajectory: A run in d = 1.
+        ax: Where to draw, such as a :func:`section`.
+        times: When to draw the balls; or
+        frames: at which frames; by default the last.
+        surface: As for :func:`balls`.
+    """
+    of_dim(trajectory, 1)
+    ax = new_axes(ax)
+    scale = graph_scale(trajectory)
     for ball in range(trajectory.balls):
-        color = PALETTE[ball % len(PALETTE)]
+        color = color_of(ball)
         center, foot = trajectory.center[:, ball], trajectory.foot[:, ball, 0]
         ax.plot(foot, scale * trajectory.loss[:, ball], ".", color=color, markersize=2, alpha=0.5)
         ax.plot(center[:, 0], center[:, 1], color=color)
         ax.plot(*center[0], "o", color="white", markeredgecolor=color, markersize=4)
-        radius = float(trajectory.radius[-1, ball])
-        ax.add_patch(Circle(tuple(center[-1]), radius, facecolor=color, alpha=0.15, edgecolor=INK, linewidth=0.6))
-        ax.plot(*center[-1], "o", color=color, markeredgecolor="white", markersize=4.5, markeredgewidth=0.6)
-    ax.set_aspect("equal")  # a ball is round
-    return ax
-
-
-def _dim(trajectory: Trajectory, dim: int) -> None:
-    if trajectory.dim != dim:
-        raise InputError("trajectory", trajectory, f"a trajectory in d = {dim}")
-
-
-def _box(box: Any, surface: Surface, dim: int) -> list[tuple[float, float]]:
-    allowed = f"{dim} pairs (low, high), on a surface in d = {dim} (this one: {surface.dim})"
-    pairs = numbers("box", box, allowed)
-    if surface.dim != dim or pairs.shape != (dim, 2) or not (pairs[:, 0] < pairs[:, 1]).all():
-        raise InputError("box", box, allowed)
-    return [(float(low), float(high)) for low, high in pairs]
+    return balls(trajectory, ax, times=times, frames=frames, surface=surface)

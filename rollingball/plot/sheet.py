@@ -7,80 +7,100 @@ from typing import Any
 import numpy as np
 
 from rollingball.errors import InputError
+from rollingball.plot.events import events, markers
+from rollingball.plot.inputs import boxed, of_dim
 from rollingball.plot.ironing import offset
 from rollingball.plot.paths import center_path, contour, paths, section
-from rollingball.plot.style import STYLE
+from rollingball.plot.projection import View, view_of
+from rollingball.plot.style import styled
 from rollingball.status import Status
 from rollingball.surfaces import Surface
 from rollingball.trajectory import Trajectory
 
 
-def sheet(runs: dict[str, Trajectory], surface: Surface, box: Any = None, title: str = "", ironed: bool = False) -> Any:
-    """Draw runs on their surface: contours and paths in 2-D, section and centre path in 1-D.
+@styled
+def sheet(
+    runs: dict[str, Trajectory],
+    surface: Surface,
+    box: Any = None,
+    title: str = "",
+    ironed: bool = False,
+    axes: Any = None,
+) -> Any:
+    """Draw runs on their surface: section and centre path in 1-D, contours and paths in 2-D, projected paths in more.
 
     Args:
         runs: Trajectories by name; each becomes a row of panels, one for each of its radii (few panels share a row).
         surface: The surface that they rolled on.
-        box: What to draw, a pair (low, high) for each axis; by default what the feet cover.
+        box: What to draw, a pair (low, high) for each axis; by default what the feet cover, and so in d > 2.
         title: Above the sheet.
         ironed: In one dimension, draw the exact f_rho of each panel's radius too, on which its centre should be.
+        axes: As for :func:`paths`, in d > 2; all panels show the same plane.
 
     Returns:
         A matplotlib Figure; :func:`png` gives its bytes.
 
     Raises:
-        InputError: for a surface in more than two dimensions.
+        InputError: for runs without a frame or a ball, or in other dimensions than the surface.
     """
-    import matplotlib
     from matplotlib.figure import Figure
 
-    if surface.dim > 2:
-        raise InputError("surface", surface, "a surface in one or two dimensions")
     if not runs or any(not len(run) or not run.balls for run in runs.values()):
         raise InputError("runs", runs, "one run or more, each with a frame and a ball")
-    box = bounds(list(runs.values())) if box is None else box
+    for run in runs.values():
+        of_dim(run, surface.dim)
+    each = list(runs.values())
+    view = view_of(each, axes) if surface.dim > 1 else None
+    box = boxed(bounds(each) if box is None else box, surface, surface.dim) if surface.dim <= 2 else None
     panels = {name: by_radius(run) for name, run in runs.items()}
     rows = [[(name, part) for part in parts] for name, parts in panels.items()]
     if max(len(row) for row in rows) == 1 or sum(len(row) for row in rows) <= 4:  # few panels stand side by side
         rows = [[panel for row in rows for panel in row]]
     columns = max(len(row) for row in rows)
-    with matplotlib.rc_context(STYLE):
-        width, tall = (2.9, 3.0) if surface.dim == 2 else (3.6, 3.0)
-        height = heights(list(runs.values()), surface, box) if surface.dim == 1 else None
-        size = (width * columns + 0.5, tall * len(rows) + 0.9)
-        figure = Figure(figsize=size, layout="constrained")
-        for line, row in zip(figure.subplots(len(rows), columns, squeeze=False), rows, strict=True):
-            for ax in line[len(row) :]:
-                ax.set_visible(False)
-            for ax, (name, part) in zip(line, row, strict=False):
-                _panel(ax, part, surface, box, height, ironed)
-                ax.set_title(caption(name, part), parse_math=False)
-        exact = ", black: the exact f_rho" if ironed and surface.dim == 1 else ""
-        figure.suptitle(f"{title}\nring: start, dot: end{exact}".strip(), parse_math=False)
+    width = 3.6 if surface.dim == 1 else 2.9
+    height = heights(each, surface, box) if surface.dim == 1 else None
+    tall = float(np.clip(_slimness(each, box, height, view) * (width - 0.7), 1.2, 5.0)) + 0.85
+    size = (max(width * columns + 0.5, 5.0 if surface.dim > 2 else 0.0), tall * len(rows) + 0.9)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(len(rows), columns, squeeze=False, sharex=surface.dim > 2, sharey=surface.dim > 2)
+    for line, row in zip(grid, rows, strict=True):
+        for ax in line[len(row) :]:
+            ax.set_visible(False)
+        for ax, (name, part) in zip(line, row, strict=False):
+            _panel(ax, part, surface, box, height, ironed, view)
+            ax.set_title(caption(name, part), parse_math=False)
+    exact = ", black: the exact f_rho" if ironed and surface.dim == 1 else ""
+    words = f"{view.words}\n" if view else ""
+    figure.suptitle(f"{title}\n{words}ring: start, dot: end{exact}".strip(), parse_math=False)
+    if handles := markers(each):
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), fontsize=7)
     return figure
 
 
-def png(figure: Any) -> bytes:
-    """A figure as the bytes of a PNG, in the project's style, with nothing cut off."""
-    import io
+def _slimness(runs: list[Trajectory], box: Any, height: Any, view: View | None) -> float:
+    """The height of a panel over its width: both axes have one scale."""
+    if height is not None:
+        box = [box[0], height]
+    elif box is None and view is not None:
+        points = np.concatenate([view(run.foot).reshape(-1, 2) for run in runs])
+        points = points[np.isfinite(points).all(axis=1)]
+        box = np.stack([points.min(axis=0), points.max(axis=0)], axis=-1) if len(points) else [(0, 1), (0, 1)]
+    (left, right), (low, high) = box
+    return float((high - low) / (right - left)) if right > left else 1.0
 
-    import matplotlib
 
-    picture = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(picture, format="png", dpi=STYLE["savefig.dpi"], bbox_inches="tight", pad_inches=0.1)
-    return picture.getvalue()
-
-
-def _panel(ax: Any, run: Trajectory, surface: Surface, box: Any, height: Any, ironed: bool) -> None:
-    if surface.dim == 2:
-        paths(run, contour(surface, box, ax))
-        ax.set(xlim=box[0], ylim=box[1])
-    else:
-        center_path(run, section(surface, box, ax))
+def _panel(ax: Any, run: Trajectory, surface: Surface, box: Any, height: Any, ironed: bool, view: View | None) -> None:
+    if surface.dim == 1:
+        center_path(run, section(surface, box, ax), surface=surface)
         if ironed and run.radius.any():
             offset(surface, float(run.radius[-1, 0]), box, ax)
-        ax.set(xlim=box[0], ylim=height)
+    elif surface.dim == 2:
+        paths(run, contour(surface, box, ax), view=view)
+    else:
+        paths(run, ax, view=view)
+    events(run, ax, view=view, legend=False)
+    if surface.dim <= 2:
+        ax.set(xlim=box[0], ylim=height if surface.dim == 1 else box[1])
 
 
 def caption(name: str, run: Trajectory) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 INK = "#222222"
 SURFACE = "#8a8a8a"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+SEQUENTIAL, DIVERGING = "cividis", "PuOr"  # maps that are read with any kind of colour vision
 
 STYLE: Any = {
     "figure.dpi": 100,
@@ -22,11 +25,36 @@ STYLE: Any = {
     "legend.frameon": False,
 }
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def styled(draw: Callable[P, T]) -> Callable[P, T]:
+    """A function that draws, in the project's style, whatever axes it is given."""
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> T:
+        import matplotlib
+
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def color_of(index: int) -> str:
+    """The colour of the ball, radius or run of a number."""
+    return PALETTE[index % len(PALETTE)]
+
 
 def axes(ax: Any) -> Any:
     """``ax``, or new axes in a figure of their own."""
     if ax is not None:
         return ax
+    import matplotlib
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(5, 4), layout="constrained").subplots()
+    with matplotlib.rc_context(STYLE):
+        ax = Figure(figsize=(5, 4), layout="constrained").subplots()
+    ax.tick_params(labelsize=STYLE["font.size"])  # ticks are made when they are drawn, outside the style
+    return ax

@@ -285,10 +285,6 @@ def test_wrong_runs_are_refused(plain):
         rb.derivatives(plain, LAST, checkpoint_every=0)
     with pytest.raises(rb.InputError, match="method: got 'MomentumRBO'"):
         rb.derivatives(roll(rb.MomentumRBO(0.01), steps=1), LAST)
-    with pytest.raises(rb.InputError, match="discrete"):
-        rb.derivatives(
-            rb.simulate(S.sine(), rb.Ball(0.3), rb.IronedFlow(), start=[1.0], duration=0.1), {"foot": [[1.0]]}
-        )
 
 
 @pytest.mark.cuda

@@ -8,7 +8,7 @@ import pytest
 import warp as wp
 
 import rollingball as rb
-from rollingball.adjoint.parameters import PULLS, parameter_cotangents
+from rollingball.adjoint.parameters import KERNELS, PULLS, parameter_cotangents
 from rollingball.surfaces.catalogue import CATALOGUE, from_recipe
 
 RNG = np.random.default_rng(6)
@@ -42,7 +42,7 @@ RECIPES = [
 
 
 def test_every_surface_of_the_catalogue_tells_how_it_depends_on_its_parameters():
-    assert set(PULLS) == set(CATALOGUE)
+    assert set(PULLS) | set(KERNELS) == set(CATALOGUE)
     numbers = {recipe["type"] for recipe in RECIPES}
     assert set(CATALOGUE) - numbers == {"ackley", "himmelblau", "riemann", "whitley"}  # they have none
 
@@ -78,13 +78,33 @@ def test_the_cotangents_are_those_of_differences(recipe):
 
 
 def test_points_in_many_parts_give_the_same_sum(monkeypatch):
-    surface = from_recipe(RECIPES[13])
+    surface = from_recipe(RECIPES[10])
     rng = np.random.default_rng(2)
     x, height, slope = rng.uniform(-1, 1, (50, 2)), rng.normal(size=50), rng.normal(size=(50, 2))
-    whole = parameter_cotangents(surface, x, height, slope)
-    monkeypatch.setattr("rollingball.adjoint.parameters.CHUNK", 700)
-    for name, value in parameter_cotangents(surface, x, height, slope).items():
-        np.testing.assert_allclose(value, whole[name], rtol=1e-12)
+    whole = parameter_cotangents(surface, x, height, slope, threads=1)
+    monkeypatch.setattr("rollingball.adjoint.parameters.CHUNK", 70)
+    for threads in (1, 3):
+        for name, value in parameter_cotangents(surface, x, height, slope, threads).items():
+            np.testing.assert_allclose(value, whole[name], rtol=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_the_kernel_of_the_wells_is_their_complex_step(count):
+    centers, width = RNG.uniform(-1, 1, (count, 2)), 0.3
+    surface = rb.surfaces.gaussian_wells(centers, width=width)
+    x, height, slope = RNG.uniform(-1.2, 1.2, (57, 2)), RNG.normal(size=57), RNG.normal(size=(57, 2))
+    z, weight = x + 1e-100j * slope, height - 1e100j
+    away = z[:, None] - centers
+    square = (away * away).sum(axis=2) / width**2
+    depth = weight[:, None] * np.exp(-square)
+    expected = {
+        "centers": np.einsum("nk,nki->ki", depth, away).real * (-2 / width**2),
+        "width": (depth * square).sum().real * (-2 / width),
+    }
+    for threads in (1, 2):
+        found = parameter_cotangents(surface, x, height, slope, threads)
+        for name, value in expected.items():
+            np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-12 * np.abs(value).max())
 
 
 @wp.func

@@ -7,29 +7,29 @@ trajectory is a model: the last of the ball that ended lowest is loaded, its los
 says, and its accuracy with those of the models that were trained.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 import torch
+import tyro
 from digits import accuracy, cnn, load, make, train
 from torch.nn.functional import cross_entropy
 
 import rollingball as rb
 from rollingball.pytorch import LossPlane, load_into
-from rollingball.trajectory_file import write_beside
 
 RADII = (0.3, 3.0)
 METHODS = {"SGD": {}, "SAM": {"rho": 0.05}, "RollingBall": {"radius": 0.1}}
 
 
-def main(given: list[str] | None = None) -> dict[str, float]:
-    """Train, measure, roll, draw and load; returns the numbers that it prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a coarse plane and little training: seconds")
-    parser.add_argument("--out", type=Path, default=Path("out/digits"), help="the folder of the picture and the runs")
-    options = parser.parse_args(given)
-    resolution, evaluations, images = (9, 60, 100) if options.quick else (41, 300, 800)
+def main(small: bool = False, out: Path = Path("out/examples")) -> dict[str, float]:
+    """Train, measure, roll, draw and load; returns the numbers that it prints.
+
+    Args:
+        small: A coarse plane and little training: seconds.
+        out: The folder of the picture and the runs.
+    """
+    resolution, evaluations, images = (9, 60, 100) if small else (41, 300, 800)
 
     data, states, trained = load(), [], {}
     for seed, (name, settings) in enumerate(METHODS.items()):
@@ -48,15 +48,15 @@ def main(given: list[str] | None = None) -> dict[str, float]:
     balls = rb.Ball(np.repeat(RADII, len(start)))
     run = rb.simulate(plane.surface, balls, rb.FootpointRBO(lr=0.2), start=np.tile(start, (2, 1)), steps=300)
     print(run, *run.messages(), sep="\n")
-    options.out.mkdir(parents=True, exist_ok=True)
-    plane.save(options.out / "plane.safetensors")
-    run.save(options.out / "run.safetensors")
+    out.mkdir(parents=True, exist_ok=True)
+    plane.save(out / "10_plane.safetensors")
+    run.save(out / "10_run.safetensors")
     title = "The training loss between three trained models (crosses)"
     figure = rb.plot.sheet({"balls": run}, plane.surface, plane.box, title)
     figure.set_figheight(3.4)  # the plane is wider than high
     for ax in figure.axes:
         ax.plot(*np.transpose(crosses), "x", color="black")
-    write_beside(options.out / "plane.png", rb.plot.png(figure))
+    (out / "10_digits_plane.png").write_bytes(rb.plot.png(figure))
 
     ball = int(np.nanargmin(run.loss[-1]))
     load_into(model, run, -1, plane, ball=ball, batches=batches)
@@ -76,4 +76,4 @@ def main(given: list[str] | None = None) -> dict[str, float]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main()
+    tyro.cli(main)

@@ -4,12 +4,16 @@ Every optimizer gets the same number of gradient evaluations, so those with two 
 settings are common ones and not tuned: ``label_noise.py`` tunes them.
 """
 
-import argparse
 import time
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import torch
+import tyro
 from digits import Digits, accuracy, cnn, load, make, mlp, train, views
 from torch.nn.functional import cross_entropy
+
+import rollingball as rb
 
 MODELS = {"MLP": mlp, "CNN with BatchNorm": cnn}
 RUNS = {
@@ -31,32 +35,45 @@ def measured(model: torch.nn.Module, data: Digits) -> tuple[float, float]:
         return cross_entropy(model(data.train.inputs), data.train.targets).item(), found
 
 
-def main(given: list[str] | None = None) -> list[tuple[str, str, str, float, float]]:
-    """Train all, print a table, and return its rows: model, optimizer, where, training loss, test accuracy."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few evaluations: seconds")
-    parser.add_argument("--evaluations", type=int, default=600, help="gradient evaluations of each run")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(given)
-    evaluations = 60 if options.quick else options.evaluations
-    data, rows = load(options.seed), []
+def main(
+    small: bool = False, out: Path = Path("out/examples"), seed: int = 0
+) -> list[tuple[str, str, str, float, float]]:
+    """Train all, print a table, draw it, and return its rows: model, optimizer, where, training loss, test accuracy.
+
+    Args:
+        small: Few evaluations: seconds.
+        out: The folder of the picture.
+        seed: Of the split, the initial parameters and the batches.
+    """
+    evaluations, data, rows = 60 if small else 600, load(seed), []
     print(f"{evaluations} gradient evaluations on batches of 64 of {len(data.train.targets)} images")
     print(f"{'model':20} {'optimizer':30} {'where':8} {'loss':>8} {'accuracy':>9} {'seconds':>8}")
     for kind, build in MODELS.items():
         for name, (method, settings) in RUNS.items():
-            torch.manual_seed(options.seed)
+            torch.manual_seed(seed)
             model = build()
             optimizer = make(method, model, **settings)
             began = time.perf_counter()
-            train(model, optimizer, data.train, evaluations, options.seed)
+            train(model, optimizer, data.train, evaluations, seed)
             seconds = time.perf_counter() - began
             for where, view in views(optimizer).items():
                 with view:
                     rows.append((kind, name, where, *measured(model, data)))
                 print(f"{kind:20} {name:30} {where:8} {rows[-1][3]:8.4f} {rows[-1][4]:9.1%} {seconds:8.1f}")
+
+    figure, panels = plt.subplots(1, len(MODELS), figsize=(9, 3), sharey=True, layout="constrained")
+    for ax, kind in zip(panels, MODELS, strict=True):
+        mine = [row for row in rows if row[0] == kind][::-1]
+        names = [f"{name} {where}".strip() for _, name, where, *_ in mine]
+        ax.plot([100 * row[4] for row in mine], names, "o")
+        ax.set(title=kind, xlabel="accuracy on the test images, percent")
+        ax.grid(axis="x", alpha=0.4)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "09_train_digits.png").write_bytes(rb.plot.png(figure))
+    plt.close(figure)
     return rows
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)  # small tensors: more threads would cost more than they bring
-    main()
+    tyro.cli(main)

@@ -1,0 +1,152 @@
+"""The footpoint flow backwards.
+
+With a = w G - rho H, G = I + g g^T, the velocity v has a v = -(w^3 / L) g (theory, section 4), so with a y = bar
+
+    bar . dv = -y . (d(w^3) g + w^3 dg) / L - y . (da) v,
+
+where da holds dH: the third derivative of L f along y and v, by differences of the Hessian (:func:`third_program`).
+"""
+
+import functools
+from typing import Any
+
+import warp as wp
+
+from rollingball.adjoint.cotangents import bent, lifted_radius, lifted_slope
+from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat, frame_bar_struct, shares_struct, taker
+from rollingball.adjoint.program import inner_struct
+from rollingball.geometry.foot import FOCAL_POINT
+from rollingball.geometry.linear import cholesky, cholesky_solve
+from rollingball.methods.footpoint_flow import footpoint_field
+from rollingball.numeric import Numeric
+from rollingball.surfaces.base import SurfaceFunctions
+
+REACH = wp.constant(wp.float64(5e-4))  # of the differences, in the units of theta
+NEAR = wp.constant(wp.float64(2.0 / 3.0))
+FAR = wp.constant(wp.float64(-1.0 / 12.0))
+
+
+@functools.cache
+def third_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``third(x, along, v, p)``: the change of H v when x moves along ``along``, by differences of fourth order."""
+    vector, wide, matrix = numeric.vector, numeric.wide.vector, numeric.wide.matrix
+    second, parameters = functions.second, functions.parameters
+    zero, two = wp.float64(0.0), wp.float64(2.0)
+
+    @wp.func
+    def across(x: wide, step: wide, v: wide, p: parameters):
+        _height, _gradient, ahead = second(vector(x + step), p)
+        _height, _gradient, behind = second(vector(x - step), p)
+        return (matrix(ahead) - matrix(behind)) * v
+
+    @wp.func
+    def third(x: wide, along: wide, v: wide, p: parameters):
+        made = wide()
+        size = wp.length(along)
+        if size > zero:
+            step = along * (REACH / size)
+            made = (NEAR * across(x, step, v, p) + FAR * across(x, two * step, v, p)) * (size / REACH)
+        return made
+
+    return third
+
+
+@functools.cache
+def footpoint_pull(functions: SurfaceFunctions, numeric: Numeric) -> FlowPull:
+    """The functions of :class:`~rollingball.FootpointFlow` backwards."""
+    vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
+    (memory, field), second, parameters = footpoint_field(functions, numeric), functions.second, functions.parameters
+    shares_type, bar_type, inner_type = shares_struct(numeric), frame_bar_struct(numeric), inner_struct(numeric)
+    third, taken = third_program(functions, numeric), taker(numeric)
+    zero, one, two, three = (wp.float64(number) for number in (0.0, 1.0, 2.0, 3.0))
+
+    @wp.func
+    def velocity(
+        x: wide,
+        held: memory,
+        v: wide,
+        bar: wide,
+        seat: Seat,
+        p: parameters,
+        settings: Any,
+        inner: inner_type,
+    ):
+        made = shares_type()
+        _height, gradient, hessian = second(vector(x), p)
+        g = wide(gradient)
+        own = matrix(hessian)
+        radius = held.radius
+        w = wp.sqrt(one + wp.dot(g, g))
+        a = wp.outer(g, g) * w - own * radius
+        for i in range(dim):
+            a[i, i] += w
+        factor, smallest = cholesky(a, zero)
+        if not (smallest > wp.float64(1e-12)):
+            made.status = FOCAL_POINT
+        y = cholesky_solve(factor, bar)
+        along = wp.dot(y, g)
+        through = wp.dot(v, g)
+        slope = -(g * (three * w * along) + y * (w * w * w)) / p.wide.loss_scale
+        slope -= g * ((wp.dot(y, v) + along * through) / w) + w * (through * y + along * v)
+        turned = radius * third(x, y, v, p)
+        made.x = own * slope + turned
+        made.radius = wp.dot(y, own * v)
+        made.scale = wp.dot(slope, g) + radius * made.radius - wp.dot(bar, v)
+        taken(inner, seat, 0, x, zero, slope)
+        size = wp.length(y)
+        if seat.row >= 0 and size > zero:  # the Hessian is a difference of gradients
+            step = y * (REACH / size)
+            share = v * (radius * size / REACH)
+            taken(inner, seat, 1, x + step, zero, NEAR * share)
+            taken(inner, seat, 2, x - step, zero, -NEAR * share)
+            taken(inner, seat, 3, x + two * step, zero, FAR * share)
+            taken(inner, seat, 4, x - two * step, zero, -FAR * share)
+        return made
+
+    @wp.func
+    def start(foot: wide, radius: wp.float64, bar: wide, seat: Seat, p: parameters, inner: inner_type):
+        made = shares_type()
+        made.x = bar
+        return made
+
+    @wp.func
+    def frame(x: wide, held: memory, bar: bar_type, seat: Seat, p: parameters, settings: Any, inner: inner_type):
+        made = shares_type()
+        height, gradient, hessian = second(vector(x), p)
+        g = wide(gradient)
+        slope = lifted_slope(g, held.radius, bar.center, bar.center_height)
+        made.x = bar.foot + bar.center + bent(matrix(hessian), g, bar.height + bar.center_height, slope)
+        made.radius = lifted_radius(g, bar.center, bar.center_height)
+        made.scale = wp.dot(slope, g) + bar.center_height * height  # a recorded loss is not scaled
+        taken(inner, seat, 0, x, bar.height + bar.center_height, slope)
+        return made
+
+    @wp.func
+    def settled(
+        x: wide,
+        end: wide,
+        held: memory,
+        bar: wide,
+        seat: Seat,
+        p: parameters,
+        settings: Any,
+        inner: inner_type,
+    ):
+        made = shares_type()
+        made.x = bar
+        return made
+
+    @wp.func
+    def event(
+        x: wide,
+        held: memory,
+        after: memory,
+        factor: wp.float64,
+        seat: Seat,
+        p: parameters,
+        settings: Any,
+        inner: inner_type,
+    ):
+        return shares_type(), NO_EVENT
+
+    return FlowPull(memory, field, velocity, frame, settled, event, start, 5)

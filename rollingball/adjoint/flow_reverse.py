@@ -1,0 +1,286 @@
+"""The reverse rollout of a flow: for each ball, for each of its steps from the last to the first, the cotangents.
+
+A step of an explicit method is x + h sum_j b_j k_j, k_j the velocity at x + h sum_i a_ji k_i. Its length h is a number
+that stays, except for the last one, which ends with the run, and for one that ends where a contact appears or is left:
+there E(x, h) = 0 gives dh, which is what is known as the jump of the cotangent at an event.
+"""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import warp as wp
+
+from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat, frame_bar_struct, shares_struct
+from rollingball.adjoint.flow_step import STAGES, Method, step_program
+from rollingball.adjoint.program import inner_struct
+from rollingball.geometry.foot import FOUND, KINK, NOT_FINITE
+from rollingball.numeric import Numeric, struct
+from rollingball.surfaces.base import SurfaceFunctions, kernel_options
+
+
+@dataclass(frozen=True, eq=False)
+class FlowReverse:
+    """A compiled reverse rollout and the struct in which it keeps its balls."""
+
+    kernel: Any
+    bars: Any
+
+
+@functools.cache
+def bars_struct(numeric: Numeric) -> Any:
+    """The cotangents of one ball: of its state, of the time, and of the numbers that all its steps share."""
+    wide = numeric.wide.vector
+
+    @wp.struct
+    class Bars:
+        x: wide
+        time: wp.float64
+        radius: wp.float64
+        scale: wp.float64  # log L
+        duration: wp.float64
+        status: int
+
+    return Bars
+
+
+@functools.cache
+def flow_reverse(
+    pulls: FlowPull, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, state_type: Any
+) -> FlowReverse:
+    """The reverse kernel of one flow on one family of surfaces, for every explicit method."""
+    wide, vector, dim, parameters = numeric.wide.vector, numeric.vector, numeric.dim, functions.parameters
+    memory, bars_type, inner_type = pulls.memory, bars_struct(numeric), inner_struct(numeric)
+    shares_type, frame_bar_type = shares_struct(numeric), frame_bar_struct(numeric)
+    settings_type, rows = struct(settings_layout, numeric), wp.types.matrix((STAGES, dim), wp.float64)
+    field, velocity, frame, settled = pulls.field, pulls.velocity, pulls.frame, pulls.settled
+    event, start, seats = pulls.event, pulls.start, pulls.seats
+    row, stage, inside = step_program(numeric)
+    zero, one = wp.float64(0.0), wp.float64(1.0)
+
+    @wp.func
+    def gathered(bars: bars_type, part: shares_type):
+        sums = bars
+        sums.radius += part.radius
+        sums.scale += part.scale
+        if sums.status == FOUND:
+            sums.status = part.status
+        return sums
+
+    @wp.func
+    def stepped(
+        x: wide,
+        held: memory,
+        h: wp.float64,
+        k: rows,
+        end_bar: wide,
+        k_bars: rows,
+        method: Method,
+        seat: Seat,
+        most: int,
+        p: parameters,
+        settings: settings_type,
+        inner: inner_type,
+    ):
+        """One step: the cotangents of x and of what it shares, and that of h."""
+        made = shares_type()
+        made.x = end_bar
+        bars = k_bars
+        h_bar = zero
+        for j in range(method.stages):
+            h_bar += method.weights[j] * wp.dot(row(k, j), end_bar)
+            for i in range(dim):
+                bars[j, i] += h * method.weights[j] * end_bar[i]
+        for back in range(method.stages):
+            j = method.stages - 1 - back
+            bar = row(bars, j)
+            if wp.length_sq(bar) > zero:
+                there = stage(x, k, h, method.matrix[j], j)
+                speed, moved = field(there, held, p, settings)
+                here = seat
+                here.slot += j * most * wp.static(seats)
+                part = velocity(there, moved, speed, bar, here, p, settings, inner)
+                made.x += part.x
+                made.radius += part.radius
+                made.scale += part.scale
+                if made.status == FOUND:
+                    made.status = part.status
+                for i in range(j):
+                    h_bar += method.matrix[j, i] * wp.dot(row(k, i), part.x)
+                    for n in range(dim):
+                        bars[i, n] += h * method.matrix[j, i] * part.x[n]
+        return made, h_bar
+
+    @wp.func
+    def frame_bar(
+        f: int,
+        ball: int,
+        foot_bar: wp.array2d(dtype=vector),
+        center_bar: wp.array2d(dtype=vector),
+        center_height_bar: wp.array2d(dtype=wp.float64),
+        height_bar: wp.array2d(dtype=wp.float64),
+    ):
+        bar = frame_bar_type()
+        bar.foot = wide(foot_bar[f, ball])
+        bar.center = wide(center_bar[f, ball])
+        bar.center_height = center_height_bar[f, ball]
+        bar.height = height_bar[f, ball]
+        return bar
+
+    @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
+    def reverse(
+        # in:
+        p: parameters,
+        settings: settings_type,
+        method: Method,
+        save_at: wp.array(dtype=wp.float64),
+        duration: wp.float64,
+        before: wp.array(dtype=state_type),  # the states before the steps of this part
+        log: wp.array2d(dtype=state_type),  # after each of them
+        after: wp.array(dtype=state_type),  # when all frames that it recorded were there
+        opening: int,  # whether this part is the first
+        from_foot: int,  # whether the start was a footpoint
+        start_foot: wp.array(dtype=vector),
+        foot_bar: wp.array2d(dtype=vector),
+        center_bar: wp.array2d(dtype=vector),
+        center_height_bar: wp.array2d(dtype=wp.float64),
+        height_bar: wp.array2d(dtype=wp.float64),  # of L f at the foot
+        most: int,  # contacts at once
+        # in, out:
+        balls: wp.array(dtype=bars_type),
+        inner: inner_type,  # a row a step
+        framed: inner_type,  # a row a frame
+        started: inner_type,  # one row
+        first_ball: int,
+    ):
+        ball = first_ball + wp.tid()
+        bars = balls[ball]
+        origin = before[ball]
+        count = after[ball].steps - origin.steps
+        nowhere = Seat()
+        nowhere.row = -1
+        seat = Seat()
+        seat.ball = ball
+        final = origin
+        if count > 0:
+            final = log[count - 1, ball]
+        for f in range(final.next_frame, after[ball].next_frame):  # the last state stayed
+            bar = frame_bar(f, ball, foot_bar, center_bar, center_height_bar, height_bar)
+            seat.row = wp.where(framed.point.shape[0] > 0, f, -1)
+            part = frame(final.x, final.memory, bar, seat, p, settings, framed)
+            bars.x += part.x
+            bars = gathered(bars, part)
+        for back in range(count):
+            r = count - 1 - back
+            now = log[r, ball]
+            was = origin
+            if r > 0:
+                was = log[r - 1, ball]
+            if bars.status == FOUND:
+                h = now.time - was.time
+                k = rows()
+                for j in range(method.stages):
+                    there = stage(was.x, k, h, method.matrix[j], j)
+                    speed, _moved = field(there, was.memory, p, settings)
+                    for i in range(dim):
+                        k[j, i] = speed[i]
+                end = stage(was.x, k, h, method.weights, method.stages)
+                x_bar = wide()
+                k_bars = rows()
+                h_bar = zero
+                time_bar = zero
+                for f in range(was.next_frame, now.next_frame):
+                    share = one
+                    if h > zero:
+                        share = wp.clamp((save_at[f] - was.time) / h, zero, one)
+                    value, rate = inside(method, share)
+                    where = stage(was.x, k, h, value, method.stages)
+                    _speed, held = field(where, was.memory, p, settings)
+                    bar = frame_bar(f, ball, foot_bar, center_bar, center_height_bar, height_bar)
+                    seat.row = wp.where(framed.point.shape[0] > 0, f, -1)
+                    part = frame(where, held, bar, seat, p, settings, framed)
+                    bars = gathered(bars, part)
+                    x_bar += part.x
+                    share_bar = zero
+                    for j in range(method.stages):
+                        along = wp.dot(row(k, j), part.x)
+                        h_bar += value[j] * along
+                        share_bar += h * rate[j] * along
+                        for i in range(dim):
+                            k_bars[j, i] += h * value[j] * part.x[i]
+                    if h > zero:  # share = (t_f - t) / h, and t_f is a share of the duration
+                        time_bar -= share_bar / h
+                        h_bar -= share_bar * share / h
+                        bars.duration += share_bar / h * save_at[f] / duration
+                seat.row = wp.where(inner.point.shape[0] > 0, r, -1)
+                seat.slot = method.stages * most * wp.static(seats)
+                part = settled(end, now.x, now.memory, bars.x, seat, p, settings, inner)
+                bars = gathered(bars, part)
+                end_bar = part.x
+                _speed, moved = field(end, was.memory, p, settings)
+                # what vanishes at an event is taken backwards first, to see how h answers; most steps end at none
+                kind = NO_EVENT
+                factor = one
+                ahead = zero
+                made = shares_type()
+                along = zero
+                turn = int(0)
+                while turn < 3:
+                    asking = turn == 0
+                    if turn != 1:
+                        event_seat = seat
+                        event_seat.slot += 2 * most
+                        if asking:
+                            event_seat.row = -1
+                        part, found = event(end, moved, now.memory, factor, event_seat, p, settings, inner)
+                        kind = found
+                        if kind == NO_EVENT:
+                            turn = 2
+                        elif asking:
+                            if part.status != FOUND:
+                                bars.status = KINK
+                        else:
+                            bars = gathered(bars, part)
+                            end_bar += part.x
+                    out_bar = end_bar
+                    inner_bars = k_bars
+                    step_seat = seat
+                    step_seat.slot = 0
+                    if turn < 2:
+                        step_seat.row = -1
+                    if turn == 0:
+                        out_bar = part.x
+                        inner_bars = rows()
+                    taken, answer = stepped(
+                        was.x, was.memory, h, k, out_bar, inner_bars, method, step_seat, most, p, settings, inner
+                    )
+                    if turn == 0:
+                        ahead = answer
+                        speeding = wp.length(out_bar) * wp.length(row(k, 0))
+                        if not (wp.abs(ahead) > wp.float64(1e-9) * speeding):
+                            bars.status = KINK  # the contact only grazes
+                    elif turn == 1:
+                        factor = -(answer + h_bar + bars.time) / ahead
+                    made = taken
+                    along = answer
+                    turn += 1
+                bars = gathered(bars, made)
+                bars.x = made.x + x_bar
+                if kind == NO_EVENT and now.time >= duration:  # h = T - t
+                    bars.duration += along + h_bar + bars.time
+                    bars.time = -along - h_bar
+                bars.time += time_bar
+                seat.slot = 0
+        if opening == 1 and bars.status == FOUND:
+            if origin.memory.count > 1:
+                bars.status = KINK
+            elif from_foot == 1:
+                seat.row = wp.where(started.point.shape[0] > 0, 0, -1)
+                part = start(wide(start_foot[ball]), origin.memory.radius, bars.x, seat, p, started)
+                bars.x = part.x
+                bars = gathered(bars, part)
+        if bars.status == FOUND and not wp.isfinite(wp.length_sq(bars.x) + bars.radius + bars.scale):
+            bars.status = NOT_FINITE
+        balls[ball] = bars
+
+    return FlowReverse(reverse, bars_type)

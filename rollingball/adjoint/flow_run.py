@@ -1,0 +1,241 @@
+"""The derivatives of a run in continuous time: its steps made again, part by part, and taken backwards."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from rollingball.adjoint.flow_crease import crease_pull
+from rollingball.adjoint.flow_footpoint import footpoint_pull
+from rollingball.adjoint.flow_program import FlowPull
+from rollingball.adjoint.flow_push import crease_push, footpoint_push
+from rollingball.adjoint.flow_step import method_of
+from rollingball.adjoint.given import Derivatives, on_device, on_host
+from rollingball.adjoint.parameters import parameter_cotangents
+from rollingball.errors import InputError
+from rollingball.flow_run import FlowPlan, Launcher
+from rollingball.methods import FootpointFlow, IronedFlow
+from rollingball.methods.integrators import Explicit
+from rollingball.numeric import Numeric, fill, launch, layout
+from rollingball.simulate import rebuilt
+from rollingball.status import Status
+from rollingball.surfaces.base import Surface, SurfaceFunctions
+from rollingball.trajectory import Trajectory
+
+MOST_STEPS = 256  # of a ball that are made again at once
+ROOM = 2**27  # bytes of their states
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some steps of a run: on the device, the states before them, after each of them, and when all was recorded."""
+
+    before: Any
+    log: Any
+    after: Any
+    opening: bool
+
+
+def is_flow(trajectory: Any) -> bool:
+    """Whether it is a run of a flow, which has contacts but no mass."""
+    return isinstance(trajectory, Trajectory) and trajectory.contacts is not None and trajectory.velocity is None
+
+
+def flow_plan(trajectory: Trajectory, surface: Surface | None) -> tuple[FlowPlan, bool]:
+    """The plan of a recorded run from its first frame, and whether it was started from footpoints."""
+    if not len(trajectory) or trajectory.step[0] != 0 or trajectory.time[0] != 0:
+        raise InputError("trajectory", trajectory, "a run from its first frame on, and that at time 0 (save_at)")
+    surface, ball, method, options = rebuilt(trajectory, surface)
+    if not isinstance(method.integrator, Explicit):
+        kind, allowed = type(method.integrator).__name__, [kind.__name__ for kind in get_args(Explicit)]
+        raise InputError("integrator", kind, ", ".join(allowed) + ": their steps are taken backwards one by one")
+    if not method.settings()["reproject"]:
+        raise InputError("reproject", False, "True, where derivatives are asked for")
+    begins = trajectory.foot[0] if isinstance(method, FootpointFlow) else trajectory.center[0, :, :-1]
+    plan = FlowPlan(
+        surface, ball, method, np.ascontiguousarray(begins), True, np.ascontiguousarray(trajectory.radius[0]),
+        options["duration"], trajectory.time, options["device"], False,
+    )  # fmt: skip
+    return plan, options["start"] == "foot"
+
+
+def pulls_of(method: Any, functions: SurfaceFunctions, numeric: Numeric) -> FlowPull:
+    """The Warp functions of a flow backwards."""
+    if isinstance(method, IronedFlow):
+        return crease_pull(functions, numeric, method.metric == "ambient")
+    return footpoint_pull(functions, numeric)
+
+
+def ahead(plan: FlowPlan, threads: int | None) -> Iterator[Part]:
+    """The run again in parts, the first first."""
+    import warp as wp
+
+    launcher = Launcher(plan, plan.start, threads)
+    launcher.launch(0)  # places the balls
+    size = launcher.states.numpy().nbytes
+    before, rows, opening = wp.clone(launcher.states), max(min(MOST_STEPS, ROOM // size), 1), True
+    while True:
+        part = _part(launcher, before, rows, opening)
+        yield part
+        before, opening = part.after, False
+        if np.isnan(launcher.going()).all():
+            return
+
+
+def _part(launcher: Launcher, before: Any, rows: int, opening: bool) -> Part:
+    """Up to so many steps more."""
+    import warp as wp
+
+    log: Any = wp.zeros((rows, len(before)), dtype=before.dtype, device=before.device)
+    launcher.launch(rows, log)
+    made = int((launcher.states.numpy()["steps"] - before.numpy()["steps"]).max(initial=0))
+    return Part(before, log if made == rows else wp.clone(log[:made]), wp.clone(launcher.states), opening)
+
+
+def back(plan: FlowPlan, every: int | None, threads: int | None) -> Iterator[Part]:
+    """The run again in parts, the last first: all of it kept, or with ``every`` each part made twice."""
+    import warp as wp
+
+    if every is None:
+        yield from reversed(list(ahead(plan, threads)))
+        return
+    launcher = Launcher(plan, plan.start, threads)
+    launcher.launch(0)
+    marks: list[Any] = []
+    while not marks or not np.isnan(launcher.going()).all():
+        marks.append(wp.clone(launcher.states))
+        launcher.launch(every)
+    for index in reversed(range(len(marks))):
+        wp.copy(launcher.states, marks[index])
+        yield _part(launcher, marks[index], every, index == 0)
+
+
+def reverse_flow(
+    plan: FlowPlan,
+    from_foot: bool,
+    trajectory: Trajectory,
+    status: np.ndarray,
+    given: dict[str, np.ndarray],
+    parameters: bool,
+    every: int | None,
+    threads: int | None,
+) -> Derivatives:
+    """The derivatives of a flow."""
+    import warp as wp
+
+    from rollingball.adjoint.flow_reverse import flow_reverse
+    from rollingball.adjoint.program import inner_struct
+
+    numeric, device, count = Numeric(plan.surface.dim), plan.device, len(plan.start)
+    functions, settings, scale = plan.surface.functions(numeric), plan.method.settings(), plan.surface.loss_scale
+    pulls = pulls_of(plan.method, functions, numeric)
+    method = method_of(plan.method.integrator)
+    there = functools.partial(on_device, device=device)
+    frame_bars = [
+        there(given["foot"], numeric.vector),
+        there(given["center"][..., :-1], numeric.vector),
+        there(given["center"][..., -1], wp.float64),
+        there(given["loss"] / scale, wp.float64),
+    ]
+    found: dict[str, np.ndarray] = {}
+
+    def points(rows: int, slots: int) -> Any:
+        inner: Any = inner_struct(numeric)()
+        shape = (rows, slots, count) if parameters else (0, 0, 0)
+        inner.point = wp.zeros(shape, dtype=numeric.vector, device=device)
+        inner.height = wp.zeros(shape, dtype=wp.float64, device=device)
+        inner.slope = wp.zeros(shape, dtype=numeric.vector, device=device)
+        return inner
+
+    def gather(inner: Any) -> None:
+        x, height, slope = (on_host(array) for array in (inner.point, inner.height, inner.slope))
+        flat = x.reshape(-1, numeric.dim), height.ravel(), slope.reshape(-1, numeric.dim)
+        for name, value in parameter_cotangents(plan.surface, *flat, threads).items():
+            found[name] = found.get(name, 0.0) + scale * value
+
+    framed, started = points(len(plan.save_at), 1), points(1, 1)
+    made: Any = None
+    balls: Any = None
+    for part in back(plan, every, threads):
+        if made is None:
+            made = flow_reverse(pulls, functions, layout(settings), numeric, part.before.dtype)
+            bars = np.zeros(count, dtype=made.bars.numpy_dtype())
+            bars["status"] = status
+            balls = wp.array(bars, dtype=made.bars, device=device)
+        most = 1
+        if isinstance(plan.method, IronedFlow):
+            most = max(1, int(part.log.numpy()["memory"]["count"].max(initial=1)), *(
+                int(states.numpy()["memory"]["count"].max(initial=1)) for states in (part.before, part.after)
+            ))  # fmt: skip
+        inner = points(part.log.shape[0], method.stages * most * pulls.seats + 4 * most)
+        inputs = [*_common(plan, from_foot, trajectory, part), *frame_bars, most, balls, inner, framed, started]
+        launch(made.kernel, count, inputs, device, threads)
+        wp.synchronize_device(device)
+        if parameters:
+            gather(inner)
+    if parameters:
+        gather(framed)
+        gather(started)
+    bars = balls.numpy()
+    exists = bars["status"] == Status.RUNNING
+    radius, length = (np.where(exists, bars[name], 0.0) for name in ("radius", "duration"))
+    return Derivatives(
+        start=np.where(exists[:, None], bars["x"].reshape(count, -1), 0.0),
+        radius=radius,
+        lr=None,
+        radius_steps=radius[None],
+        lr_steps=None,
+        loss_scale=np.where(exists, bars["scale"], 0.0) / scale,
+        parameters=found,
+        status=bars["status"].astype(np.int32),
+        duration=length,
+    )
+
+
+def _common(plan: FlowPlan, from_foot: bool, trajectory: Trajectory, part: Part) -> list[Any]:
+    """The first arguments of both kernels."""
+    import warp as wp
+
+    numeric, device = Numeric(plan.surface.dim), plan.device
+    return [
+        plan.surface.parameters(numeric, device), fill(plan.method.settings(), numeric, device),
+        method_of(plan.method.integrator), wp.array(plan.save_at, dtype=wp.float64, device=device),
+        wp.float64(plan.duration), part.before, part.log, part.after, int(part.opening), int(from_foot),
+        wp.array(np.ascontiguousarray(trajectory.foot[0]), dtype=numeric.vector, device=device),
+    ]  # fmt: skip
+
+
+def forward_flow(
+    plan: FlowPlan, from_foot: bool, trajectory: Trajectory, status: np.ndarray, threads: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The changes of the state at every frame (T, B, d + 3, d), by start, radius, duration and log L; and statuses."""
+    import warp as wp
+
+    from rollingball.adjoint.flow_tangents import flow_tangents, tangent_struct
+    from rollingball.adjoint.program import inner_struct
+
+    numeric, device, count, dim = Numeric(plan.surface.dim), plan.device, len(plan.start), plan.surface.dim
+    functions, settings, columns = plan.surface.functions(numeric), plan.method.settings(), plan.surface.dim + 3
+    pulls, ironed = pulls_of(plan.method, functions, numeric), isinstance(plan.method, IronedFlow)
+    push = (
+        crease_push(functions, numeric, plan.method.metric == "ambient") if ironed
+        else footpoint_push(functions, numeric)
+    )  # fmt: skip
+    kind = tangent_struct(numeric)
+    begun = np.zeros(count * columns, dtype=kind.numpy_dtype())
+    begun["status"] = np.repeat(status, columns)
+    states: Any = wp.array(begun, dtype=kind, device=device)
+    found: Any = wp.full(
+        (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
+    )
+    for part in ahead(plan, threads):
+        kernel = flow_tangents(pulls, push, functions, layout(settings), numeric, part.before.dtype)
+        inputs = [*_common(plan, from_foot, trajectory, part), columns, states, inner_struct(numeric)(), found]
+        launch(kernel, count * columns, inputs, device, threads)
+        wp.synchronize_device(device)
+    ended = states.numpy()["status"].reshape(count, columns).max(axis=1)
+    return found.numpy().reshape(len(plan.save_at), count, columns, dim), ended

@@ -1,0 +1,108 @@
+"""Where balls part: Lyapunov exponents over the starts, as a map in two dimensions and as curves in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rollingball.errors import InputError
+from rollingball.plot.paths import section
+from rollingball.plot.sheet import heights
+from rollingball.plot.style import INK, PALETTE, STYLE
+from rollingball.sensitivity_field import SensitivityField
+from rollingball.surfaces import Surface
+
+NONE = "#9a9a9a"  # of a ball without an exponent
+LEAST = np.log(1e-6)  # what is less apart than this share, a curve need not show
+WAYS = ((False, "derivative"), (True, "neighbours"))
+
+
+def sensitivity_sheet(fields: dict[str, SensitivityField], surface: Surface, title: str = "") -> Any:
+    """One figure: the exponents of every field over its starts; a matplotlib Figure.
+
+    In two dimensions a column of maps for each field: above by the derivative, below by the ends of neighbours, red
+    where they part, blue where they meet, grey where there is none. In one, where each ball ends and both exponents.
+
+    Raises:
+        InputError: for no field, or a surface in more than two dimensions.
+    """
+    import matplotlib
+
+    if not fields or surface.dim > 2:
+        raise InputError("fields", list(fields), "one field or more, in one or two dimensions")
+    with matplotlib.rc_context(STYLE):
+        figure = (_maps if surface.dim == 2 else _curves)(fields, surface)
+        figure.suptitle(title, parse_math=False)
+    return figure
+
+
+def _maps(fields: dict[str, SensitivityField], surface: Surface) -> Any:
+    from matplotlib.colors import SymLogNorm
+    from matplotlib.figure import Figure
+
+    ways = [way for way in WAYS if any(np.isfinite(field.exponents(way[0])).any() for field in fields.values())]
+    figure = Figure(figsize=(2.6 * len(fields) + 1.0, 2.75 * len(ways) + 0.6), layout="constrained")
+    panels = figure.subplots(len(ways), len(fields), squeeze=False)
+    known = np.concatenate([np.abs(field.exponents(way)) for field in fields.values() for way, _name in ways])
+    known = known[np.isfinite(known)]
+    most = max(float(np.quantile(known, 0.98)), 1e-6) if known.size else 1.0
+    norm = SymLogNorm(linthresh=min(1.0, most / 2), vmin=-most, vmax=most)
+    for row, (parting, how) in zip(panels, ways, strict=True):
+        for ax, (name, field) in zip(row, fields.items(), strict=True):
+            image = _map(ax, field, parting, norm)
+            rates = field.rates(parting)
+            ax.set_title(_caption(name, how, rates, len(field.start)), parse_math=False)
+    for ax in panels[:-1].ravel():
+        ax.set_xlabel("")
+    for ax in panels[:, 1:].ravel():
+        ax.set_ylabel("")
+    bar = figure.colorbar(image, ax=panels, shrink=0.8, extend="both")
+    bar.set_label("Lyapunov exponent, per unit of time")
+    return figure
+
+
+def _map(ax: Any, field: SensitivityField, parting: bool, norm: Any) -> Any:
+    """The exponents as cells around their starts."""
+    import matplotlib
+
+    exponents = field.exponents(parting).reshape(field.counts)
+    colors = matplotlib.colormaps["RdBu_r"].with_extremes(bad=NONE)
+    shown = np.ma.masked_invalid(np.where(np.isneginf(exponents), -1e300, exponents)).T
+    half = np.diff(field.box)[:, 0] / (np.array(field.counts) - 1) / 2
+    (left, right), (low, high) = field.box + half[:, None] * [-1, 1]
+    image = ax.imshow(shown, norm=norm, cmap=colors, origin="lower", extent=(left, right, low, high),
+                      interpolation="nearest")  # fmt: skip
+    ax.set(xlabel="$\\theta_1$", ylabel="$\\theta_2$", aspect="equal")
+    return image
+
+
+def _caption(name: str, how: str, rates: dict[str, float], balls: int) -> str:
+    if rates["without"] == balls:
+        return f"{name}\nby {how}: none"
+    none = f", {rates['without']:.0f} of {balls} none" if rates["without"] else ""
+    return f"{name}\nby {how}: {rates['share above 0']:.0%} part{none}"
+
+
+def _curves(fields: dict[str, SensitivityField], surface: Surface) -> Any:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 6.6), layout="constrained")
+    ground, ends, rates = figure.subplots(3, 1, sharex=True, height_ratios=(0.8, 1, 1.3))
+    first = next(iter(fields.values()))
+    section(surface, first.box, ground)
+    ground.set_ylim(heights([], surface, first.box))
+    for number, (name, field) in enumerate(fields.items()):
+        color, x = PALETTE[number % len(PALETTE)], np.linspace(field.box[0, 0], field.box[0, 1], field.counts[0])
+        ends.plot(x, field.end[:, 0], ".", color=color, markersize=2.5, label=name)
+        rates.plot(x, field.exponents(), color=color, linewidth=1.0)
+        rates.plot(x, field.exponents(True), ":", color=color, linewidth=1.0)
+        without = np.isnan(field.exponents()) & np.isnan(field.exponents(True))
+        rates.plot(x[without], 0 * x[without], "|", color=NONE, markersize=8)
+    rates.axhline(0, color=INK, linewidth=0.6)
+    rates.set_ylim(bottom=max(rates.get_ylim()[0], LEAST / first.time))
+    ends.set(ylabel="where it ends")
+    ends.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8)
+    ground.set(xlabel="")
+    rates.set(xlabel="$\\theta$ at the start", ylabel="exponent\nline: derivative, dots: neighbours")
+    return figure
