@@ -7,7 +7,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.geometry.foot import FOUND, NOT_FINITE, RESTING, STEP_TOO_SMALL
-from rollingball.geometry.search import lowest_of, minima_struct
+from rollingball.geometry.minima import lowest_of, minima_struct
 from rollingball.methods.body_events import FRAMING, LANDING, LOCATING, SLACK, STEPPING, happenings, run_struct
 from rollingball.methods.body_program import NOTHING, REST, SETTLE, TOUCH, motion
 from rollingball.methods.body_record import record_program, record_struct

@@ -7,7 +7,7 @@ import warp as wp
 
 from rollingball.body import BodyRollout
 from rollingball.geometry.foot import FOUND, NOT_FINITE, RESTING
-from rollingball.geometry.search import MOST, lowest_of, minima_struct
+from rollingball.geometry.minima import MOST, lowest_of, minima_struct
 from rollingball.methods.body_impact import impact_program
 from rollingball.methods.body_program import LEAVE, NOTHING, REST, TOUCH
 from rollingball.methods.body_rattle import fading

@@ -65,6 +65,11 @@ class Lanes:
     # Padding lies so far out that its exponential is zero, and its square is finite in float32.
     far: float = 1e18
 
+    @property
+    def order(self) -> np.ndarray:
+        """Which point each place of the blocks holds (N,)."""
+        return _side_by_side(self.points)
+
     def packed(self) -> tuple[np.ndarray, np.ndarray]:
         """The points as (ceil(N / LANES), d, LANES), padded with points far away, and a ball about each block.
 
@@ -73,7 +78,7 @@ class Lanes:
         """
         count, dim = self.points.shape
         padded = np.full((-(-count // LANES) * LANES, dim), self.far)
-        padded[:count] = self.points[_side_by_side(self.points)]
+        padded[:count] = self.points[self.order]
         around = []
         for first in range(0, count, LANES):
             block = padded[first : min(first + LANES, count)]
@@ -127,7 +132,7 @@ def struct(fields: tuple[tuple[str, Any], ...], numeric: Numeric) -> Any:
         **{f"array{ndim}": wp.array(dtype=numeric.scalar, ndim=ndim) for ndim in range(1, 5)},
     }
     annotations = {name: kinds[kind] if isinstance(kind, str) else kind.struct(numeric.wide) for name, kind in fields}
-    around = wp.array(dtype=wp.types.vector(numeric.dim + 1, numeric.scalar))
+    around: Any = wp.array(dtype=wp.types.vector(numeric.dim + 1, numeric.scalar))
     annotations.update({f"{name}_around": around for name, kind in fields if kind == "lanes"})
     return wp.struct(type("Parameters", (), {"__annotations__": annotations, "__module__": __name__}))
 

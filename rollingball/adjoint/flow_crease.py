@@ -12,7 +12,7 @@ from rollingball.adjoint.program import inner_struct
 from rollingball.geometry.foot import KINK
 from rollingball.geometry.hull import hull_program
 from rollingball.geometry.linear import gauss_solve
-from rollingball.geometry.search import MOST
+from rollingball.geometry.minima import MOST
 from rollingball.methods.crease import crease_program
 from rollingball.methods.events import LEAVE, TOUCH
 from rollingball.numeric import Numeric

@@ -18,7 +18,7 @@ from rollingball.adjoint.tangents import Push
 from rollingball.geometry.foot import FOUND
 from rollingball.geometry.hull import hull_program
 from rollingball.geometry.linear import cholesky_solve
-from rollingball.geometry.search import MOST
+from rollingball.geometry.minima import MOST
 from rollingball.methods.crease import memory_struct
 from rollingball.methods.footpoint_flow import footpoint_field
 from rollingball.numeric import Numeric

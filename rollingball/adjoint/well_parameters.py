@@ -24,7 +24,8 @@ def well_cotangents(
 ) -> dict[str, Any]:
     """The cotangents of ``centers`` (K, d) and ``width``, from those of f (N,) and grad f (N, d) at points (N, d)."""
     numeric, device = Numeric(surface.dim), "cpu"
-    count = len(surface.params["centers"].points)
+    centers = surface.params["centers"]
+    count = len(centers.points)
     halves = -(-count // LANES) * 2
     lanes, rows = wp.types.vector(HALF, wp.float64), wp.types.matrix((surface.dim, HALF), wp.float64)
     center_bar = wp.zeros((SLICES, halves), dtype=rows, device=device)
@@ -37,8 +38,9 @@ def well_cotangents(
     functions = surface.functions(numeric)
     inputs = [surface.parameters(numeric, device), *there, center_bar, width_bar]
     launch(_pull(functions, numeric), SLICES * halves, inputs, device, threads)
-    by_center = center_bar.numpy().sum(axis=0).swapaxes(1, 2).reshape(-1, surface.dim)
-    return {"centers": by_center[:count], "width": width_bar.numpy().sum()}
+    by_center = np.empty((count, surface.dim))
+    by_center[centers.order] = center_bar.numpy().sum(axis=0).swapaxes(1, 2).reshape(-1, surface.dim)[:count]
+    return {"centers": by_center, "width": width_bar.numpy().sum()}
 
 
 @functools.cache

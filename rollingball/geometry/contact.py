@@ -137,8 +137,11 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
         return inside
 
     @wp.func
-    def damped_step(a: matrix, slope: wide, shift: wp.float64):
-        """The step of A + shift I and its smallest pivot; where that is not positive, of |A| + shift I, and 0."""
+    def damped_step(a: matrix, slope: wide, shift: wp.float64, escape: wp.float64):
+        """The step of A + shift I and its smallest pivot; where that is not positive, of |A| + shift I, and 0.
+
+        Where A bends down it goes at least ``escape`` far, off a saddle.
+        """
         factor, smallest = cholesky(a, shift)
         if smallest > zero:
             return -cholesky_solve(factor, slope), smallest
@@ -149,19 +152,24 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             part = zero
             for k in range(dim):
                 part += vectors[k, i] * slope[k]
+            stiff = wp.abs(diagonal[i, i]) + shift + rounding * size
+            along = part / stiff
+            if diagonal[i, i] < zero and wp.abs(along) * stiff < -escape * diagonal[i, i]:
+                along = wp.where(part < zero, escape, -escape) * diagonal[i, i] / stiff
             for k in range(dim):
-                step[k] -= vectors[k, i] * part / (wp.abs(diagonal[i, i]) + shift + rounding * size)
+                step[k] -= vectors[k, i] * along
         return step, zero
 
     @wp.func
     def rotated(s: wide, step: wide):
-        """s + step, its part across s along the circle of radius |s|."""
+        """The point s + step, its part across s taken along the circle of radius |s|."""
         size = wp.length(s)
         straight = s + step
         reach = wp.length(straight)
         if size == zero or reach == zero:
             return straight
-        return straight * (wp.max(size + wp.dot(s, step) / size, zero) / reach)
+        ahead = size + wp.dot(s, step) / size
+        return straight * (wp.where(ahead > zero, ahead, zero) / reach)
 
     @wp.func
     def polish(start: wide, q: query, p: parameters, settings: Any):
@@ -192,7 +200,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                     a[i, i] = one
             least_shift = wp.float64(1e-3) * (one / q.radius + wp.sqrt(wp.ddot(a, a)))
             slack = wp.float64(4.0) * rounding * (wp.abs(here) + wp.abs(height))
-            step, smallest = damped_step(a, slope, shift)
+            step, smallest = damped_step(a, slope, shift, wp.float64(0.1) * q.radius)
             size = wp.length(step)
             step = step * wp.min(half_ * q.radius / wp.max(size, wp.float64(1e-300)), one)
             trial = clamped(x + step, q)

@@ -11,10 +11,10 @@ from rollingball.errors import InputError, not_negative, numbers, points, positi
 from rollingball.geometry.contact import contact_objective, contact_query
 from rollingball.geometry.foot import FOUND
 from rollingball.geometry.hull import least_norm_program
-from rollingball.geometry.minima import certificates, ordered
+from rollingball.geometry.minima import MOST, certificates, lowest_of, minima_struct, ordered
 from rollingball.geometry.objective import basin
 from rollingball.geometry.projection import GlobalProjection
-from rollingball.geometry.search import MOST, lowest_of, minima_struct, search_program
+from rollingball.geometry.search import search_program
 from rollingball.geometry.spread import estimate_program
 from rollingball.numeric import Numeric, device_name, fill, launch, layout, struct
 from rollingball.status import Status
@@ -212,7 +212,8 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
                 a = q.rounder * (identity + wp.outer(s, s) * (q.rounder * q.rounder)) - matrix(hessian)
                 apart = wp.max(apart, two * basin_of(a, exact, wp.float64(0.25) * q.radius))
             exact = wp.min(tie, exact)
-            found = branch_and_bound(found, low, high, apart, tie, exact, rely, known.count == 0, q, p, settings)
+            within = wp.where(known.count == 0, tie, exact)
+            found = branch_and_bound(found, low, high, apart, tie, within, exact, rely, q, p, settings)
             if found.count > 0:
                 found.status = FOUND
         return found

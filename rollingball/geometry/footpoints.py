@@ -10,10 +10,9 @@ import warp as wp
 from rollingball.errors import InputError, positive, whole
 from rollingball.errors import points as checked_points
 from rollingball.geometry.foot import foot_struct
-from rollingball.geometry.minima import certificates, ordered
+from rollingball.geometry.minima import NOT_SEARCHED, certificates, lowest_of, minima_struct, ordered
 from rollingball.geometry.nearest import nearest_program
 from rollingball.geometry.projection import GlobalProjection, Projection
-from rollingball.geometry.search import NOT_SEARCHED, lowest_of, minima_struct
 from rollingball.numeric import Numeric, device_name, fill, launch, layout, struct
 from rollingball.status import Status
 from rollingball.surfaces.base import Surface, SurfaceFunctions, checked_surface, kernel_options

@@ -12,8 +12,8 @@ from rollingball.geometry.contact import contact_query
 from rollingball.geometry.contacts import Contacts, checked_box, contact_program, contacts, slope_program
 from rollingball.geometry.hull import least_norm_program
 from rollingball.geometry.linear import cholesky, cholesky_solve
+from rollingball.geometry.minima import MOST, lowest_of, minima_struct
 from rollingball.geometry.projection import GlobalProjection
-from rollingball.geometry.search import MOST, lowest_of, minima_struct
 from rollingball.numeric import Numeric, fill, layout, struct
 from rollingball.surfaces.base import Builder, Inner, Pieces, Surface, SurfaceKind, checked_surface
 

@@ -7,8 +7,9 @@ import warp as wp
 
 from rollingball.geometry.distance import distance_objective, distance_query
 from rollingball.geometry.foot import FOUND, NO_FOOT, NOT_FINITE, foot_struct
+from rollingball.geometry.minima import lowest_of, minima_struct
 from rollingball.geometry.objective import basin
-from rollingball.geometry.search import lowest_of, minima_struct, search_program
+from rollingball.geometry.search import search_program
 from rollingball.geometry.spread import estimate_program, golden_ratios
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
@@ -106,7 +107,7 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             exact = reach * (EXACT * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
             a = identity + wp.outer(wide(gradient), wide(gradient)) + q.drop * matrix(hessian)
             same = wp.max(same, two * basin_of(a, exact, wp.float64(0.25) * reach))
-            found = branch_and_bound(found, low, high, same, tie, wp.min(tie, exact), rely, True, q, p, settings)
+            found = branch_and_bound(found, low, high, same, tie, tie, wp.min(tie, exact), rely, q, p, settings)
         return found
 
     return nearest

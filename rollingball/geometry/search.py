@@ -1,7 +1,7 @@
 """Global minimisation inside a kernel: seeds polished by a local method, then branch and bound, for one query.
 
 An objective is made small over a box: the squared distance of a point to the graph (distance.py), or less the height
-of a ball that rests on it (contact.py).
+of a ball that rests on it (contact.py). Seeds are in seeds.py, and what is found is kept by minima.py.
 
 The walk over the cells keeps no stack: where it stands is a level and a whole number for each axis, as in a binary
 fraction. A cell is left out when its bound is above the best value found; what remains at the end is proved to hold
@@ -14,52 +14,15 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.geometry.foot import NOT_FINITE
+from rollingball.geometry.minima import COMPLETE, MOST, NOT_SEARCHED, OUT_OF_NODES, keeping, minima_struct
 from rollingball.geometry.objective import Objective, holds
-from rollingball.geometry.spread import golden_ratios
+from rollingball.geometry.seeds import seeds_program
 from rollingball.numeric import Numeric
 
-MOST = 8  # minima kept for one query: a ball in the plane has three contacts at most, save by accident
-KEPT = 4  # of all seeds the lowest so many are polished, and the lowest in each of so many parts of the box
-SEEDS = 2 * KEPT + 1  # and a first point
 DEEPEST = 44  # halvings of a cell, at most
 RIM = wp.constant(wp.float64(1e-3))  # cells at the rim of a surface are halved to this share of the box
 
 COARSE = wp.constant(wp.float64(1e-3))  # of the way from the middle of the box to the lowest value: much lower
-
-COMPLETE = wp.constant(0)  # every cell was examined
-OUT_OF_NODES = wp.constant(1)  # the budget ended first
-NOT_SEARCHED = wp.constant(2)
-
-
-@functools.cache
-def minima_struct(numeric: Numeric) -> Any:
-    """The minima found for one query, in no order; see :func:`lowest_of`."""
-    places = wp.types.matrix((MOST, numeric.dim), wp.float64)
-    lows = wp.types.vector(MOST, wp.float64)
-
-    @wp.struct
-    class Minima:
-        count: int
-        points: places
-        values: lows
-        best: wp.float64
-        evaluations: int
-        nodes: int
-        outcome: int
-        status: int  # FOUND, or why there is no minimum
-
-    return Minima
-
-
-@wp.func
-def lowest_of(found: Any):
-    """The index of the lowest of the minima found."""
-    lowest = int(0)
-    for k in range(1, found.count):
-        if found.values[k] < found.values[lowest]:
-            lowest = k
-    return lowest
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +30,12 @@ class Search:
     """Two Warp functions, run one after the other.
 
     from_seeds(known Minima, first, low, high, same, tie, q, p, settings) -> Minima
-    branch_and_bound(known Minima, low, high, same, tie, exact, estimate, walk, q, p, settings) -> Minima
+    branch_and_bound(known Minima, low, high, same, tie, within, exact, estimate, q, p, settings) -> Minima
 
     ``first`` is a point to begin at, ``low`` and ``high`` the box, ``same`` the distance below which two minima are
     one, ``exact`` the error allowed in the lowest value, ``tie`` how much higher than that a minimum may be to be kept,
-    ``estimate`` as in spread.py. Without ``walk`` those known are taken to be low, and that nothing is lower is proved.
-    Of the settings they take ``seeds`` and ``nodes``.
+    ``within`` how much higher one is sought: ``tie``, or ``exact`` where only the lowest has to be proved, ``estimate``
+    as in spread.py. Of the settings they take ``seeds`` and ``nodes``.
     """
 
     from_seeds: Any
@@ -82,186 +45,42 @@ class Search:
 @functools.cache
 def search_program(objective: Objective, numeric: Numeric) -> Search:
     """The search for the minima of one objective."""
-    dim, wide = numeric.dim, numeric.wide.vector
-    minima = minima_struct(numeric)
-    query, value, examine, polish = objective.query, objective.value, objective.examine, objective.polish
-    seed_values = wp.types.vector(SEEDS, wp.float64)
-    seed_points = wp.types.matrix((SEEDS, dim), wp.float64)
+    dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)
+    query, examine = objective.query, objective.examine
+    keep = keeping(objective, numeric)
+    near_known, add, polished = keep.near_known, keep.add, keep.polished
     place = wp.types.vector(dim, wp.int64)
-    ratios = wide(*golden_ratios(dim))
-    zero, one, half_, two, huge = (wp.float64(v) for v in (0.0, 1.0, 0.5, 2.0, 1e300))
-    quarter, parts = wp.float64(0.25), wp.float64(KEPT)
-    rounding = wp.float64(1e-15 if numeric.dtype == "float64" else 1e-6)
+    zero, one, half_, two, huge, quarter = (wp.float64(v) for v in (0.0, 1.0, 0.5, 2.0, 1e300, 0.25))
     children = 2**dim
 
     @wp.func
-    def row(points: Any, index: int):
-        x = wide()
-        for i in range(dim):
-            x[i] = points[index, i]
-        return x
-
-    @wp.func
-    def near_known(x: wide, found: minima, same: wp.float64):
-        """Whether a minimum is known within ``same`` of x."""
-        near = bool(False)
-        k = int(0)
-        while k < found.count:
-            if wp.length(row(found.points, k) - x) <= same:
-                near = True
-            k += 1
-        return near
-
-    @wp.func
-    def add(found: minima, x: wide, lowness: wp.float64, same: wp.float64, tie: wp.float64):
-        """The minima with one more, less those that are now too high."""
-        if not (lowness <= found.best + tie):  # false for NaN
-            return found
-        kept = found
-        kept.best = wp.min(found.best, lowness)
-        kept.count = 0
-        fresh = bool(True)
-        k = int(0)
-        while k < found.count:
-            there = row(found.points, k)
-            lower = found.values[k]
-            if wp.length(there - x) <= same and fresh:  # the same one: the lower of the two
-                fresh = False
-                if lowness < lower:
-                    there = x
-                    lower = lowness
-            if lower <= kept.best + tie:
-                for i in range(dim):
-                    kept.points[kept.count, i] = there[i]
-                kept.values[kept.count] = lower
-                kept.count += 1
-            k += 1
-        if fresh and kept.count == MOST:  # the highest makes room
-            highest = int(0)
-            for j in range(1, MOST):
-                if kept.values[j] > kept.values[highest]:
-                    highest = j
-            if kept.values[highest] > lowness:
-                for i in range(dim):
-                    kept.points[highest, i] = x[i]
-                kept.values[highest] = lowness
-        elif fresh:
-            for i in range(dim):
-                kept.points[kept.count, i] = x[i]
-            kept.values[kept.count] = lowness
-            kept.count += 1
-        return kept
-
-    @wp.func
-    def polished(
-        found: minima, x: wide, here: wp.float64, same: wp.float64, tie: wp.float64, q: query, p: Any, settings: Any
-    ):
-        """The minima with the one below x."""
-        there, lowness, evaluations = polish(x, q, p, settings)
-        if not (lowness <= here + rounding * wp.abs(here)):  # at a kink it may stray
-            there = x
-            lowness = here
-        known = add(found, there, lowness, same, tie)
-        known.evaluations += evaluations
-        return known
-
-    @wp.func
-    def from_seeds(
-        known: minima,
-        first: wide,
-        low: wide,
-        high: wide,
-        same: wp.float64,
-        tie: wp.float64,
-        q: query,
-        p: Any,
-        settings: Any,
-    ):
-        """Those known, and the minima below the first point and below the lowest of points that fill the box evenly."""
-        found = known
-        if found.count == 0:
-            found.best = huge
-        found.outcome = NOT_SEARCHED
-        lows = seed_values()  # the lowest, then those of the parts, then the first point
-        kept = seed_points()
-        for k in range(SEEDS):
-            lows[k] = huge
-        lows[SEEDS - 1] = value(first, q, p)
-        for i in range(dim):
-            kept[SEEDS - 1, i] = first[i]
-        seed = int(0)
-        while seed < settings.seeds:
-            x = first
-            part = int(KEPT)
-            for i in range(dim):
-                share = ratios[i] * wp.float64(seed + 1) + half_
-                share = share - wp.floor(share)
-                x[i] = low[i] + (high[i] - low[i]) * share
-                # quarters along the only axis, or of the first two
-                if dim == 1:
-                    part += int(parts * share)
-                elif i < 2 and share >= half_:
-                    part += 1 + i
-            here = value(x, q, p)
-            highest = int(0)
-            for k in range(1, KEPT):
-                if lows[k] > lows[highest]:
-                    highest = k
-            if here < lows[highest]:  # false for NaN: there is no surface there
-                lows[highest] = here
-                for i in range(dim):
-                    kept[highest, i] = x[i]
-            if here < lows[part]:
-                lows[part] = here
-                for i in range(dim):
-                    kept[part, i] = x[i]
-            seed += 1
-        found.evaluations += settings.seeds
-        k = int(0)
-        while k < SEEDS:
-            fresh = lows[k] < huge or k == SEEDS - 1
-            if k >= KEPT and k < SEEDS - 1:
-                for j in range(KEPT):
-                    if lows[k] == lows[j]:
-                        fresh = False
-            if fresh:
-                found = polished(found, row(kept, k), lows[k], same, tie, q, p, settings)
-            k += 1
-        if found.count == 0:
-            found.status = NOT_FINITE
-        return found
-
-    @wp.func
-    def branch_and_bound(
+    def walk(
         known: minima,
         low: wide,
         high: wide,
         same: wp.float64,
         tie: wp.float64,
+        within: wp.float64,
         exact: wp.float64,
+        coarse: int,
         estimate: wp.float64,
-        walk: bool,
         q: query,
         p: Any,
         settings: Any,
     ):
-        """The minima in the whole box, if the budget suffices: a walk for what is much lower, then the proof."""
+        """The minima in the whole box, if the budget suffices; coarse (1): only what is much lower."""
         found = known
-        coarse = walk
-        within = wp.where(walk, tie, exact)
-        margin = wp.where(walk, -within, within)
+        margin = within
         root = half_ * (high - low)
         at = place()
         level = int(0)
         nodes = int(0)
-        in_vain = int(0)  # polished, to what was known: along a flat valley no more are told apart
+        before = found.evaluations
         scale = one
         found.outcome = COMPLETE
-        if settings.nodes == 0 or dim > 2:
-            found.outcome = NOT_SEARCHED
-            level = -1
         while level >= 0:
-            if nodes >= settings.nodes:
+            # polishing counts, or it would not end along a flat valley
+            if nodes + found.evaluations - before >= settings.nodes:
                 found.outcome = OUT_OF_NODES
                 break
             nodes += 1
@@ -270,8 +89,10 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
             for i in range(dim):
                 middle[i] += half[i] * wp.float64(wp.int64(2) * at[i] + wp.int64(1))
             here, bound, steady, bend = examine(middle, half, q, estimate, p)
-            if coarse and level == 0 and COARSE * wp.abs(here - found.best) > within and here < huge:
-                margin = -COARSE * wp.abs(here - found.best)
+            if coarse == 1 and level == 0:
+                margin = -within
+                if here < huge:
+                    margin = -wp.max(COARSE * wp.abs(here - found.best), within)
             descend = bool(False)
             higher = bound > found.best + margin
             # where the objective is convex, nothing else is as low as a minimum that is known
@@ -284,20 +105,13 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                 # where nothing lower than the best can be, only another within a tie of it is of interest
                 reach = wp.length(half)
                 no_other = found.count == MOST or here - bound <= quarter * within
-                no_other = no_other or near_known(middle, found, same - reach) or in_vain == wp.static(MOST)
+                no_other = no_other or near_known(middle, found, same - reach)
                 leaf = here - bound <= quarter * exact or (bound >= found.best - quarter * exact and no_other)
                 # what is lower than all that is known lies within a tolerance of here
                 room = found.count < MOST or here < found.best
                 lower = here < found.best - wp.min(within, wp.float64(10.0) * exact)
-                if lower:
+                if lower or (leaf and room and not near_known(middle, found, two * reach + same)):
                     found = polished(found, middle, here, same, tie, q, p, settings)
-                elif leaf and room and not near_known(middle, found, two * reach + same):
-                    if in_vain < wp.static(MOST):
-                        before = found.count
-                        found = polished(found, middle, here, same, tie, q, p, settings)
-                        in_vain += wp.where(found.count > before, 0, 1)
-                    else:
-                        found.outcome = OUT_OF_NODES
                 if leaf:
                     pass
                 elif here >= huge and bound >= found.best - quarter * exact and reach <= same:
@@ -333,18 +147,39 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                         scale = scale * two
                         for i in range(dim):
                             at[i] = at[i] >> wp.int64(1)
-            if coarse and (level < 0 or nodes >= settings.nodes):  # from the beginning, for the proof
-                coarse = False
-                margin = within
-                at = place()
-                level = 0
-                scale = one
-                found.outcome = COMPLETE
-                found.nodes += nodes
-                found.evaluations += nodes
-                nodes = 0
         found.nodes += nodes
         found.evaluations += nodes
         return found
 
-    return Search(from_seeds, branch_and_bound)
+    @wp.func
+    def branch_and_bound(
+        known: minima,
+        low: wide,
+        high: wide,
+        same: wp.float64,
+        tie: wp.float64,
+        within: wp.float64,
+        exact: wp.float64,
+        estimate: wp.float64,
+        q: query,
+        p: Any,
+        settings: Any,
+    ):
+        """The proof. Where it does not end it begins anew if something lower was found, or a walk finds it."""
+        found = known
+        found.outcome = NOT_SEARCHED
+        coarse = int(0)
+        rounds = int(0)
+        while rounds < 4 and settings.nodes > 0 and dim <= 2:
+            rounds += 1
+            best = found.best
+            found = walk(found, low, high, same, tie, within, exact, coarse, estimate, q, p, settings)
+            proved = coarse == 0 and found.outcome == COMPLETE
+            if not proved:
+                found.outcome = OUT_OF_NODES
+            if proved or (coarse == 1 and found.best == best):
+                break
+            coarse = wp.where(found.best < best, 0, 1)
+        return found
+
+    return Search(seeds_program(objective, numeric), branch_and_bound)

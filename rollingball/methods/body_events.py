@@ -7,7 +7,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.geometry.foot import FOUND, RESTING, WEDGED
-from rollingball.geometry.search import MOST
+from rollingball.geometry.minima import MOST
 from rollingball.methods.body_impact import impact_program
 from rollingball.methods.body_program import LEAVE, NOTHING, REST, ROLL, SETTLE, SLIP, TOUCH
 from rollingball.methods.body_state import FLYING, SLIDING, body_struct, contact_laws, vectors

@@ -5,7 +5,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.geometry.search import MOST
+from rollingball.geometry.minima import MOST
 from rollingball.methods.body_state import body_struct, vectors
 from rollingball.numeric import Numeric
 

@@ -8,7 +8,7 @@ import warp as wp
 
 from rollingball.geometry.follow import bend_program, follow_program
 from rollingball.geometry.foot import NO_FOOT
-from rollingball.geometry.search import minima_struct
+from rollingball.geometry.minima import minima_struct
 from rollingball.methods.body_explicit import explicit_program
 from rollingball.methods.body_integrators import Rattle
 from rollingball.methods.body_rattle import flight_program, rattle_program

@@ -8,7 +8,7 @@ import warp as wp
 from rollingball.geometry.contact import contact_query
 from rollingball.geometry.contacts import contact_from_program, slope_program
 from rollingball.geometry.follow import follow_program
-from rollingball.geometry.search import MOST, minima_struct
+from rollingball.geometry.minima import MOST, minima_struct
 from rollingball.methods.body_state import body_struct, vectors
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions

@@ -14,7 +14,7 @@ from rollingball.geometry.follow import bend_program
 from rollingball.geometry.foot import FOUND, NO_FOOT
 from rollingball.geometry.hull import hull_program
 from rollingball.geometry.linear import cholesky, cholesky_solve
-from rollingball.geometry.search import MOST
+from rollingball.geometry.minima import MOST
 from rollingball.methods.integrators import Stepper, step_struct
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions

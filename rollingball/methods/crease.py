@@ -15,7 +15,7 @@ from rollingball.geometry.contacts import contact_program
 from rollingball.geometry.follow import follow_program, touch_struct
 from rollingball.geometry.foot import FOUND, NO_FOOT, NOT_FINITE
 from rollingball.geometry.hull import hull_program
-from rollingball.geometry.search import MOST
+from rollingball.geometry.minima import MOST
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -187,9 +187,11 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
         moved.center = center
         k = int(0)
         while k < held.count and moved.status == FOUND:
-            touch = follow(center, held.radius, held.center, row(held.feet, k), p, settings)
+            near = row(held.feet, k)
+            touch = follow(center, held.radius, held.center, near, p, settings)
             moved.evaluations += touch.evaluations
-            if touch.found == 0:
+            far = wp.length(touch.foot - near - (center - held.center)) > wp.float64(0.5) * held.radius
+            if touch.found == 0 or far:  # another contact, on the other side
                 moved.status = NO_FOOT
             moved = put(moved, k, touch)
             k += 1

@@ -8,7 +8,7 @@ import warp as wp
 from rollingball.geometry.follow import bend_program
 from rollingball.geometry.foot import FOUND
 from rollingball.geometry.hull import hull_program
-from rollingball.geometry.search import MOST, lowest_of
+from rollingball.geometry.minima import MOST, lowest_of
 from rollingball.methods.integrators import Stepper
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions

@@ -6,7 +6,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.geometry.follow import bend_program
-from rollingball.geometry.search import lowest_of
+from rollingball.geometry.minima import lowest_of
 from rollingball.methods.catching_up import catching_up
 from rollingball.methods.crease import Crease, crease_program
 from rollingball.methods.events import crease_events, no_events

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import nnls
 
 from rollingball.geometry.hull import least_norm_program
-from rollingball.geometry.search import MOST
+from rollingball.geometry.minima import MOST
 from rollingball.numeric import Numeric
 
 
