@@ -43,6 +43,36 @@ def test_a_solid_ball_rolls_down_an_incline(dim, oracle):
     assert run.normal_force[-1] == pytest.approx(gravity * np.cos(alpha), abs=1e-12)
 
 
+@pytest.mark.parametrize("dim", [3, 5])
+def test_a_bead_on_a_plane_in_many_dimensions_keeps_the_acceleration_of_the_incline(dim):
+    slope = np.linspace(-0.5, 0.7, dim)
+    push = np.linspace(0.4, -0.3, dim)
+    up = np.append(-slope, 1.0)
+    fall = np.append(np.zeros(dim), -9.81)
+    fall = fall - up * (fall @ up) / (up @ up)
+    velocity = np.append(push, push @ slope)
+    run = rolled(S.plane(slope), rb.Ball(0.5), alone(rb.Rattle(1e-2)), start=np.zeros(dim), start_velocity=push,
+                 duration=1.0, save_at=np.linspace(0, 1, 11))  # fmt: skip
+    time = run.time[:, None]
+    exact = run.center[0, 0] + velocity * time + fall * time**2 / 2
+    assert run.center[:, 0] == pytest.approx(exact, abs=1e-12)
+
+
+@pytest.mark.parametrize("unilateral", [False, True])
+def test_a_bead_in_a_round_bowl_stays_in_the_plane_of_its_push_whatever_the_dimension(unilateral):
+    # in three dimensions the ball is that of two in the span of its start and its push
+    method = rb.RigidBall(integrator=rb.Rattle(1e-3), contact="unilateral") if unilateral else alone(rb.Rattle(1e-3))
+    basis, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 2)))
+    start, push = np.array([0.6, 0.0]), np.array([-0.2, 1.1])
+    both = []
+    for embed in (np.eye(2), basis):
+        bowl = S.quadratic(np.eye(len(embed)))
+        run = rolled(bowl, rb.Ball(0.4), method, start=embed @ start, start_velocity=embed @ push, duration=2.0,
+                     save_at=np.linspace(0, 2, 21))  # fmt: skip
+        both.append(np.concatenate([run.center[:, 0, :-1] @ embed, run.center[:, 0, -1:]], axis=1))
+    assert both[1] == pytest.approx(both[0], abs=1e-10)
+
+
 @pytest.mark.parametrize("integrator", [rb.Rattle(1e-2), FINE], ids=["rattle", "dopri5"])
 def test_a_disk_with_drag_nears_its_last_speed(integrator, oracle):
     case = oracle("D11")
