@@ -53,4 +53,4 @@ def test_there_are_two_set_up_commands_of_one_line():
     commands = [line for block in blocks("sh") for line in block.strip().splitlines()]
     assert len(commands) == 2
     assert "rollingball demo" in commands[0]
-    assert commands[1].endswith("pytest")
+    assert ".venv/bin/pytest" in commands[1]
