@@ -21,7 +21,7 @@ NEEDED = (
     "tqdm",
 )
 EXTRAS = {
-    "test": ("pytest", "hypothesis", "jsonschema", "scikit-learn", "pytorch_optimizer"),
+    "test": ("pytest", "pytest-xdist", "hypothesis", "jsonschema", "scikit-learn", "pytorch_optimizer"),
     "bench": ("jax", "diffrax", "numba", "scikit-image", "mujoco", "pytorch_optimizer"),
     "experiments": ("scikit-learn", "pytorch_optimizer"),
     "view": ("viser",),
