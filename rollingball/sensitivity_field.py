@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.adjoint.flow_run import refused
 from rollingball.adjoint.given import LIVE
-from rollingball.adjoint.methods import checked_method
+from rollingball.adjoint.methods import checked_method, refused
 from rollingball.adjoint.run import derivatives
 from rollingball.errors import InputError, numbers
 from rollingball.methods import FLOWS, IronedFlow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +15,11 @@ from rollingball.adjoint.flow_program import FlowPull
 from rollingball.adjoint.flow_push import crease_push, footpoint_push
 from rollingball.adjoint.flow_step import method_of
 from rollingball.adjoint.given import Derivatives, on_device, on_host
+from rollingball.adjoint.methods import checked_method
 from rollingball.adjoint.parameters import parameter_cotangents
 from rollingball.errors import InputError
 from rollingball.flow_run import FlowPlan, Launcher
 from rollingball.methods import FootpointFlow, IronedFlow
-from rollingball.methods.integrators import Explicit
 from rollingball.numeric import Numeric, fill, launch, layout
 from rollingball.simulate import rebuilt
 from rollingball.status import Status
@@ -49,23 +49,12 @@ def is_flow(trajectory: Any) -> bool:
     return isinstance(trajectory, Trajectory) and trajectory.contacts is not None and trajectory.velocity is None
 
 
-def refused(method: Any) -> InputError | None:
-    """Why the steps of a flow cannot be taken backwards, or None."""
-    if not isinstance(method.integrator, Explicit):
-        kind, allowed = type(method.integrator).__name__, [kind.__name__ for kind in get_args(Explicit)]
-        return InputError("integrator", kind, ", ".join(allowed) + ": their steps are taken backwards one by one")
-    if not method.settings()["reproject"]:
-        return InputError("reproject", False, "True, where derivatives are asked for")
-    return None
-
-
 def flow_plan(trajectory: Trajectory, surface: Surface | None) -> tuple[FlowPlan, bool]:
     """The plan of a recorded run from its first frame, and whether it was started from footpoints."""
     if not len(trajectory) or trajectory.step[0] != 0 or trajectory.time[0] != 0:
         raise InputError("trajectory", trajectory, "a run from its first frame on, and that at time 0 (save_at)")
     surface, ball, method, options = rebuilt(trajectory, surface)
-    if refusal := refused(method):
-        raise refusal
+    checked_method(method)
     begins = trajectory.foot[0] if isinstance(method, FootpointFlow) else trajectory.center[0, :, :-1]
     plan = FlowPlan(
         surface, ball, method, np.ascontiguousarray(begins), True, np.ascontiguousarray(trajectory.radius[0]),

@@ -1,6 +1,6 @@
 """Which functions take which method backwards, and which along a tangent."""
 
-from typing import Any
+from typing import Any, get_args
 
 from rollingball.adjoint.points import entropy_reverse, heavy_ball_reverse, sam_reverse
 from rollingball.adjoint.program import StepProgram
@@ -9,7 +9,8 @@ from rollingball.adjoint.tangent_points import point_tangent
 from rollingball.adjoint.tangents import rolling_tangent
 from rollingball.errors import InputError
 from rollingball.geometry.projection import GradientProjection
-from rollingball.methods import SAM, DistanceRBO, EntropySGD, FootpointRBO, GradientDescent, HeavyBall
+from rollingball.methods import FLOWS, SAM, DistanceRBO, EntropySGD, FootpointRBO, GradientDescent, HeavyBall
+from rollingball.methods.integrators import Explicit
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -30,10 +31,22 @@ def reverse_program(method: Any, surface: SurfaceFunctions, numeric: Numeric) ->
     return heavy_ball_reverse(surface, numeric)
 
 
+def refused(method: Any) -> InputError | None:
+    """Why the steps of a flow cannot be taken backwards, or None."""
+    if not isinstance(method.integrator, Explicit):
+        kind, allowed = type(method.integrator).__name__, [kind.__name__ for kind in get_args(Explicit)]
+        return InputError("integrator", kind, ", ".join(allowed) + ": their steps are taken backwards one by one")
+    if not method.settings()["reproject"]:
+        return InputError("reproject", False, "True, where derivatives are asked for")
+    return None
+
+
 def checked_method(method: Any) -> Any:
     """``method``, if its derivatives are known, or an InputError."""
-    if not isinstance(method, KNOWN):
-        raise InputError("method", type(method).__name__, ", ".join(kind.__name__ for kind in KNOWN))
+    if not isinstance(method, KNOWN + FLOWS):
+        raise InputError("method", type(method).__name__, ", ".join(kind.__name__ for kind in KNOWN + FLOWS))
+    if isinstance(method, FLOWS) and (refusal := refused(method)):
+        raise refusal
     return method
 
 
