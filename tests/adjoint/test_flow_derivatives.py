@@ -204,6 +204,39 @@ def test_a_ball_at_rest_in_a_wedge_keeps_its_place_and_has_no_one_foot():
         assert found.start.tolist() == [[0.0]]
 
 
+def test_on_each_side_of_a_kink_there_is_a_derivative_and_none_at_it(oracle):
+    case = oracle("A04")
+    sides = np.array([case["expected"]["left"], case["expected"]["right"]])
+    parabola, ball = S.quadratic([[case["inputs"]["k"]]]), rb.Ball(case["inputs"]["rho"])
+
+    def run(place, duration=1e-11, tie=1e-12):
+        # f_rho' grows by 8/3 a unit of length: its limit is met to the tolerance only where contacts this near are two
+        flow = rb.IronedFlow(rb.RK4(0.05), search=rb.GlobalProjection(nodes=10_000, tie=tie))
+        start, times = np.array([[-place], [place]]), [0.0, duration]
+        return rb.simulate(parabola, ball, flow, start_center=start, duration=duration, save_at=times, gap=None)
+
+    near = run(1e-10)
+    assert (near.contacts == 1).all()
+    height = np.zeros_like(near.center)
+    height[0, :, 1] = 1
+    np.testing.assert_allclose(rb.derivatives(near, {"center": height}).start[:, 0], sides, rtol=0, atol=case["tol"])
+    # the centre moves by -f_rho': that is also how its end depends on the duration
+    by_end = rb.derivatives(near, {"center": [[1.0, 0.0]] * 2}).duration, rb.sensitivities(near).duration[-1, :, 0]
+    by_difference = differences(lambda h: run(1e-10, 1e-11 * (1 + h)).center[-1, :, 0]) / 1e-11
+    for found in (*by_end, by_difference):
+        np.testing.assert_allclose(-found, sides, rtol=0, atol=case["tol"])
+    np.testing.assert_allclose(by_end[0], by_end[1], rtol=1e-14)
+
+    for at in (run(0.0), run(1e-10, tie=1e-9)):  # heights this near are equal to the default tolerance
+        assert (at.contacts == 2).all()
+        with pytest.raises(rb.BallError, match="kink"):
+            rb.derivatives(at, {"center": height})
+        refused = rb.derivatives(at, {"center": height}, throw=False), rb.sensitivities(at)
+        for found in refused:
+            assert found.status.tolist() == [rb.Status.KINK] * 2
+            assert not found.start.any()
+
+
 def test_what_cannot_be_taken_backwards_is_refused():
     sine, ball, last = S.sine(), rb.Ball(0.3), {"center": [[1.0, 0.0]]}
     options = {"start": [1.0], "duration": 0.1, "gap": None}
