@@ -49,12 +49,12 @@ def is_flow(trajectory: Any) -> bool:
     return isinstance(trajectory, Trajectory) and trajectory.contacts is not None and trajectory.velocity is None
 
 
-def flow_plan(trajectory: Trajectory, surface: Surface | None) -> tuple[FlowPlan, bool]:
+def flow_plan(trajectory: Trajectory, surface: Surface | None, continuous: bool = False) -> tuple[FlowPlan, bool]:
     """The plan of a recorded run from its first frame, and whether it was started from footpoints."""
     if not len(trajectory) or trajectory.step[0] != 0 or trajectory.time[0] != 0:
         raise InputError("trajectory", trajectory, "a run from its first frame on, and that at time 0 (save_at)")
     surface, ball, method, options = rebuilt(trajectory, surface)
-    checked_method(method)
+    checked_method(method, continuous)
     begins = trajectory.foot[0] if isinstance(method, FootpointFlow) else trajectory.center[0, :, :-1]
     plan = FlowPlan(
         surface, ball, method, np.ascontiguousarray(begins), True, np.ascontiguousarray(trajectory.radius[0]),
@@ -117,6 +117,7 @@ def back(plan: FlowPlan, every: int | None, threads: int | None) -> Iterator[Par
 def reverse_flow(
     plan: FlowPlan,
     from_foot: bool,
+    continuous: bool,
     trajectory: Trajectory,
     status: np.ndarray,
     given: dict[str, np.ndarray],
@@ -124,16 +125,20 @@ def reverse_flow(
     every: int | None,
     threads: int | None,
 ) -> Derivatives:
-    """The derivatives of a flow."""
+    """The derivatives of a flow, by its steps or by the continuous adjoint."""
     import warp as wp
 
+    from rollingball.adjoint import flow_continuous
     from rollingball.adjoint.flow_reverse import flow_reverse
     from rollingball.adjoint.program import inner_struct
 
     numeric, device, count = Numeric(plan.surface.dim), plan.device, len(plan.start)
     functions, settings, scale = plan.surface.functions(numeric), plan.method.settings(), plan.surface.loss_scale
     pulls = pulls_of(plan.method, functions, numeric)
-    method, shared, begun = method_of(plan.method.integrator), _shared(plan), _begun(plan, from_foot, trajectory)
+    method = None if continuous else method_of(plan.method.integrator)
+    shared, begun = _shared(plan, method), _begun(plan, from_foot, trajectory)
+    compiled = flow_continuous.flow_continuous if continuous else flow_reverse
+    stages = flow_continuous.STAGES if method is None else method.stages
     there = functools.partial(on_device, device=device)
     frame_bars = [
         there(given["foot"], numeric.vector),
@@ -162,12 +167,13 @@ def reverse_flow(
     balls: Any = None
     for part in back(plan, every, threads):
         if made is None:
-            made = flow_reverse(pulls, functions, layout(settings), numeric, part.before.dtype)
+            made = compiled(pulls, functions, layout(settings), numeric, part.before.dtype)
             bars = np.zeros(count, dtype=made.bars.numpy_dtype())
             bars["status"] = status
             balls = wp.array(bars, dtype=made.bars, device=device)
         most = _most_contacts(part) if parameters else 1  # only points that are taken down need room
-        inner = points(part.log.shape[0], method.stages * most * pulls.seats + 4 * most)
+        rows = part.log.shape[0] + (len(plan.save_at) + 1 if continuous else 0)  # a stretch ends at each frame, too
+        inner = points(rows, stages * most * pulls.seats + 4 * most)
         inputs = [*shared, *part.inputs(), *begun, *frame_bars, most, balls, inner, framed, started]
         launch(made.kernel, count, inputs, device, threads)
         wp.synchronize_device(device)
@@ -192,14 +198,14 @@ def reverse_flow(
     )
 
 
-def _shared(plan: FlowPlan) -> list[Any]:
-    """The first arguments of both kernels."""
+def _shared(plan: FlowPlan, method: Any) -> list[Any]:
+    """The first arguments of all kernels; those that make the steps again take their method."""
     import warp as wp
 
     numeric, device = Numeric(plan.surface.dim), plan.device
     return [
         plan.surface.parameters(numeric, device), fill(plan.method.settings(), numeric, device),
-        method_of(plan.method.integrator), wp.array(plan.save_at, dtype=wp.float64, device=device),
+        *([] if method is None else [method]), wp.array(plan.save_at, dtype=wp.float64, device=device),
         wp.float64(plan.duration),
     ]  # fmt: skip
 
@@ -241,7 +247,7 @@ def forward_flow(
     found: Any = wp.full(
         (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
     )
-    shared, begun = _shared(plan), _begun(plan, from_foot, trajectory)
+    shared, begun = _shared(plan, method_of(plan.method.integrator)), _begun(plan, from_foot, trajectory)
     for part in ahead(plan, threads):
         kernel = flow_tangents(pulls, push, functions, layout(settings), numeric, part.before.dtype)
         inputs = [*shared, *part.inputs(), *begun, columns, states, inner_struct(numeric)(), found]

@@ -10,7 +10,7 @@ from rollingball.adjoint.tangents import rolling_tangent
 from rollingball.errors import InputError
 from rollingball.geometry.projection import GradientProjection
 from rollingball.methods import FLOWS, SAM, DistanceRBO, EntropySGD, FootpointRBO, GradientDescent, HeavyBall
-from rollingball.methods.integrators import Explicit
+from rollingball.methods.integrators import Explicit, Rosenbrock
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -31,21 +31,23 @@ def reverse_program(method: Any, surface: SurfaceFunctions, numeric: Numeric) ->
     return heavy_ball_reverse(surface, numeric)
 
 
-def refused(method: Any) -> InputError | None:
-    """Why the steps of a flow cannot be taken backwards, or None."""
-    if not isinstance(method.integrator, Explicit):
-        kind, allowed = type(method.integrator).__name__, [kind.__name__ for kind in get_args(Explicit)]
-        return InputError("integrator", kind, ", ".join(allowed) + ": their steps are taken backwards one by one")
+def refused(method: Any, continuous: bool = False) -> InputError | None:
+    """Why a flow has no derivative, of its steps or by the continuous adjoint, or None."""
+    kinds = (*get_args(Explicit), Rosenbrock) if continuous else get_args(Explicit)
+    if not isinstance(method.integrator, kinds):
+        allowed = ", ".join(kind.__name__ for kind in kinds)
+        why = "their events are located" if continuous else "their steps are taken backwards one by one"
+        return InputError("integrator", type(method.integrator).__name__, f"{allowed}: {why}")
     if not method.settings()["reproject"]:
         return InputError("reproject", False, "True, where derivatives are asked for")
     return None
 
 
-def checked_method(method: Any) -> Any:
+def checked_method(method: Any, continuous: bool = False) -> Any:
     """``method``, if its derivatives are known, or an InputError."""
     if not isinstance(method, KNOWN + FLOWS):
         raise InputError("method", type(method).__name__, ", ".join(kind.__name__ for kind in KNOWN + FLOWS))
-    if isinstance(method, FLOWS) and (refusal := refused(method)):
+    if isinstance(method, FLOWS) and (refusal := refused(method, continuous)):
         raise refusal
     return method
 

@@ -13,7 +13,7 @@ from rollingball.adjoint.flow_run import flow_plan, is_flow, reverse_flow
 from rollingball.adjoint.given import Derivatives, checked_cotangents, judged, on_device, on_host, starting_status
 from rollingball.adjoint.methods import checked_method, inner_points, reverse_program
 from rollingball.adjoint.parameters import has_parameters, parameter_cotangents
-from rollingball.errors import InputError, whole
+from rollingball.errors import InputError, one_of, whole
 from rollingball.numeric import fill, launch, layout
 from rollingball.plan import Plan, plan_run
 from rollingball.simulate import rebuilt, roll_plan
@@ -33,6 +33,7 @@ def derivatives(
     surface: Surface | None = None,
     parameters: bool = False,
     checkpoint_every: int | None = None,
+    adjoint: str = "discrete",
     threads: int | None = None,
     throw: bool = True,
 ) -> Derivatives:
@@ -54,6 +55,9 @@ def derivatives(
         parameters: Whether to differentiate by the surface's parameters too.
         checkpoint_every: Keep states each so many steps and compute what is between again: memory for T / k + k frames
             in place of T.
+        adjoint: Of a flow, "discrete", or "continuous": lambda' = -J^T lambda integrated backwards along the dense output,
+            with the same jumps at events. It is the derivative of the flow itself, to the integrator's tolerance and not
+            that of the steps made; it costs less where an integrator has many stages, and takes Rosenbrock too.
         threads: CPU threads; by default one a core.
         throw: Raise where a ball has no derivative; else its status says why.
 
@@ -66,10 +70,13 @@ def derivatives(
     """
     if checkpoint_every is not None:
         whole("checkpoint_every", checkpoint_every, 1)
+    continuous = one_of("adjoint", adjoint, ("discrete", "continuous")) == "continuous"
     reverse: Any
     if is_flow(trajectory):
-        flow, from_foot = flow_plan(trajectory, surface)
-        ground, reverse = flow.surface, functools.partial(reverse_flow, flow, from_foot)
+        flow, from_foot = flow_plan(trajectory, surface, continuous)
+        ground, reverse = flow.surface, functools.partial(reverse_flow, flow, from_foot, continuous)
+    elif continuous:
+        raise InputError("adjoint", adjoint, '"discrete", for a discrete method')
     else:
         plan = plan_of(trajectory, surface)
         ground, reverse = plan.surface, functools.partial(_reverse, plan)
