@@ -176,7 +176,19 @@ def flow_continuous(
                     seat.row = wp.where(inner.point.shape[0] > 0, row, -1)
                     seat.slot = 0
                     part = stretch(
-                        was.x, was.velocity, now.x, speed, h, was.memory, low, high, bars.x, seat, most, p, settings,
+                        was.x,
+                        was.velocity,
+                        now.x,
+                        speed,
+                        h,
+                        was.memory,
+                        low,
+                        high,
+                        bars.x,
+                        seat,
+                        most,
+                        p,
+                        settings,
                         inner,
                     )
                     bars.x = part.x

@@ -70,14 +70,14 @@ def pulls_of(method: Any, functions: SurfaceFunctions, numeric: Numeric) -> Flow
     return footpoint_pull(functions, numeric)
 
 
-def ahead(plan: FlowPlan, threads: int | None) -> Iterator[Part]:
-    """The run again in parts, the first first."""
+def ahead(plan: FlowPlan, steps: int, threads: int | None) -> Iterator[Part]:
+    """The run again in parts, the first first; ``steps`` are the most that a ball made."""
     import warp as wp
 
     launcher = Launcher(plan, plan.start, threads)
     launcher.launch(0)  # places the balls
     size = launcher.states.numpy().nbytes
-    before, rows, opening = wp.clone(launcher.states), max(min(MOST_STEPS, ROOM // size), 1), True
+    before, rows, opening = wp.clone(launcher.states), max(min(MOST_STEPS, ROOM // size, steps), 1), True
     while True:
         part = _part(launcher, before, rows, opening)
         yield part
@@ -96,12 +96,12 @@ def _part(launcher: Launcher, before: Any, rows: int, opening: bool) -> Part:
     return Part(before, log if made == rows else wp.clone(log[:made]), wp.clone(launcher.states), opening)
 
 
-def back(plan: FlowPlan, every: int | None, threads: int | None) -> Iterator[Part]:
+def back(plan: FlowPlan, steps: int, every: int | None, threads: int | None) -> Iterator[Part]:
     """The run again in parts, the last first: all of it kept, or with ``every`` each part made twice."""
     import warp as wp
 
     if every is None:
-        yield from reversed(list(ahead(plan, threads)))
+        yield from reversed(list(ahead(plan, steps, threads)))
         return
     launcher = Launcher(plan, plan.start, threads)
     launcher.launch(0)
@@ -165,7 +165,7 @@ def reverse_flow(
     framed, started = points(len(plan.save_at), 1), points(1, 1)
     made: Any = None
     balls: Any = None
-    for part in back(plan, every, threads):
+    for part in back(plan, int(trajectory.steps.max()), every, threads):
         if made is None:
             made = compiled(pulls, functions, layout(settings), numeric, part.before.dtype)
             bars = np.zeros(count, dtype=made.bars.numpy_dtype())
@@ -248,7 +248,7 @@ def forward_flow(
         (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
     )
     shared, begun = _shared(plan, method_of(plan.method.integrator)), _begun(plan, from_foot, trajectory)
-    for part in ahead(plan, threads):
+    for part in ahead(plan, int(trajectory.steps.max()), threads):
         kernel = flow_tangents(pulls, push, functions, layout(settings), numeric, part.before.dtype)
         inputs = [*shared, *part.inputs(), *begun, columns, states, inner_struct(numeric)(), found]
         launch(kernel, count * columns, inputs, device, threads)

@@ -55,9 +55,9 @@ def derivatives(
         parameters: Whether to differentiate by the surface's parameters too.
         checkpoint_every: Keep states each so many steps and compute what is between again: memory for T / k + k frames
             in place of T.
-        adjoint: Of a flow, "discrete", or "continuous": lambda' = -J^T lambda integrated backwards along the dense output,
-            with the same jumps at events. It is the derivative of the flow itself, to the integrator's tolerance and not
-            that of the steps made; it costs less where an integrator has many stages, and takes Rosenbrock too.
+        adjoint: Of a flow, "discrete": of the steps that were made; or "continuous": of the flow itself, to the order
+            of the steps, lambda' = -J^T lambda integrated backwards along them with the same jumps at events. It costs
+            less where an integrator has many stages, and takes Rosenbrock too.
         threads: CPU threads; by default one a core.
         throw: Raise where a ball has no derivative; else its status says why.
 
