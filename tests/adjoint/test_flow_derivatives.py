@@ -115,6 +115,7 @@ def test_the_derivative_of_gradient_flow_is_an_exponential():
 
 SLOPES = np.array([[1.0, 0.2], [-0.5, -0.6]])
 CREASE = rb.IronedFlow(rb.RK4(0.05))
+RUGGED = S.cosine_sum([1.0, 0.6, 0.4], [[1, 0.3], [-0.5, 1.2], [1.6, 1.1]], [0.2, 1.0, -0.4])
 
 
 def wedge(slopes=SLOPES, radius=0.5, start=((0.4, 0.1), (0.4, 0.3)), duration=0.97, **options):
@@ -159,12 +160,11 @@ def test_across_events_they_are_those_of_differences():
 
 @pytest.mark.slow
 def test_touches_slides_and_rests_on_a_rugged_surface():
-    surface = S.cosine_sum([1.0, 0.6, 0.4], [[1, 0.3], [-0.5, 1.2], [1.6, 1.1]], [0.2, 1.0, -0.4])
     start = np.random.default_rng(3).uniform(-2.5, 2.5, (16, 2))[[1, 2, 4, 7, 10, 12, 14]]
 
     def run(moved=(0.0, 0.0), grown=0.0):
         return rb.simulate(
-            surface, rb.Ball(1.5 + grown), CREASE, start_center=start + np.array(moved), duration=2.03,
+            RUGGED, rb.Ball(1.5 + grown), CREASE, start_center=start + np.array(moved), duration=2.03,
             save_at=[0.0, 1.015, 2.03], gap=None,
         )  # fmt: skip
 
@@ -179,6 +179,20 @@ def test_touches_slides_and_rests_on_a_rugged_surface():
         by_start = differences(lambda h, axis=axis: total(run(moved=h * np.eye(2)[axis])), 1e-5)
         np.testing.assert_allclose(found.start[:, axis], by_start, atol=1e-7)
     np.testing.assert_allclose(found.radius, differences(lambda h: total(run(grown=h)), 1e-5), atol=1e-7)
+
+
+def test_a_crease_that_ends_is_refused():
+    # the two contacts of a sliding ball become one; there the bend of the ball is that of the surface
+    start = np.random.default_rng(3).uniform(-2.5, 2.5, (16, 2))[[8, 13]]
+    run = rb.simulate(RUGGED, rb.Ball(1.5), CREASE, start_center=start, duration=2.03, save_at=[0.0, 2.03], gap=None)
+    assert run.events["kind"][:, 0].tolist() == [2, 2]
+    place = {"center": np.ones((2, 3))}
+    for found in (rb.derivatives(run, place, throw=False), rb.sensitivities(run)):
+        assert found.status.tolist() == [rb.Status.KINK] * 2
+    continuous = rb.derivatives(run, place, adjoint="continuous", throw=False)
+    assert continuous.status.tolist() == [rb.Status.KINK] * 2
+    with pytest.raises(rb.BallError, match="a crease ends"):
+        rb.derivatives(run, place)
 
 
 def test_a_ball_at_rest_in_a_wedge_keeps_its_place_and_has_no_one_foot():
