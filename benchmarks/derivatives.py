@@ -2,7 +2,7 @@
 
 Run ``python benchmarks/derivatives.py --help`` for the options. The first table is of rollingball alone: the time of
 ``rb.derivatives`` over that of ``rb.simulate``, both whole calls; for flows also that of ``rb.sensitivities``, which is
-of d + 3 columns. The second is the workload of Figure 4 (Algorithm 1
+of d + 3 columns, and of ``rb.derivatives(..., adjoint="continuous")``. The second is the workload of Figure 4 (Algorithm 1
 with the paper's projector on a thousand wells): J is the sum of the losses at the end, by the starts.
 """
 
@@ -63,7 +63,7 @@ def medians(programs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, np
 def alone(quick: bool, rounds: int, only: str) -> None:
     """Derivatives beside simulate."""
     head = f"{'method and surface':<40}{'balls':>6}{'steps':>6}{'run s':>9}{'ratio':>7}{'with parameters':>17}"
-    print(f"{head}{'forward':>9}")
+    print(f"{head}{'forward':>9}{'continuous':>12}")
     for name, (make, method, radius, balls, length) in {**WORKLOADS, **FLOWS}.items():
         if only not in name:
             continue
@@ -88,12 +88,13 @@ def alone(quick: bool, rounds: int, only: str) -> None:
         }
         if is_flow:
             programs["forward"] = lambda run=run: rb.sensitivities(run)
+            programs["continuous"] = lambda run=run, bars=cotangent: rb.derivatives(run, bars, adjoint="continuous")
         took = medians(programs, rounds)
         ratios = {part: np.median(took[part] / took["run"]) for part in took}
-        forward = f"{ratios['forward']:>9.2f}" if is_flow else ""
+        more = f"{ratios['forward']:>9.2f}{ratios['continuous']:>12.2f}" if is_flow else ""
         steps = round(float(run.steps.mean()))
         print(f"{name:<40}{balls:>6}{steps:>6}{np.median(took['run']):>9.4f}{ratios['back']:>7.2f}"
-              f"{ratios['all']:>17.2f}{forward}")  # fmt: skip
+              f"{ratios['all']:>17.2f}{more}")  # fmt: skip
 
 
 def jax_programs(start: np.ndarray, centers: np.ndarray, inner: int, steps: int) -> tuple[Any, Any, Any]:

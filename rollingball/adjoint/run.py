@@ -11,9 +11,9 @@ import numpy as np
 
 from rollingball.adjoint.flow_run import flow_plan, is_flow, reverse_flow
 from rollingball.adjoint.given import Derivatives, checked_cotangents, judged, on_device, on_host, starting_status
-from rollingball.adjoint.methods import checked_method, inner_points, reverse_program
+from rollingball.adjoint.methods import checked_method, inner_points, is_continuous, reverse_program
 from rollingball.adjoint.parameters import has_parameters, parameter_cotangents
-from rollingball.errors import InputError, one_of, whole
+from rollingball.errors import InputError, whole
 from rollingball.numeric import fill, launch, layout
 from rollingball.plan import Plan, plan_run
 from rollingball.simulate import rebuilt, roll_plan
@@ -70,15 +70,13 @@ def derivatives(
     """
     if checkpoint_every is not None:
         whole("checkpoint_every", checkpoint_every, 1)
-    continuous = one_of("adjoint", adjoint, ("discrete", "continuous")) == "continuous"
+    continuous = is_continuous(adjoint)
     reverse: Any
     if is_flow(trajectory):
         flow, from_foot = flow_plan(trajectory, surface, continuous)
         ground, reverse = flow.surface, functools.partial(reverse_flow, flow, from_foot, continuous)
-    elif continuous:
-        raise InputError("adjoint", adjoint, '"discrete", for a discrete method')
     else:
-        plan = plan_of(trajectory, surface)
+        plan = plan_of(trajectory, surface, continuous)
         ground, reverse = plan.surface, functools.partial(_reverse, plan)
     parameters = parameters and has_parameters(ground)
     bars = checked_cotangents(trajectory, cotangent)
@@ -89,14 +87,14 @@ def derivatives(
     return judged(found, throw)
 
 
-def plan_of(trajectory: Any, surface: Any) -> Plan:
+def plan_of(trajectory: Any, surface: Any, continuous: bool = False) -> Plan:
     """The plan of a recorded run."""
     if not isinstance(trajectory, Trajectory) or not len(trajectory) or trajectory.step[0] != 0:
         raise InputError("trajectory", trajectory, "a Trajectory from its first frame on")
     if trajectory.contacts is not None:
         raise InputError("trajectory", trajectory, "a run of a discrete method or of a flow")
     surface, ball, method, options = rebuilt(trajectory, surface)
-    checked_method(method)
+    checked_method(method, continuous)
     options = {**options, "every": 1}
     return plan_run(surface, ball, method, trajectory.foot[0], int(trajectory.step[-1]), **options)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.adjoint.methods import checked_method
+from rollingball.adjoint.methods import checked_method, is_continuous
 from rollingball.adjoint.run import derivatives
 from rollingball.ball import Ball
 from rollingball.errors import InputError
@@ -42,6 +42,7 @@ def simulate_on_tape(
     start: Any = None,
     *,
     start_center: Any = None,
+    adjoint: str = "discrete",
     **options: Any,
 ) -> TapedRun:
     """:func:`rollingball.simulate` recorded on a ``wp.Tape``: ``tape.backward`` goes on through the run to ``start``.
@@ -55,6 +56,7 @@ def simulate_on_tape(
         method: A discrete method, or a flow with an explicit integrator.
         start: First footpoints: a Warp array (B,) of float64 vectors of R^d, with ``requires_grad``.
         start_center: In place of it, the horizontal positions of the first centres, for a flow.
+        adjoint: As for :func:`rollingball.derivatives`.
         options: Those of :func:`rollingball.simulate`, but for ``device``, ``dtype`` and ``lift``.
 
     Raises:
@@ -70,7 +72,7 @@ def simulate_on_tape(
     is_places = isinstance(begins, wp.array) and begins.dtype == Numeric(dim).vector and begins.ndim == 1
     if not is_places or not begins.requires_grad:
         raise InputError(field, begins, f"a wp.array (B,) of {dim} float64 each, with requires_grad=True")
-    checked_method(method)
+    checked_method(method, is_continuous(adjoint))
     for name in {"device", "dtype"} & options.keys():
         raise InputError(name, options[name], f"nothing: those of {field}")
     if options.get("lift"):
@@ -89,7 +91,7 @@ def simulate_on_tape(
     def backward() -> None:
         bars = {"foot": (foot, run.foot), "center": (center, run.center), "loss": (loss, run.loss)}
         cotangent = {name: array.grad.numpy().reshape(like.shape) for name, (array, like) in bars.items()}
-        found = derivatives(run, cotangent, surface=surface).start
+        found = derivatives(run, cotangent, surface=surface, adjoint=adjoint).start
         rows = begins.grad.numpy().reshape(len(places), -1)
         by_start = found if len(found) == len(rows) else found.sum(axis=0, keepdims=True)
         begins.grad.assign(np.ascontiguousarray(rows + by_start))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rollingball.adjoint.methods import checked_method
+from rollingball.adjoint.methods import checked_method, is_continuous
 from rollingball.adjoint.run import derivatives
 from rollingball.ball import Ball
 from rollingball.errors import InputError
@@ -30,13 +30,14 @@ def roll(
     start: Tensor,
     numbers: dict[str, Tensor],
     parameters: dict[str, Tensor],
+    adjoint: str,
     options: dict[str, Any],
 ) -> tuple[Trajectory, Tensor, Tensor, Tensor]:
     """The run of :func:`rollingball.pytorch.simulate`, and its feet, centres and losses with their derivatives.
 
     ``field`` says what ``start`` is: ``start`` or ``start_center``.
     """
-    checked_method(method)
+    checked_method(method, is_continuous(adjoint))
     if options.get("lift"):
         allowed = "False where derivatives are asked for: how a lifted start depends on what made it is not followed"
         raise InputError("lift", True, allowed)
@@ -52,7 +53,7 @@ def roll(
     runs: list[Trajectory] = []
     names = (*numbers, *(f"parameters.{name}" for name in parameters))
     given = (*numbers.values(), *parameters.values())
-    foot, center, loss = _Roll.apply(surface, ball, method, field, options, runs, names, start, *given)
+    foot, center, loss = _Roll.apply(surface, ball, method, field, adjoint, options, runs, names, start, *given)
     return runs[0], foot, center, loss
 
 
@@ -79,6 +80,7 @@ class _Roll(torch.autograd.Function):
         ball: Ball | None,
         method: Any,
         field: str,
+        adjoint: str,
         options: dict[str, Any],
         runs: list[Trajectory],
         names: tuple[str, ...],
@@ -96,7 +98,7 @@ class _Roll(torch.autograd.Function):
             options = {**options, "duration": float(values.pop("duration"))}
         ctx.surface = _with_parameters(surface, {name.split(".", 1)[1]: value for name, value in values.items()})
         run = simulate(ctx.surface, ball, method, **{**options, field: _plain(start)})
-        ctx.run, ctx.names, ctx.like = run, names, (start, *given)
+        ctx.run, ctx.names, ctx.like, ctx.adjoint = run, names, (start, *given), adjoint
         runs.append(run)
         foot, center, loss = (torch.as_tensor(part, device=start.device) for part in (run.foot, run.center, run.loss))
         return foot, center, loss
@@ -104,15 +106,15 @@ class _Roll(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, foot: Tensor, center: Tensor, loss: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        wanted = ctx.needs_input_grad[7:]
+        wanted = ctx.needs_input_grad[8:]
         cotangent = {"foot": _plain(foot), "center": _plain(center), "loss": _plain(loss)}
         asked = any(need for need, name in zip(wanted[1:], ctx.names, strict=True) if name.startswith("parameters."))
-        found = derivatives(ctx.run, cotangent, surface=ctx.surface, parameters=asked)
+        found = derivatives(ctx.run, cotangent, surface=ctx.surface, parameters=asked, adjoint=ctx.adjoint)
         bars = [found.start] + [_of(found, name, tensor) for name, tensor in zip(ctx.names, ctx.like[1:], strict=True)]
         grads = [
             _summed(bar, tensor) if need else None for bar, tensor, need in zip(bars, ctx.like, wanted, strict=True)
         ]
-        return (None,) * 7 + tuple(grads)
+        return (None,) * 8 + tuple(grads)
 
 
 def _plain(tensor: Tensor) -> np.ndarray:

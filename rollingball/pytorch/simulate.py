@@ -87,6 +87,7 @@ def simulate(
     duration: Tensor | float | None = None,
     loss_scale: Tensor | None = None,
     parameters: dict[str, Tensor] | None = None,
+    adjoint: str = "discrete",
     **options: Any,
 ) -> TorchTrajectory:
     """:func:`rollingball.simulate` from tensors, on the device of ``start`` and in its precision, and its derivative.
@@ -111,6 +112,7 @@ def simulate(
             those of ``save_at`` too.
         loss_scale: In place of the surface's: one number.
         parameters: In place of numeric parameters of the surface, by the names of its factory, or constants.
+        adjoint: How a flow is differentiated, as for :func:`rollingball.derivatives`.
         options: Those of :func:`rollingball.simulate`, but for ``device``, ``dtype`` and ``throw``; ``gap`` is None by
             default.
 
@@ -137,7 +139,9 @@ def simulate(
         from rollingball.pytorch.differentiable import roll
 
         options = {"gap": None, **options, "device": device, "dtype": dtype}
-        run, foot, center, loss = roll(surface, ball, method, field, begins, numbers, parameters or {}, options)
+        run, foot, center, loss = roll(
+            surface, ball, method, field, begins, numbers, parameters or {}, adjoint, options
+        )  # fmt: skip
         return replace(to_torch(run, begins.device), foot=foot, center=center, loss=loss)
     begins = begins.detach()
     if set(options) - DIRECT or field != "start" or isinstance(method, FLOWS + BODIES) or _is_exact(method):

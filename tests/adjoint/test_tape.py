@@ -88,6 +88,7 @@ def test_backward_goes_through_a_flow_and_its_event():
         ("start_center", None, {"start_center": PLACES}),
         ("integrator", PLACES, {"method": rb.IronedFlow(rb.Rosenbrock())}),
         ("method", PLACES, {"method": rb.RigidBall()}),
+        ("adjoint", PLACES, {"adjoint": "continuous"}),
     ],
 )
 def test_bad_arguments_are_named(field, start, options, no_compiling):

@@ -59,6 +59,20 @@ def test_it_is_the_derivative_of_the_run_on_the_host():
     assert duration.grad.item() == by.duration[0]
 
 
+def test_the_continuous_adjoint_of_a_stiff_integrator():
+    def rolled(integrator, adjoint):
+        start, radius = leaf([[0.4], [-1.0]]), leaf(0.2)
+        made = simulate(
+            GROUND["wave"][2](1.1, 0.9), rb.Ball(0.2), rb.FootpointFlow(integrator), start, radius=radius,
+            duration=1.0, adjoint=adjoint,
+        )  # fmt: skip
+        return torch.autograd.grad(made.loss[-1].sum(), (start, radius))
+
+    stiff, plain = rolled(rb.Rosenbrock(1e-8), "continuous"), rolled(rb.Dopri5(1e-12), "discrete")
+    for found, expected in zip(stiff, plain, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_the_foot_of_a_ball_with_two_contacts_is_refused_and_its_centre_is_not():
     ground = rb.surfaces.max_of_planes(SLOPES, [0.0, 0.1])
     start = leaf([[0.4, 0.1]])
@@ -74,6 +88,9 @@ def test_the_foot_of_a_ball_with_two_contacts_is_refused_and_its_centre_is_not()
     [
         ("integrator", rb.IronedFlow(rb.Rosenbrock()), {}),
         ("integrator", rb.IronedFlow(rb.CatchUp(0.1)), {}),
+        ("integrator", rb.IronedFlow(rb.CatchUp(0.1)), {"adjoint": "continuous"}),
+        ("adjoint", rb.IronedFlow(), {"adjoint": "exact"}),
+        ("adjoint", rb.FootpointRBO(0.1), {"duration": None, "steps": 2, "adjoint": "continuous"}),
         ("reproject", rb.IronedFlow(reproject=False), {}),
         ("method", rb.RigidBall(), {}),
         ("lr", rb.IronedFlow(), {"lr": leaf(0.1)}),
