@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/derivatives.py --help`` for the options. The first table is of rollingball alone: the time of
 ``rb.derivatives`` over that of ``rb.simulate``, both whole calls; for flows also that of ``rb.sensitivities``, which is
-of d + 3 columns, and of ``rb.derivatives(..., adjoint="continuous")``. The second is the workload of Figure 4 (Algorithm 1
-with the paper's projector on a thousand wells): J is the sum of the losses at the end, by the starts.
+of d + 3 columns, and of ``rb.derivatives(..., adjoint="continuous")``. The second is the workload of Figure 4
+(Algorithm 1 with the paper's projector on a thousand wells): J is the sum of the losses at the end, by the starts.
 """
 
 import os

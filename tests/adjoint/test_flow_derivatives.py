@@ -254,7 +254,7 @@ def test_on_each_side_of_a_kink_there_is_a_derivative_and_none_at_it(oracle):
 def test_what_cannot_be_taken_backwards_is_refused():
     sine, ball, last = S.sine(), rb.Ball(0.3), {"center": [[1.0, 0.0]]}
     options = {"start": [1.0], "duration": 0.1, "gap": None}
-    with pytest.raises(rb.InputError, match="integrator: got 'Rosenbrock'.*continuous"):
+    with pytest.raises(rb.InputError, match=r"integrator: got 'Rosenbrock'.*continuous"):
         rb.derivatives(rb.simulate(sine, ball, rb.IronedFlow(rb.Rosenbrock()), **options), last)
     with pytest.raises(rb.InputError, match="reproject"):
         rb.derivatives(rb.simulate(sine, ball, rb.IronedFlow(reproject=False), **options), last)
