@@ -182,9 +182,11 @@ def test_touches_slides_and_rests_on_a_rugged_surface():
 
 
 def test_a_crease_that_ends_is_refused():
-    # the two contacts of a sliding ball become one; there the bend of the ball is that of the surface
+    # the two contacts of a sliding ball become one, where the ball is bent as the surface is; by rounding they still
+    # differ, and with these steps what is solved for along the crease is finite
     start = np.random.default_rng(3).uniform(-2.5, 2.5, (16, 2))[[8, 13]]
-    run = rb.simulate(RUGGED, rb.Ball(1.5), CREASE, start_center=start, duration=2.03, save_at=[0.0, 2.03], gap=None)
+    flow = rb.IronedFlow(rb.RK4(0.0125))
+    run = rb.simulate(RUGGED, rb.Ball(1.5), flow, start_center=start, duration=2.03, save_at=[0.0, 2.03], gap=None)
     assert run.events["kind"][:, 0].tolist() == [2, 2]
     place = {"center": np.ones((2, 3))}
     for found in (rb.derivatives(run, place, throw=False), rb.sensitivities(run)):
