@@ -63,7 +63,7 @@ def test_on_planes_it_is_the_discrete_one(every):
 
 @pytest.mark.slow
 def test_across_touches_slides_and_rests_it_keeps_its_order():
-    start = np.random.default_rng(3).uniform(-2.5, 2.5, (16, 2))[[1, 4, 7, 10, 12, 14]]
+    start = np.random.default_rng(3).uniform(-2.5, 2.5, (16, 2))[[1, 7, 10, 14]]
 
     def by(size, kind):
         run = rb.simulate(
