@@ -1,8 +1,9 @@
 """The derivative of whole runs: what it costs beside the run, and beside jax.grad through the same unrolled loop.
 
 Run ``python benchmarks/derivatives.py --help`` for the options. The first table is of rollingball alone: the time of
-``rb.derivatives`` over that of ``rb.simulate``, both whole calls. The second is the workload of Figure 4 (Algorithm 1
-with the paper's projector on a thousand wells): J is the sum of the losses at the end, by the starts.
+``rb.derivatives`` over that of ``rb.simulate``, both whole calls; for flows also that of ``rb.sensitivities``, which is
+of d + 3 columns, and of ``rb.derivatives(..., adjoint="continuous")``. The second is the workload of Figure 4
+(Algorithm 1 with the paper's projector on a thousand wells): J is the sum of the losses at the end, by the starts.
 """
 
 import os
@@ -34,13 +35,21 @@ WORKLOADS = {
     "gradient descent, rosenbrock": (S.rosenbrock, rb.GradientDescent(1e-4), 0.05, 4096, 200),
     "SAM, rosenbrock": (S.rosenbrock, rb.SAM(1e-4), 0.05, 4096, 200),
 }
+VALLEY = lambda: S.rosenbrock(b=1.0, loss_scale=0.2)  # noqa: E731 - gentle enough for one contact each
+FLOWS = {
+    "IronedFlow(RK4), rosenbrock": (VALLEY, rb.IronedFlow(rb.RK4(0.01)), 0.02, 16, 0.5),
+    "IronedFlow(Dopri5), rosenbrock": (VALLEY, rb.IronedFlow(rb.Dopri5(), stride=np.inf), 0.02, 16, 0.5),
+    "FootpointFlow(Dopri5), rosenbrock": (VALLEY, rb.FootpointFlow(rb.Dopri5()), 0.02, 4096, 0.5),
+}
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+clock = CLOCKS["wall"]
 
 
 def seconds(run: Callable[[], Any]) -> float:
     time.sleep(PAUSE)
-    began = time.perf_counter()
+    began = clock()
     run()
-    return time.perf_counter() - began
+    return clock() - began
 
 
 def medians(programs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, np.ndarray]:
@@ -51,27 +60,41 @@ def medians(programs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, np
     return {name: np.array([one[name] for one in took]) for name in programs}
 
 
-def alone(quick: bool, rounds: int) -> None:
+def alone(quick: bool, rounds: int, only: str) -> None:
     """Derivatives beside simulate."""
-    print(f"{'method and surface':<40}{'balls':>6}{'steps':>6}{'run s':>9}{'ratio':>7}{'with parameters':>17}")
-    for name, (make, method, radius, balls, steps) in WORKLOADS.items():
-        surface, balls, steps = make(), balls // 64 if quick else balls, 5 if quick else steps
+    head = f"{'method and surface':<40}{'balls':>6}{'steps':>6}{'run s':>9}{'ratio':>7}{'with parameters':>17}"
+    print(f"{head}{'forward':>9}{'continuous':>12}")
+    for name, (make, method, radius, balls, length) in {**WORKLOADS, **FLOWS}.items():
+        if only not in name:
+            continue
+        is_flow = name in FLOWS
+        surface, balls = make(), max(balls // 64, 4) if quick else balls
         start = np.random.default_rng(0).uniform(-2, 2, (balls, 2))
+        if quick:
+            length = length / 10 if is_flow else 5
+        rolled = {"duration": length, "save_at": [0.0, length]} if is_flow else {"steps": length}
 
-        def simulate(surface=surface, method=method, radius=radius, start=start, steps=steps):
-            return rb.simulate(surface, rb.Ball(radius), method, start=start, steps=steps, gap=None)
+        def simulate(surface=surface, method=method, radius=radius, start=start, rolled=rolled):
+            return rb.simulate(surface, rb.Ball(radius), method, start=start, gap=None, **rolled)
 
         run, cotangent = simulate(), {"loss": np.ones(balls)}
-        took = medians(
-            {
-                "run": simulate,
-                "back": lambda run=run, cotangent=cotangent: rb.derivatives(run, cotangent),
-                "all": lambda run=run, cotangent=cotangent: rb.derivatives(run, cotangent, parameters=True),
-            },
-            rounds,
-        )
-        ratios = [np.median(took[part] / took["run"]) for part in ("back", "all")]
-        print(f"{name:<40}{balls:>6}{steps:>6}{np.median(took['run']):>9.4f}{ratios[0]:>7.2f}{ratios[1]:>17.2f}")
+        exists = rb.derivatives(run, cotangent, throw=False).status == rb.Status.RUNNING
+        if not exists.all():
+            sys.exit(f"error: {name}: {(~exists).sum()} of {balls} balls have no derivative")
+        programs = {
+            "run": simulate,
+            "back": lambda run=run, cotangent=cotangent: rb.derivatives(run, cotangent),
+            "all": lambda run=run, cotangent=cotangent: rb.derivatives(run, cotangent, parameters=True),
+        }
+        if is_flow:
+            programs["forward"] = lambda run=run: rb.sensitivities(run)
+            programs["continuous"] = lambda run=run, bars=cotangent: rb.derivatives(run, bars, adjoint="continuous")
+        took = medians(programs, rounds)
+        ratios = {part: np.median(took[part] / took["run"]) for part in took}
+        more = f"{ratios['forward']:>9.2f}{ratios['continuous']:>12.2f}" if is_flow else ""
+        steps = round(float(run.steps.mean()))
+        print(f"{name:<40}{balls:>6}{steps:>6}{np.median(took['run']):>9.4f}{ratios['back']:>7.2f}"
+              f"{ratios['all']:>17.2f}{more}")  # fmt: skip
 
 
 def jax_programs(start: np.ndarray, centers: np.ndarray, inner: int, steps: int) -> tuple[Any, Any, Any]:
@@ -150,10 +173,15 @@ def main(given: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small sizes: seconds, checks that all agree")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="the processor's, where others use the machine")
+    parser.add_argument("--only", help="of the first table, the rows whose name has this text, and no second table")
     options = parser.parse_args(given)
+    global clock
+    clock = CLOCKS[options.clock]
     print(hardware())
-    alone(options.quick, options.rounds)
-    beside_jax(options.quick, options.rounds)
+    alone(options.quick, options.rounds, options.only or "")
+    if options.only is None:
+        beside_jax(options.quick, options.rounds)
 
 
 if __name__ == "__main__":

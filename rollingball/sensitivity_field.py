@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.adjoint.flow_run import refused
 from rollingball.adjoint.given import LIVE
-from rollingball.adjoint.methods import checked_method
+from rollingball.adjoint.methods import checked_method, refused
 from rollingball.adjoint.run import derivatives
 from rollingball.errors import InputError, numbers
 from rollingball.methods import FLOWS, IronedFlow
@@ -32,7 +31,7 @@ class SensitivityField:
         start: The states at the start (N, d); they are those of the grid, but for lifted balls.
         end: The states at the end (N, d), NaN for a ball that failed.
         stretching: |d end / d start|, the largest singular value (N,). NaN for a ball that failed or has no derivative
-            (a focal point, several contacts on a start), and for flows whose integrator is not explicit.
+            (a focal point, several contacts on a start), and for flows with CatchUp or without reprojection.
         parting: The largest |end - end'| / |start - start'| of a ball and its up to 3^d - 1 neighbours (N,). Where a
             neighbour ended elsewhere it grows without bound on finer grids, while ``stretching`` is of one ball.
         time: The time of the run: the sum of its learning rates, or its duration.
@@ -146,13 +145,16 @@ def field_of(
 
 def end_by_start(run: Trajectory, method: Any, surface: Surface, threads: int | None) -> np.ndarray:
     """The matrix d end / d start of each ball (B, d, d), NaN where there is none."""
+    adjoint = "discrete"
     if isinstance(method, FLOWS) and refused(method):
-        return np.full((run.balls, run.dim, run.dim), np.nan)
+        if refused(method, continuous=True):
+            return np.full((run.balls, run.dim, run.dim), np.nan)
+        adjoint = "continuous"
     rows = []
     for axis in np.eye(run.dim):
         center = isinstance(method, IronedFlow)
         cotangent = {"center" if center else "foot": np.tile([*axis, 0.0] if center else axis, (run.balls, 1))}
-        found = derivatives(run, cotangent, surface=surface, threads=threads, throw=False)
+        found = derivatives(run, cotangent, surface=surface, adjoint=adjoint, threads=threads, throw=False)
         rows.append(np.where((found.status == Status.RUNNING)[:, None], found.start, np.nan))
     return np.stack(rows, axis=1)
 

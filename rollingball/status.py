@@ -49,8 +49,8 @@ _MESSAGES = {
     "Rosenbrock",
     Status.WEDGED: "wedged: the ball touches at several places at once and still moves; use MoreauJean, which "
     "solves for all of them",
-    Status.KINK: "kink: the ball touches at several places at once, or one more contact only grazes, so that there are "
-    "one-sided derivatives or none; differentiate the centre in place of the foot, or start elsewhere",
+    Status.KINK: "kink: the ball touches at several places at once, one more contact only grazes, or a crease ends, so "
+    "that there are one-sided derivatives or none; differentiate the centre in place of the foot, or start elsewhere",
 }
 
 

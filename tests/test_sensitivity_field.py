@@ -95,6 +95,14 @@ def test_balls_without_a_derivative_or_an_end_are_nan_and_counted():
     assert np.isfinite(gone.parting[-1])
 
 
+def test_a_stiff_integrator_is_differentiated_by_the_continuous_adjoint():
+    def stretching(integrator):
+        flow = rb.FootpointFlow(integrator)
+        return rb.sensitivity_field(SINE, rb.Ball(0.3), flow, [[-4.0, 4.0]], 9, duration=1.0).stretching
+
+    np.testing.assert_allclose(stretching(rb.Rosenbrock(1e-8)), stretching(rb.Dopri5(1e-12)), rtol=1e-4)
+
+
 def test_parting_is_the_largest_ratio_among_neighbours():
     _box, counts, grid = starts_on_grid([[0, 2], [0, 3]], [3, 4], 2)
     np.testing.assert_array_equal(grid[:5], [[0, 0], [0, 1], [0, 2], [0, 3], [1, 0]])

@@ -23,7 +23,8 @@ from rollingball.surfaces.base import SurfaceFunctions
 def differences_program(numeric: Numeric) -> Any:
     """``solve(left, right, count, b) -> z``, of sum 0, with sum_j (left_i - left_0) . (right_j - right_0) z_j = b_i.
 
-    ``left`` and ``right`` are slopes (MOST, d); i and j run over the contacts but the first.
+    ``left`` and ``right`` are slopes (MOST, d); i and j run over the contacts but the first. ``merged(slopes, count)``
+    says whether two are one: a crease ends where two contacts come together.
     """
     wide, dim = numeric.wide.vector, numeric.dim
     rows, weights_type = wp.types.matrix((MOST, dim), wp.float64), wp.types.vector(MOST, wp.float64)
@@ -62,7 +63,24 @@ def differences_program(numeric: Numeric) -> Any:
             b[i] = wp.dot(across(left, i), v)
         return solve(left, right, count, b)
 
-    return solve, project
+    @wp.func
+    def merged(table: rows, count: int):
+        same = bool(False)
+        k = int(1)
+        while k < count:
+            j = int(0)
+            while j < k:
+                apart = wp.float64(0.0)
+                size = wp.float64(1.0)
+                for i in range(dim):
+                    apart += (table[k, i] - table[j, i]) * (table[k, i] - table[j, i])
+                    size += table[k, i] * table[k, i]
+                same = same or apart <= wp.float64(1e-14) * size
+                j += 1
+            k += 1
+        return same
+
+    return solve, project, merged
 
 
 @functools.cache
@@ -73,7 +91,7 @@ def crease_pull(functions: SurfaceFunctions, numeric: Numeric, ambient: bool) ->
     memory, field, row, mixture = crease.memory, crease.field, hull.row, hull.mixture
     shares_type, bar_type, inner_type = shares_struct(numeric), frame_bar_struct(numeric), inner_struct(numeric)
     rows, weights_type = wp.types.matrix((MOST, dim), wp.float64), wp.types.vector(MOST, wp.float64)
-    pull, taken, (solve, project) = (
+    pull, taken, (solve, project, merged) = (
         contact_pull(functions, numeric), taker(numeric), differences_program(numeric),
     )  # fmt: skip
     zero, one, two = wp.float64(0.0), wp.float64(1.0), wp.float64(2.0)
@@ -149,6 +167,8 @@ def crease_pull(functions: SurfaceFunctions, numeric: Numeric, ambient: bool) ->
                     bars[k, i] = held.weights[k] * along[i] - z[k] * m[i]
         made = of_slopes(held, bars, seat, p, inner)
         made.scale -= wp.dot(bar, speed)
+        if merged(held.slopes, held.count):
+            made.status = KINK  # the end of a crease, where f_rho has no second derivative
         return made
 
     @wp.func
@@ -203,7 +223,7 @@ def crease_pull(functions: SurfaceFunctions, numeric: Numeric, ambient: bool) ->
             before_seat.slot += held.count
             made = joined(made, of_slopes(before, bars, before_seat, p, inner))
             made.x += along
-            if not wp.isfinite(wp.length_sq(made.x)):
+            if not wp.isfinite(wp.length_sq(made.x)) or merged(before.slopes, held.count):
                 made.status = KINK  # more contacts than the crease has normals
         return made
 

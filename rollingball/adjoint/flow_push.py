@@ -15,7 +15,7 @@ from rollingball.adjoint.flow_contacts import contact_push
 from rollingball.adjoint.flow_crease import differences_program
 from rollingball.adjoint.flow_footpoint import bends_program, third_program
 from rollingball.adjoint.tangents import Push
-from rollingball.geometry.foot import FOUND
+from rollingball.geometry.foot import FOUND, KINK
 from rollingball.geometry.hull import hull_program
 from rollingball.geometry.linear import cholesky_solve
 from rollingball.geometry.minima import MOST
@@ -30,7 +30,7 @@ def crease_push(functions: SurfaceFunctions, numeric: Numeric, ambient: bool) ->
     """Of :class:`~rollingball.IronedFlow`, with one contact or along a crease."""
     dim, wide, parameters, memory = numeric.dim, numeric.wide.vector, functions.parameters, memory_struct(numeric)
     rows, weights_type = wp.types.matrix((MOST, dim), wp.float64), wp.types.vector(MOST, wp.float64)
-    hull, along, (solve, project) = (
+    hull, along, (solve, project, merged) = (
         hull_program(MOST, numeric), contact_push(functions, numeric), differences_program(numeric),
     )  # fmt: skip
     row, mixture, slowed = hull.row, hull.mixture, 1 if ambient else 0
@@ -60,6 +60,8 @@ def crease_push(functions: SurfaceFunctions, numeric: Numeric, ambient: bool) ->
             z = project(held.slopes, held.slopes, held.count, change)
             z += solve(held.slopes, held.slopes, held.count, turned)
             change -= mixture(held.slopes, z, held.count)
+        if status == FOUND and merged(held.slopes, held.count):
+            status = KINK
         if slowed == 1:
             square = one + wp.dot(m, m)
             change = (change - m * (two * wp.dot(m, change) / square)) / square

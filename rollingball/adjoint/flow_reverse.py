@@ -6,42 +6,17 @@ there E(x, h) = 0 gives dh, which is what is known as the jump of the cotangent 
 """
 
 import functools
-from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
-from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat, frame_bar_struct, shares_struct
+from rollingball.adjoint.flow_bars import FlowReverse, bars_program, bars_struct
+from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat, shares_struct
 from rollingball.adjoint.flow_step import STAGES, Method, stages_program, step_program
 from rollingball.adjoint.program import inner_struct
-from rollingball.geometry.foot import FOUND, KINK, NOT_FINITE
+from rollingball.geometry.foot import FOUND, KINK
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
-
-
-@dataclass(frozen=True, eq=False)
-class FlowReverse:
-    """A compiled reverse rollout and the struct in which it keeps its balls."""
-
-    kernel: Any
-    bars: Any
-
-
-@functools.cache
-def bars_struct(numeric: Numeric) -> Any:
-    """The cotangents of one ball: of its state, of the time, and of the numbers that all its steps share."""
-    wide = numeric.wide.vector
-
-    @wp.struct
-    class Bars:
-        x: wide
-        time: wp.float64
-        radius: wp.float64
-        scale: wp.float64  # log L
-        duration: wp.float64
-        status: int
-
-    return Bars
 
 
 @functools.cache
@@ -51,22 +26,14 @@ def flow_reverse(
     """The reverse kernel of one flow on one family of surfaces, for every explicit method."""
     wide, vector, dim, parameters = numeric.wide.vector, numeric.vector, numeric.dim, functions.parameters
     memory, bars_type, inner_type = pulls.memory, bars_struct(numeric), inner_struct(numeric)
-    shares_type, frame_bar_type = shares_struct(numeric), frame_bar_struct(numeric)
+    shares_type = shares_struct(numeric)
     settings_type, rows = struct(settings_layout, numeric), wp.types.matrix((STAGES, dim), wp.float64)
     field, velocity, frame, settled = pulls.field, pulls.velocity, pulls.frame, pulls.settled
-    event, start, seats = pulls.event, pulls.start, pulls.seats
+    event, seats = pulls.event, pulls.seats
+    gathered, frame_bar, asked, opened = bars_program(pulls, functions, numeric)
     row, stage, inside = step_program(numeric)
     stages = stages_program(field, memory, settings_type, parameters, numeric)
     zero, one = wp.float64(0.0), wp.float64(1.0)
-
-    @wp.func
-    def gathered(bars: bars_type, part: shares_type):
-        sums = bars
-        sums.radius += part.radius
-        sums.scale += part.scale
-        if sums.status == FOUND:
-            sums.status = part.status
-        return sums
 
     @wp.func
     def stepped(
@@ -111,28 +78,6 @@ def flow_reverse(
                     for n in range(dim):
                         bars[i, n] += h * method.matrix[j, i] * part.x[n]
         return made, h_bar
-
-    @wp.func
-    def frame_bar(
-        f: int,
-        ball: int,
-        foot_bar: wp.array2d(dtype=vector),
-        center_bar: wp.array2d(dtype=vector),
-        center_height_bar: wp.array2d(dtype=wp.float64),
-        height_bar: wp.array2d(dtype=wp.float64),
-    ):
-        bar = frame_bar_type()
-        bar.foot = wide(foot_bar[f, ball])
-        bar.center = wide(center_bar[f, ball])
-        bar.center_height = center_height_bar[f, ball]
-        bar.height = height_bar[f, ball]
-        return bar
-
-    @wp.func
-    def asked(bar: frame_bar_type):
-        """Whether J depends on the frame."""
-        size = wp.length_sq(bar.foot) + wp.length_sq(bar.center)
-        return size + wp.abs(bar.center_height) + wp.abs(bar.height) > zero
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def reverse(
@@ -274,16 +219,8 @@ def flow_reverse(
                     bars.time = -along - h_bar
                 bars.time += time_bar
                 seat.slot = 0
-        if opening == 1 and bars.status == FOUND:
-            if origin.memory.count > 1:
-                bars.status = KINK
-            elif from_foot == 1:
-                seat.row = wp.where(started.point.shape[0] > 0, 0, -1)
-                part = start(wide(start_foot[ball]), origin.memory.radius, bars.x, seat, p, started)
-                bars.x = part.x
-                bars = gathered(bars, part)
-        if bars.status == FOUND and not wp.isfinite(wp.length_sq(bars.x) + bars.radius + bars.scale):
-            bars.status = NOT_FINITE
+        if opening == 1:
+            bars = opened(bars, origin.memory, from_foot, start_foot[ball], ball, p, started)
         balls[ball] = bars
 
     return FlowReverse(reverse, bars_type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +15,11 @@ from rollingball.adjoint.flow_program import FlowPull
 from rollingball.adjoint.flow_push import crease_push, footpoint_push
 from rollingball.adjoint.flow_step import method_of
 from rollingball.adjoint.given import Derivatives, on_device, on_host
+from rollingball.adjoint.methods import checked_method
 from rollingball.adjoint.parameters import parameter_cotangents
 from rollingball.errors import InputError
 from rollingball.flow_run import FlowPlan, Launcher
 from rollingball.methods import FootpointFlow, IronedFlow
-from rollingball.methods.integrators import Explicit
 from rollingball.numeric import Numeric, fill, launch, layout
 from rollingball.simulate import rebuilt
 from rollingball.status import Status
@@ -49,23 +49,12 @@ def is_flow(trajectory: Any) -> bool:
     return isinstance(trajectory, Trajectory) and trajectory.contacts is not None and trajectory.velocity is None
 
 
-def refused(method: Any) -> InputError | None:
-    """Why the steps of a flow cannot be taken backwards, or None."""
-    if not isinstance(method.integrator, Explicit):
-        kind, allowed = type(method.integrator).__name__, [kind.__name__ for kind in get_args(Explicit)]
-        return InputError("integrator", kind, ", ".join(allowed) + ": their steps are taken backwards one by one")
-    if not method.settings()["reproject"]:
-        return InputError("reproject", False, "True, where derivatives are asked for")
-    return None
-
-
-def flow_plan(trajectory: Trajectory, surface: Surface | None) -> tuple[FlowPlan, bool]:
+def flow_plan(trajectory: Trajectory, surface: Surface | None, continuous: bool = False) -> tuple[FlowPlan, bool]:
     """The plan of a recorded run from its first frame, and whether it was started from footpoints."""
     if not len(trajectory) or trajectory.step[0] != 0 or trajectory.time[0] != 0:
         raise InputError("trajectory", trajectory, "a run from its first frame on, and that at time 0 (save_at)")
     surface, ball, method, options = rebuilt(trajectory, surface)
-    if refusal := refused(method):
-        raise refusal
+    checked_method(method, continuous)
     begins = trajectory.foot[0] if isinstance(method, FootpointFlow) else trajectory.center[0, :, :-1]
     plan = FlowPlan(
         surface, ball, method, np.ascontiguousarray(begins), True, np.ascontiguousarray(trajectory.radius[0]),
@@ -81,14 +70,14 @@ def pulls_of(method: Any, functions: SurfaceFunctions, numeric: Numeric) -> Flow
     return footpoint_pull(functions, numeric)
 
 
-def ahead(plan: FlowPlan, threads: int | None) -> Iterator[Part]:
-    """The run again in parts, the first first."""
+def ahead(plan: FlowPlan, steps: int, threads: int | None) -> Iterator[Part]:
+    """The run again in parts, the first first; ``steps`` are the most that a ball made."""
     import warp as wp
 
     launcher = Launcher(plan, plan.start, threads)
     launcher.launch(0)  # places the balls
     size = launcher.states.numpy().nbytes
-    before, rows, opening = wp.clone(launcher.states), max(min(MOST_STEPS, ROOM // size), 1), True
+    before, rows, opening = wp.clone(launcher.states), max(min(MOST_STEPS, ROOM // size, steps), 1), True
     while True:
         part = _part(launcher, before, rows, opening)
         yield part
@@ -107,12 +96,12 @@ def _part(launcher: Launcher, before: Any, rows: int, opening: bool) -> Part:
     return Part(before, log if made == rows else wp.clone(log[:made]), wp.clone(launcher.states), opening)
 
 
-def back(plan: FlowPlan, every: int | None, threads: int | None) -> Iterator[Part]:
+def back(plan: FlowPlan, steps: int, every: int | None, threads: int | None) -> Iterator[Part]:
     """The run again in parts, the last first: all of it kept, or with ``every`` each part made twice."""
     import warp as wp
 
     if every is None:
-        yield from reversed(list(ahead(plan, threads)))
+        yield from reversed(list(ahead(plan, steps, threads)))
         return
     launcher = Launcher(plan, plan.start, threads)
     launcher.launch(0)
@@ -128,6 +117,7 @@ def back(plan: FlowPlan, every: int | None, threads: int | None) -> Iterator[Par
 def reverse_flow(
     plan: FlowPlan,
     from_foot: bool,
+    continuous: bool,
     trajectory: Trajectory,
     status: np.ndarray,
     given: dict[str, np.ndarray],
@@ -135,16 +125,20 @@ def reverse_flow(
     every: int | None,
     threads: int | None,
 ) -> Derivatives:
-    """The derivatives of a flow."""
+    """The derivatives of a flow, by its steps or by the continuous adjoint."""
     import warp as wp
 
+    from rollingball.adjoint import flow_continuous
     from rollingball.adjoint.flow_reverse import flow_reverse
     from rollingball.adjoint.program import inner_struct
 
     numeric, device, count = Numeric(plan.surface.dim), plan.device, len(plan.start)
     functions, settings, scale = plan.surface.functions(numeric), plan.method.settings(), plan.surface.loss_scale
     pulls = pulls_of(plan.method, functions, numeric)
-    method, shared, begun = method_of(plan.method.integrator), _shared(plan), _begun(plan, from_foot, trajectory)
+    method = None if continuous else method_of(plan.method.integrator)
+    shared, begun = _shared(plan, method), _begun(plan, from_foot, trajectory)
+    compiled = flow_continuous.flow_continuous if continuous else flow_reverse
+    stages = flow_continuous.STAGES if method is None else method.stages
     there = functools.partial(on_device, device=device)
     frame_bars = [
         there(given["foot"], numeric.vector),
@@ -171,14 +165,15 @@ def reverse_flow(
     framed, started = points(len(plan.save_at), 1), points(1, 1)
     made: Any = None
     balls: Any = None
-    for part in back(plan, every, threads):
+    for part in back(plan, int(trajectory.steps.max()), every, threads):
         if made is None:
-            made = flow_reverse(pulls, functions, layout(settings), numeric, part.before.dtype)
+            made = compiled(pulls, functions, layout(settings), numeric, part.before.dtype)
             bars = np.zeros(count, dtype=made.bars.numpy_dtype())
             bars["status"] = status
             balls = wp.array(bars, dtype=made.bars, device=device)
         most = _most_contacts(part) if parameters else 1  # only points that are taken down need room
-        inner = points(part.log.shape[0], method.stages * most * pulls.seats + 4 * most)
+        rows = part.log.shape[0] + (len(plan.save_at) + 1 if continuous else 0)  # a stretch ends at each frame, too
+        inner = points(rows, stages * most * pulls.seats + 4 * most)
         inputs = [*shared, *part.inputs(), *begun, *frame_bars, most, balls, inner, framed, started]
         launch(made.kernel, count, inputs, device, threads)
         wp.synchronize_device(device)
@@ -203,14 +198,14 @@ def reverse_flow(
     )
 
 
-def _shared(plan: FlowPlan) -> list[Any]:
-    """The first arguments of both kernels."""
+def _shared(plan: FlowPlan, method: Any) -> list[Any]:
+    """The first arguments of all kernels; those that make the steps again take their method."""
     import warp as wp
 
     numeric, device = Numeric(plan.surface.dim), plan.device
     return [
         plan.surface.parameters(numeric, device), fill(plan.method.settings(), numeric, device),
-        method_of(plan.method.integrator), wp.array(plan.save_at, dtype=wp.float64, device=device),
+        *([] if method is None else [method]), wp.array(plan.save_at, dtype=wp.float64, device=device),
         wp.float64(plan.duration),
     ]  # fmt: skip
 
@@ -252,8 +247,8 @@ def forward_flow(
     found: Any = wp.full(
         (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
     )
-    shared, begun = _shared(plan), _begun(plan, from_foot, trajectory)
-    for part in ahead(plan, threads):
+    shared, begun = _shared(plan, method_of(plan.method.integrator)), _begun(plan, from_foot, trajectory)
+    for part in ahead(plan, int(trajectory.steps.max()), threads):
         kernel = flow_tangents(pulls, push, functions, layout(settings), numeric, part.before.dtype)
         inputs = [*shared, *part.inputs(), *begun, columns, states, inner_struct(numeric)(), found]
         launch(kernel, count * columns, inputs, device, threads)

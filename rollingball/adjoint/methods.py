@@ -1,15 +1,16 @@
 """Which functions take which method backwards, and which along a tangent."""
 
-from typing import Any
+from typing import Any, get_args
 
 from rollingball.adjoint.points import entropy_reverse, heavy_ball_reverse, sam_reverse
 from rollingball.adjoint.program import StepProgram
 from rollingball.adjoint.rolling import distance_reverse, footpoint_reverse
 from rollingball.adjoint.tangent_points import point_tangent
 from rollingball.adjoint.tangents import rolling_tangent
-from rollingball.errors import InputError
+from rollingball.errors import InputError, one_of
 from rollingball.geometry.projection import GradientProjection
-from rollingball.methods import SAM, DistanceRBO, EntropySGD, FootpointRBO, GradientDescent, HeavyBall
+from rollingball.methods import FLOWS, SAM, DistanceRBO, EntropySGD, FootpointRBO, GradientDescent, HeavyBall
+from rollingball.methods.integrators import Explicit, Rosenbrock
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -30,10 +31,35 @@ def reverse_program(method: Any, surface: SurfaceFunctions, numeric: Numeric) ->
     return heavy_ball_reverse(surface, numeric)
 
 
-def checked_method(method: Any) -> Any:
+def is_continuous(adjoint: Any) -> bool:
+    """Whether it is the continuous adjoint that is asked for, or an InputError."""
+    return one_of("adjoint", adjoint, ("discrete", "continuous")) == "continuous"
+
+
+def refused(method: Any, continuous: bool = False) -> InputError | None:
+    """Why a flow has no derivative, of its steps or by the continuous adjoint, or None."""
+    kinds = (*get_args(Explicit), Rosenbrock) if continuous else get_args(Explicit)
+    if not isinstance(method.integrator, kinds):
+        allowed, kind = ", ".join(kind.__name__ for kind in kinds), type(method.integrator).__name__
+        why = "their steps are taken backwards one by one"
+        if continuous:
+            why = "their events are located"
+        elif kind == "Rosenbrock":
+            why += '; or adjoint="continuous"'
+        return InputError("integrator", kind, f"{allowed}: {why}")
+    if not method.settings()["reproject"]:
+        return InputError("reproject", False, "True, where derivatives are asked for")
+    return None
+
+
+def checked_method(method: Any, continuous: bool = False) -> Any:
     """``method``, if its derivatives are known, or an InputError."""
-    if not isinstance(method, KNOWN):
-        raise InputError("method", type(method).__name__, ", ".join(kind.__name__ for kind in KNOWN))
+    if continuous and isinstance(method, KNOWN):
+        raise InputError("adjoint", "continuous", "'discrete', for a discrete method")
+    if not isinstance(method, KNOWN + FLOWS):
+        raise InputError("method", type(method).__name__, ", ".join(kind.__name__ for kind in KNOWN + FLOWS))
+    if isinstance(method, FLOWS) and (refusal := refused(method, continuous)):
+        raise refusal
     return method
 
 

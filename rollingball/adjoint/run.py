@@ -11,7 +11,7 @@ import numpy as np
 
 from rollingball.adjoint.flow_run import flow_plan, is_flow, reverse_flow
 from rollingball.adjoint.given import Derivatives, checked_cotangents, judged, on_device, on_host, starting_status
-from rollingball.adjoint.methods import checked_method, inner_points, reverse_program
+from rollingball.adjoint.methods import checked_method, inner_points, is_continuous, reverse_program
 from rollingball.adjoint.parameters import has_parameters, parameter_cotangents
 from rollingball.errors import InputError, whole
 from rollingball.numeric import fill, launch, layout
@@ -33,6 +33,7 @@ def derivatives(
     surface: Surface | None = None,
     parameters: bool = False,
     checkpoint_every: int | None = None,
+    adjoint: str = "discrete",
     threads: int | None = None,
     throw: bool = True,
 ) -> Derivatives:
@@ -54,6 +55,9 @@ def derivatives(
         parameters: Whether to differentiate by the surface's parameters too.
         checkpoint_every: Keep states each so many steps and compute what is between again: memory for T / k + k frames
             in place of T.
+        adjoint: Of a flow, "discrete": of the steps that were made; or "continuous": of the flow itself, to the order
+            of the steps, lambda' = -J^T lambda integrated backwards along them with the same jumps at events. It costs
+            less where an integrator has many stages, and takes Rosenbrock too.
         threads: CPU threads; by default one a core.
         throw: Raise where a ball has no derivative; else its status says why.
 
@@ -66,12 +70,13 @@ def derivatives(
     """
     if checkpoint_every is not None:
         whole("checkpoint_every", checkpoint_every, 1)
+    continuous = is_continuous(adjoint)
     reverse: Any
     if is_flow(trajectory):
-        flow, from_foot = flow_plan(trajectory, surface)
-        ground, reverse = flow.surface, functools.partial(reverse_flow, flow, from_foot)
+        flow, from_foot = flow_plan(trajectory, surface, continuous)
+        ground, reverse = flow.surface, functools.partial(reverse_flow, flow, from_foot, continuous)
     else:
-        plan = plan_of(trajectory, surface)
+        plan = plan_of(trajectory, surface, continuous)
         ground, reverse = plan.surface, functools.partial(_reverse, plan)
     parameters = parameters and has_parameters(ground)
     bars = checked_cotangents(trajectory, cotangent)
@@ -82,14 +87,14 @@ def derivatives(
     return judged(found, throw)
 
 
-def plan_of(trajectory: Any, surface: Any) -> Plan:
+def plan_of(trajectory: Any, surface: Any, continuous: bool = False) -> Plan:
     """The plan of a recorded run."""
     if not isinstance(trajectory, Trajectory) or not len(trajectory) or trajectory.step[0] != 0:
         raise InputError("trajectory", trajectory, "a Trajectory from its first frame on")
     if trajectory.contacts is not None:
         raise InputError("trajectory", trajectory, "a run of a discrete method or of a flow")
     surface, ball, method, options = rebuilt(trajectory, surface)
-    checked_method(method)
+    checked_method(method, continuous)
     options = {**options, "every": 1}
     return plan_run(surface, ball, method, trajectory.foot[0], int(trajectory.step[-1]), **options)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.adjoint.methods import checked_method
+from rollingball.adjoint.methods import checked_method, is_continuous
 from rollingball.adjoint.run import derivatives
 from rollingball.ball import Ball
 from rollingball.errors import InputError
@@ -23,27 +23,41 @@ class TapedRun:
 
     Attributes:
         foot: The feet (T, B), vectors of R^d in float64.
-        loss: f at them (T, B), float64.
+        center: The centres (T, B), vectors of R^(d + 1) in float64.
+        loss: f at the feet (T, B), float64.
         trajectory: All that was recorded.
     """
 
     foot: Any
+    center: Any
     loss: Any
     trajectory: Trajectory
 
 
 def simulate_on_tape(
-    tape: Any, surface: Surface, ball: Ball | None, method: Any, start: Any, **options: Any
+    tape: Any,
+    surface: Surface,
+    ball: Ball | None,
+    method: Any,
+    start: Any = None,
+    *,
+    start_center: Any = None,
+    adjoint: str = "discrete",
+    **options: Any,
 ) -> TapedRun:
     """:func:`rollingball.simulate` recorded on a ``wp.Tape``: ``tape.backward`` goes on through the run to ``start``.
+
+    Of a flow, a ball with several contacts has a derivative of its centre only.
 
     Args:
         tape: A wp.Tape, inside or outside its ``with`` block.
         surface: The loss.
         ball: Its radius; None for a method without a ball.
-        method: A discrete method.
+        method: A discrete method, or a flow with an explicit integrator.
         start: First footpoints: a Warp array (B,) of float64 vectors of R^d, with ``requires_grad``.
-        options: Those of :func:`rollingball.simulate`, but for ``start``, ``device`` and ``dtype``.
+        start_center: In place of it, the horizontal positions of the first centres, for a flow.
+        adjoint: As for :func:`rollingball.derivatives`.
+        options: Those of :func:`rollingball.simulate`, but for ``device``, ``dtype`` and ``lift``.
 
     Raises:
         InputError: for an argument that cannot be used; as :func:`rollingball.simulate` does.
@@ -51,24 +65,36 @@ def simulate_on_tape(
     """
     import warp as wp
 
-    vector = Numeric(checked_surface(surface).dim).vector
-    if not isinstance(start, wp.array) or start.dtype != vector or start.ndim != 1 or not start.requires_grad:
-        raise InputError("start", start, f"a wp.array (B,) of {surface.dim} float64 each, with requires_grad=True")
-    checked_method(method)
+    dim = checked_surface(surface).dim
+    if start is not None and start_center is not None:
+        raise InputError("start_center", start_center, "nothing, beside start")
+    field, begins = ("start", start) if start_center is None else ("start_center", start_center)
+    is_places = isinstance(begins, wp.array) and begins.dtype == Numeric(dim).vector and begins.ndim == 1
+    if not is_places or not begins.requires_grad:
+        raise InputError(field, begins, f"a wp.array (B,) of {dim} float64 each, with requires_grad=True")
+    checked_method(method, is_continuous(adjoint))
     for name in {"device", "dtype"} & options.keys():
-        raise InputError(name, options[name], "nothing: those of start")
-    places = start.numpy().reshape(-1, surface.dim)
-    run = simulate(surface, ball, method, start=places, device=str(start.device), **{"gap": None, **options})
-    flat: Any = wp.array(run.foot.reshape(-1, surface.dim), dtype=vector, device=start.device, requires_grad=True)
-    foot = flat.reshape(run.foot.shape[:2])
-    loss: Any = wp.array(run.loss, dtype=wp.float64, device=start.device, requires_grad=True)
+        raise InputError(name, options[name], f"nothing: those of {field}")
+    if options.get("lift"):
+        raise InputError("lift", True, "False: how a lifted start depends on what made it is not followed")
+    places = begins.numpy().reshape(-1, dim)
+    options = {"gap": None, **options, field: places, "device": str(begins.device)}
+    run = simulate(surface, ball, method, **options)
+
+    def on_tape(table: np.ndarray, kind: Any) -> Any:
+        flat: Any = wp.array(table.reshape(-1, *table.shape[2:]), dtype=kind, device=begins.device, requires_grad=True)
+        return flat.reshape(table.shape[:2])
+
+    foot, center = (on_tape(table, Numeric(table.shape[2]).vector) for table in (run.foot, run.center))
+    loss = on_tape(run.loss, wp.float64)
 
     def backward() -> None:
-        cotangent = {"foot": foot.grad.numpy().reshape(run.foot.shape), "loss": loss.grad.numpy()}
-        found = derivatives(run, cotangent, surface=surface).start
-        rows = start.grad.numpy().reshape(len(places), -1)
+        bars = {"foot": (foot, run.foot), "center": (center, run.center), "loss": (loss, run.loss)}
+        cotangent = {name: array.grad.numpy().reshape(like.shape) for name, (array, like) in bars.items()}
+        found = derivatives(run, cotangent, surface=surface, adjoint=adjoint).start
+        rows = begins.grad.numpy().reshape(len(places), -1)
         by_start = found if len(found) == len(rows) else found.sum(axis=0, keepdims=True)
-        start.grad.assign(np.ascontiguousarray(rows + by_start))
+        begins.grad.assign(np.ascontiguousarray(rows + by_start))
 
-    tape.record_func(backward, [start, foot, loss])
-    return TapedRun(foot, loss, run)
+    tape.record_func(backward, [begins, foot, center, loss])
+    return TapedRun(foot, center, loss, run)

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rollingball.adjoint.methods import checked_method
+from rollingball.adjoint.methods import checked_method, is_continuous
 from rollingball.adjoint.run import derivatives
 from rollingball.ball import Ball
 from rollingball.errors import InputError
+from rollingball.methods import FLOWS
 from rollingball.schedule import Schedule
 from rollingball.simulate import simulate
 from rollingball.surfaces.base import Surface
@@ -25,13 +26,18 @@ def roll(
     surface: Surface,
     ball: Ball | None,
     method: Any,
+    field: str,
     start: Tensor,
     numbers: dict[str, Tensor],
     parameters: dict[str, Tensor],
+    adjoint: str,
     options: dict[str, Any],
 ) -> tuple[Trajectory, Tensor, Tensor, Tensor]:
-    """The run of :func:`rollingball.pytorch.simulate`, and its feet, centres and losses with their derivatives."""
-    checked_method(method)
+    """The run of :func:`rollingball.pytorch.simulate`, and its feet, centres and losses with their derivatives.
+
+    ``field`` says what ``start`` is: ``start`` or ``start_center``.
+    """
+    checked_method(method, is_continuous(adjoint))
     if options.get("lift"):
         allowed = "False where derivatives are asked for: how a lifted start depends on what made it is not followed"
         raise InputError("lift", True, allowed)
@@ -42,11 +48,28 @@ def roll(
         raise InputError("radius", numbers["radius"], "nothing, for a method without a ball")
     if not method.uses_radius and "radius" in numbers:
         raise InputError("radius", numbers["radius"], "nothing: the method has no radius")
+    if isinstance(method, FLOWS):
+        _check_flow(numbers, options)
     runs: list[Trajectory] = []
     names = (*numbers, *(f"parameters.{name}" for name in parameters))
     given = (*numbers.values(), *parameters.values())
-    foot, center, loss = _Roll.apply(surface, ball, method, options, runs, names, start, *given)
+    foot, center, loss = _Roll.apply(surface, ball, method, field, adjoint, options, runs, names, start, *given)
     return runs[0], foot, center, loss
+
+
+def _check_flow(numbers: dict[str, Tensor], options: dict[str, Any]) -> None:
+    """What of a flow cannot be a tensor, or not one of that shape."""
+    if "lr" in numbers:
+        raise InputError("lr", numbers["lr"], "nothing: in continuous time there is a duration")
+    for name, most in (("radius", 1), ("duration", 0)):
+        if name in numbers and numbers[name].ndim > most:
+            shapes = "one number, or one for each ball (B,)" if most else "one number"
+            raise InputError(name, f"shape {tuple(numbers[name].shape)}", f"{shapes}, in continuous time")
+    save_at = options.get("save_at")
+    if isinstance(save_at, Tensor):
+        if save_at.requires_grad:
+            raise InputError("save_at", save_at, "times that require no grad: they stretch with the duration")
+        options["save_at"] = _plain(save_at)
 
 
 class _Roll(torch.autograd.Function):
@@ -56,6 +79,8 @@ class _Roll(torch.autograd.Function):
         surface: Surface,
         ball: Ball | None,
         method: Any,
+        field: str,
+        adjoint: str,
         options: dict[str, Any],
         runs: list[Trajectory],
         names: tuple[str, ...],
@@ -69,9 +94,11 @@ class _Roll(torch.autograd.Function):
             method = msgspec.structs.replace(method, lr=_scheduled("lr", values.pop("lr"), options))
         if "loss_scale" in values:
             surface = surface.scaled(float(values.pop("loss_scale")))
+        if "duration" in values:
+            options = {**options, "duration": float(values.pop("duration"))}
         ctx.surface = _with_parameters(surface, {name.split(".", 1)[1]: value for name, value in values.items()})
-        run = simulate(ctx.surface, ball, method, start=_plain(start), **options)
-        ctx.run, ctx.names, ctx.like = run, names, (start, *given)
+        run = simulate(ctx.surface, ball, method, **{**options, field: _plain(start)})
+        ctx.run, ctx.names, ctx.like, ctx.adjoint = run, names, (start, *given), adjoint
         runs.append(run)
         foot, center, loss = (torch.as_tensor(part, device=start.device) for part in (run.foot, run.center, run.loss))
         return foot, center, loss
@@ -79,15 +106,15 @@ class _Roll(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, foot: Tensor, center: Tensor, loss: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        wanted = ctx.needs_input_grad[6:]
+        wanted = ctx.needs_input_grad[8:]
         cotangent = {"foot": _plain(foot), "center": _plain(center), "loss": _plain(loss)}
         asked = any(need for need, name in zip(wanted[1:], ctx.names, strict=True) if name.startswith("parameters."))
-        found = derivatives(ctx.run, cotangent, surface=ctx.surface, parameters=asked)
+        found = derivatives(ctx.run, cotangent, surface=ctx.surface, parameters=asked, adjoint=ctx.adjoint)
         bars = [found.start] + [_of(found, name, tensor) for name, tensor in zip(ctx.names, ctx.like[1:], strict=True)]
         grads = [
             _summed(bar, tensor) if need else None for bar, tensor, need in zip(bars, ctx.like, wanted, strict=True)
         ]
-        return (None,) * 6 + tuple(grads)
+        return (None,) * 8 + tuple(grads)
 
 
 def _plain(tensor: Tensor) -> np.ndarray:
@@ -129,7 +156,7 @@ def _of(found: Any, name: str, tensor: Tensor) -> np.ndarray:
         return found.parameters.get(name.split(".", 1)[1], np.zeros(tuple(tensor.shape)))
     if name in ("radius", "lr"):
         return getattr(found, f"{name}_steps" if tensor.ndim == 2 else name)
-    return found.loss_scale
+    return found.duration if name == "duration" else found.loss_scale
 
 
 def _summed(bar: np.ndarray, tensor: Tensor) -> Tensor:

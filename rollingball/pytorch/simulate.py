@@ -79,18 +79,22 @@ def simulate(
     surface: Any,
     ball: Any,
     method: Any,
-    start: Tensor,
+    start: Tensor | None = None,
     *,
+    start_center: Tensor | None = None,
     radius: Tensor | None = None,
     lr: Tensor | None = None,
+    duration: Tensor | float | None = None,
     loss_scale: Tensor | None = None,
     parameters: dict[str, Tensor] | None = None,
+    adjoint: str = "discrete",
     **options: Any,
 ) -> TorchTrajectory:
     """:func:`rollingball.simulate` from tensors, on the device of ``start`` and in its precision, and its derivative.
 
-    Where a tensor given requires grad, ``foot``, ``center`` and ``loss`` carry the derivative of the run, for discrete
-    methods (see :func:`rollingball.derivatives`); it is computed in float64, and the run goes by way of the host.
+    Where a tensor given requires grad, ``foot``, ``center`` and ``loss`` carry the derivative of the run (see
+    :func:`rollingball.derivatives`); it is computed in float64, and the run goes by way of the host. Discrete methods
+    have one, and flows with an explicit integrator: of a ball with several contacts, through ``center``.
     Else the kernel reads ``start`` where it is, and writes foot, loss and residual where they stay: nothing of these
     is copied, and on a CUDA device it runs in torch's current stream. The final status of each ball comes by way of
     the host. Continuous methods, exact projections (GlobalProjection), ``lift``, ``gap`` and the tensors that stand in
@@ -100,11 +104,15 @@ def simulate(
         surface: The loss.
         ball: Its radius; None for a method without a ball.
         method: How it moves.
-        start: First footpoints (B, d), or (d,) for one; float64 or float32.
+        start: First footpoints (B, d), or (d,) for one; float64, or float32 for discrete methods.
+        start_center: In place of it, the horizontal positions of the first centres, for a continuous method.
         radius: In place of the ball's: one number, one for each ball (B,), or for each step too (steps, 1 or B).
         lr: In place of the method's, in the same shapes.
+        duration: For a continuous method, the time to roll. By its derivative the times of all frames stretch with it,
+            those of ``save_at`` too.
         loss_scale: In place of the surface's: one number.
         parameters: In place of numeric parameters of the surface, by the names of its factory, or constants.
+        adjoint: How a flow is differentiated, as for :func:`rollingball.derivatives`.
         options: Those of :func:`rollingball.simulate`, but for ``device``, ``dtype`` and ``throw``; ``gap`` is None by
             default.
 
@@ -112,25 +120,34 @@ def simulate(
         InputError: for an argument that cannot be used, by its name.
         BallError: in the backward pass, for a ball whose run has no derivative.
     """
-    if not isinstance(start, Tensor) or start.dtype not in PRECISIONS or start.ndim not in (1, 2):
-        found = f"{start.dtype} {tuple(start.shape)}" if isinstance(start, Tensor) else start
-        raise InputError("start", found, "a float64 or float32 tensor (B, d) or (d,)")
+    if start is not None and start_center is not None:
+        raise InputError("start_center", start_center, "nothing, beside start")
+    field, begins = ("start", start) if start_center is None else ("start_center", start_center)
+    if not isinstance(begins, Tensor) or begins.dtype not in PRECISIONS or begins.ndim not in (1, 2):
+        found = f"{begins.dtype} {tuple(begins.shape)}" if isinstance(begins, Tensor) else begins
+        raise InputError(field, found, "a float64 or float32 tensor (B, d) or (d,)")
     for name in {"device", "dtype", "throw"} & options.keys():
-        raise InputError(name, options[name], "nothing: device and dtype are those of start")
-    device, dtype = _device(start), PRECISIONS[start.dtype]
+        raise InputError(name, options[name], f"nothing: device and dtype are those of {field}")
+    device, dtype = _device(begins), PRECISIONS[begins.dtype]
     given = {"radius": radius, "lr": lr, "loss_scale": loss_scale}
     numbers = {name: tensor for name, tensor in given.items() if tensor is not None}
-    if numbers or parameters or (start.requires_grad and torch.is_grad_enabled()):
+    if isinstance(duration, Tensor):
+        numbers["duration"] = duration
+    elif duration is not None:
+        options["duration"] = duration
+    if numbers or parameters or (begins.requires_grad and torch.is_grad_enabled()):
         from rollingball.pytorch.differentiable import roll
 
         options = {"gap": None, **options, "device": device, "dtype": dtype}
-        run, foot, center, loss = roll(surface, ball, method, start, numbers, parameters or {}, options)
-        return replace(to_torch(run, start.device), foot=foot, center=center, loss=loss)
-    start = start.detach()
-    if set(options) - DIRECT or isinstance(method, FLOWS + BODIES) or _is_exact(method):
-        options = {"gap": None, **options, "device": device, "dtype": dtype}
-        return to_torch(simulate_on_host(surface, ball, method, start=start.cpu().numpy(), **options), start.device)
-    return _directly(surface, ball, method, start, device, dtype, **options)
+        run, foot, center, loss = roll(
+            surface, ball, method, field, begins, numbers, parameters or {}, adjoint, options
+        )  # fmt: skip
+        return replace(to_torch(run, begins.device), foot=foot, center=center, loss=loss)
+    begins = begins.detach()
+    if set(options) - DIRECT or field != "start" or isinstance(method, FLOWS + BODIES) or _is_exact(method):
+        options = {"gap": None, **options, "device": device, "dtype": dtype, field: begins.cpu().numpy()}
+        return to_torch(simulate_on_host(surface, ball, method, **options), begins.device)
+    return _directly(surface, ball, method, begins, device, dtype, **options)
 
 
 def _directly(

@@ -115,6 +115,7 @@ def test_the_derivative_of_gradient_flow_is_an_exponential():
 
 SLOPES = np.array([[1.0, 0.2], [-0.5, -0.6]])
 CREASE = rb.IronedFlow(rb.RK4(0.05))
+RUGGED = S.cosine_sum([1.0, 0.6, 0.4], [[1, 0.3], [-0.5, 1.2], [1.6, 1.1]], [0.2, 1.0, -0.4])
 
 
 def wedge(slopes=SLOPES, radius=0.5, start=((0.4, 0.1), (0.4, 0.3)), duration=0.97, **options):
@@ -159,12 +160,11 @@ def test_across_events_they_are_those_of_differences():
 
 @pytest.mark.slow
 def test_touches_slides_and_rests_on_a_rugged_surface():
-    surface = S.cosine_sum([1.0, 0.6, 0.4], [[1, 0.3], [-0.5, 1.2], [1.6, 1.1]], [0.2, 1.0, -0.4])
     start = np.random.default_rng(3).uniform(-2.5, 2.5, (16, 2))[[1, 2, 4, 7, 10, 12, 14]]
 
     def run(moved=(0.0, 0.0), grown=0.0):
         return rb.simulate(
-            surface, rb.Ball(1.5 + grown), CREASE, start_center=start + np.array(moved), duration=2.03,
+            RUGGED, rb.Ball(1.5 + grown), CREASE, start_center=start + np.array(moved), duration=2.03,
             save_at=[0.0, 1.015, 2.03], gap=None,
         )  # fmt: skip
 
@@ -179,6 +179,22 @@ def test_touches_slides_and_rests_on_a_rugged_surface():
         by_start = differences(lambda h, axis=axis: total(run(moved=h * np.eye(2)[axis])), 1e-5)
         np.testing.assert_allclose(found.start[:, axis], by_start, atol=1e-7)
     np.testing.assert_allclose(found.radius, differences(lambda h: total(run(grown=h)), 1e-5), atol=1e-7)
+
+
+def test_a_crease_that_ends_is_refused():
+    # the two contacts of a sliding ball become one, where the ball is bent as the surface is; by rounding they still
+    # differ, and with these steps what is solved for along the crease is finite
+    start = np.random.default_rng(3).uniform(-2.5, 2.5, (16, 2))[[8, 13]]
+    flow = rb.IronedFlow(rb.RK4(0.0125))
+    run = rb.simulate(RUGGED, rb.Ball(1.5), flow, start_center=start, duration=2.03, save_at=[0.0, 2.03], gap=None)
+    assert run.events["kind"][:, 0].tolist() == [2, 2]
+    place = {"center": np.ones((2, 3))}
+    for found in (rb.derivatives(run, place, throw=False), rb.sensitivities(run)):
+        assert found.status.tolist() == [rb.Status.KINK] * 2
+    continuous = rb.derivatives(run, place, adjoint="continuous", throw=False)
+    assert continuous.status.tolist() == [rb.Status.KINK] * 2
+    with pytest.raises(rb.BallError, match="a crease ends"):
+        rb.derivatives(run, place)
 
 
 def test_a_ball_at_rest_in_a_wedge_keeps_its_place_and_has_no_one_foot():
@@ -204,10 +220,43 @@ def test_a_ball_at_rest_in_a_wedge_keeps_its_place_and_has_no_one_foot():
         assert found.start.tolist() == [[0.0]]
 
 
+def test_on_each_side_of_a_kink_there_is_a_derivative_and_none_at_it(oracle):
+    case = oracle("A04")
+    sides = np.array([case["expected"]["left"], case["expected"]["right"]])
+    parabola, ball = S.quadratic([[case["inputs"]["k"]]]), rb.Ball(case["inputs"]["rho"])
+
+    def run(place, duration=1e-11, tie=1e-12):
+        # f_rho' grows by 8/3 a unit of length: its limit is met to the tolerance only where contacts this near are two
+        flow = rb.IronedFlow(rb.RK4(0.05), search=rb.GlobalProjection(nodes=10_000, tie=tie))
+        start, times = np.array([[-place], [place]]), [0.0, duration]
+        return rb.simulate(parabola, ball, flow, start_center=start, duration=duration, save_at=times, gap=None)
+
+    near = run(1e-10)
+    assert (near.contacts == 1).all()
+    height = np.zeros_like(near.center)
+    height[0, :, 1] = 1
+    np.testing.assert_allclose(rb.derivatives(near, {"center": height}).start[:, 0], sides, rtol=0, atol=case["tol"])
+    # the centre moves by -f_rho': that is also how its end depends on the duration
+    by_end = rb.derivatives(near, {"center": [[1.0, 0.0]] * 2}).duration, rb.sensitivities(near).duration[-1, :, 0]
+    by_difference = differences(lambda h: run(1e-10, 1e-11 * (1 + h)).center[-1, :, 0]) / 1e-11
+    for found in (*by_end, by_difference):
+        np.testing.assert_allclose(-found, sides, rtol=0, atol=case["tol"])
+    np.testing.assert_allclose(by_end[0], by_end[1], rtol=1e-14)
+
+    for at in (run(0.0), run(1e-10, tie=1e-9)):  # heights this near are equal to the default tolerance
+        assert (at.contacts == 2).all()
+        with pytest.raises(rb.BallError, match="kink"):
+            rb.derivatives(at, {"center": height})
+        refused = rb.derivatives(at, {"center": height}, throw=False), rb.sensitivities(at)
+        for found in refused:
+            assert found.status.tolist() == [rb.Status.KINK] * 2
+            assert not found.start.any()
+
+
 def test_what_cannot_be_taken_backwards_is_refused():
     sine, ball, last = S.sine(), rb.Ball(0.3), {"center": [[1.0, 0.0]]}
     options = {"start": [1.0], "duration": 0.1, "gap": None}
-    with pytest.raises(rb.InputError, match="integrator: got 'Rosenbrock'"):
+    with pytest.raises(rb.InputError, match=r"integrator: got 'Rosenbrock'.*continuous"):
         rb.derivatives(rb.simulate(sine, ball, rb.IronedFlow(rb.Rosenbrock()), **options), last)
     with pytest.raises(rb.InputError, match="reproject"):
         rb.derivatives(rb.simulate(sine, ball, rb.IronedFlow(reproject=False), **options), last)
