@@ -64,54 +64,66 @@ def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         touch = touch_type()
         foot = near
         longest = half * radius
+        highest = -infinite
         if wp.length_sq(center - at) > zero:
             foot = predicted(center, radius, at, near, p)
             touch.evaluations = 1
+        reach = wp.length(foot - center)
+        if not (reach < wp.float64(0.999999) * radius):  # predicted beyond the rim, or NaN: as far as the centre went
+            foot = near + center - at
         start = foot
-        iteration = int(0)
-        astray = int(0)
-        while astray == 0 and touch.found == 0 and iteration < 12:
-            iteration += 1
-            s = foot - center
-            square = radius * radius - wp.dot(s, s)
-            if square <= wp.float64(1e-12) * radius * radius:
-                astray = 1
-            else:
-                height, gradient, hessian = second(vector(foot), p)
-                touch.evaluations += 1
-                cap = wp.sqrt(square)
-                g = wide(gradient)
-                bend = matrix(hessian)
-                a = wp.outer(s, s) / (cap * square) - bend
+        attempt = int(0)
+        while touch.found == 0 and attempt < 2:
+            attempt += 1
+            if attempt == 2:  # far off, or at a ridge: the safeguarded way, then once more
+                q = query()
+                q.center = center
+                q.radius = radius
                 for i in range(dim):
-                    a[i, i] += one / cap
-                factor, smallest = cholesky(a, zero)
-                if not (smallest > zero and wp.isfinite(height)):
+                    q.low[i] = -infinite
+                    q.high[i] = infinite
+                polished, lowness, evaluations = polish(start, q, p, settings)
+                start = polished
+                foot = polished
+                highest = -lowness
+                touch.evaluations += evaluations
+                longest = half * radius
+            iteration = int(0)
+            astray = int(0)
+            while astray == 0 and touch.found == 0 and iteration < 12:
+                iteration += 1
+                s = foot - center
+                square = radius * radius - wp.dot(s, s)
+                if square <= wp.float64(1e-12) * radius * radius:
                     astray = 1
                 else:
-                    step = cholesky_solve(factor, g - s / cap)
-                    size = wp.length(step)
-                    if not (size < longest):  # each step half as long as the one before, or it may jump elsewhere
+                    height, gradient, hessian = second(vector(foot), p)
+                    touch.evaluations += 1
+                    cap = wp.sqrt(square)
+                    g = wide(gradient)
+                    bend = matrix(hessian)
+                    a = wp.outer(s, s) / (cap * square) - bend
+                    for i in range(dim):
+                        a[i, i] += one / cap
+                    factor, smallest = cholesky(a, zero)
+                    if not (smallest > zero and wp.isfinite(height)):
                         astray = 1
-                    longest = wp.max(half * size, wp.float64(1e-9) * radius)
-                    foot = foot + step
-                    touch.foot = foot
-                    touch.slope = g + bend * step
-                    touch.height = height + cap + half * wp.dot(step, g - s / cap)
-                    if astray == 0 and size <= wp.float64(1e-11) * (radius + wp.length(foot)):
-                        touch.found = 1
-        if touch.found == 0:  # far off, or at a ridge: the safeguarded way
-            q = query()
-            q.center = center
-            q.radius = radius
-            for i in range(dim):
-                q.low[i] = -infinite
-                q.high[i] = infinite
-            polished, lowness, evaluations = polish(start, q, p, settings)
-            touch.foot = polished
-            touch.height = -lowness
-            touch.evaluations += evaluations
-            if wp.isfinite(lowness):
+                    else:
+                        step = cholesky_solve(factor, g - s / cap)
+                        size = wp.length(step)
+                        if not (size < longest):  # each step half as long as the one before, or it may jump elsewhere
+                            astray = 1
+                        longest = wp.max(half * size, wp.float64(1e-9) * radius)
+                        foot = foot + step
+                        touch.foot = foot
+                        touch.slope = g + bend * step
+                        touch.height = height + cap + half * wp.dot(step, g - s / cap)
+                        if astray == 0 and size <= wp.float64(1e-11) * (radius + wp.length(foot)):
+                            touch.found = 1
+        if touch.found == 0:  # a ridge, or a contact that is not strict
+            touch.foot = start
+            touch.height = highest
+            if wp.isfinite(highest):
                 touch.found = 1
                 height, gradient = first_of(vector(touch.foot), p)
                 ball = (touch.foot - center) / wp.max(touch.height - height, wp.float64(1e-300))

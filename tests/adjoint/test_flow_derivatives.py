@@ -262,3 +262,12 @@ def test_what_cannot_be_taken_backwards_is_refused():
         rb.derivatives(rb.simulate(sine, ball, rb.IronedFlow(reproject=False), **options), last)
     with pytest.raises(rb.InputError, match="at time 0"):
         rb.derivatives(rb.simulate(sine, ball, rb.IronedFlow(), save_at=[0.1], **options), last)
+
+
+def test_contacts_near_the_rim_are_followed_to_rounding():
+    # steep slopes: Newton's method leaves the ball, and what it falls back on is finished by Newton's method again
+    start = np.random.default_rng(0).uniform(-2, 2, (16, 2))
+    flow, times = rb.IronedFlow(rb.RK4(2e-3), stride=np.inf), [0.0, 0.1]
+    run = rb.simulate(S.rosenbrock(b=10.0), rb.Ball(0.002), flow, start=start, duration=0.1, save_at=times, gap=None)
+    assert (run.steps == 50).all()  # none is made again, shorter
+    assert (rb.derivatives(run, {"loss": np.ones(16)}, throw=False).status == rb.Status.RUNNING).all()
