@@ -33,7 +33,8 @@ class Contacts:
         slope: The point of least norm in the convex hull of the slopes (B, d): the gradient of f_rho where there is one
             contact, and at a kink the direction opposite to that of the ball; zero where the ball rests.
         status: CONVERGED, or NOT_FINITE where there is no graph under the ball (B,).
-        certified: Whether these are proved to be all the contacts (B,), a :class:`~rollingball.status.Certificate`.
+        certified: Whether it is proved that none is higher, and that these are all the contacts or, where there are
+            eight, as many as are kept (B,), a :class:`~rollingball.status.Certificate`.
         evaluations: Evaluations of the loss for each (B,).
     """
 

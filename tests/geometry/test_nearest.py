@@ -148,7 +148,7 @@ def test_over_the_axis_of_a_paraboloid_there_is_a_ring_of_feet():
     np.testing.assert_allclose(np.linalg.norm(found.feet[0], axis=1), 1.0, atol=1e-8)  # x^2 + (x^2 - 1.5)^2
     assert found.distance[0] == pytest.approx(np.sqrt(1.25), abs=1e-12)
     assert found.status[0] == rb.Status.CONVERGED
-    assert found.certified[0] == NONE  # infinitely many minima end no search
+    assert found.certified[0] == PROVEN  # that none is nearer: of infinitely many
 
 
 def test_between_two_crests_or_troughs_of_a_sine():
