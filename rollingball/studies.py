@@ -138,12 +138,14 @@ def _cases(scene: Any) -> Any:
 
 def _rates(label: str, field: SensitivityField) -> str:
     """The quantiles of a field's exponents: by the derivative, and by the ends of neighbours."""
+    from rollingball.plot.style import percent
+
     lines = []
     for parting, how in ((False, "by derivative"), (True, "by neighbours")):
         rates = field.rates(parting)
         if rates["without"] < len(field.start):
             row = "".join(f"{rates[name]:9.3g}" for name in ("10 %", "median", "90 %", "largest"))
-            lines.append(f"{label + ', ' + how:<48}{row}{rates['share above 0']:>9.0%}{rates['without']:>6}")
+            lines.append(f"{label + ', ' + how:<48}{row}{percent(rates['share above 0']):>9}{rates['without']:>6}")
     if field.bound == field.bound:
         lines.append(f"  neighbours part at most at the rate {field.bound:.4g}, by the slopes of the contacts")
     return "\n".join(lines)

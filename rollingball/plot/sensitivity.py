@@ -9,7 +9,7 @@ import numpy as np
 from rollingball.errors import InputError
 from rollingball.plot.paths import section
 from rollingball.plot.sheet import heights
-from rollingball.plot.style import INK, PALETTE, STYLE
+from rollingball.plot.style import INK, PALETTE, STYLE, percent
 from rollingball.sensitivity_field import SensitivityField
 from rollingball.surfaces import Surface
 
@@ -81,7 +81,7 @@ def _caption(name: str, how: str, rates: dict[str, float], balls: int) -> str:
     if rates["without"] == balls:
         return f"{name}\nby {how}: none"
     none = f", {rates['without']:.0f} of {balls} none" if rates["without"] else ""
-    return f"{name}\nby {how}: {rates['share above 0']:.0%} part{none}"
+    return f"{name}\nby {how}: {percent(rates['share above 0'])} part{none}"
 
 
 def _curves(fields: dict[str, SensitivityField], surface: Surface) -> Any:

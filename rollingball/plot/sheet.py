@@ -12,7 +12,7 @@ from rollingball.plot.inputs import boxed, of_dim
 from rollingball.plot.ironing import offset
 from rollingball.plot.paths import center_path, contour, paths, section
 from rollingball.plot.projection import Plane, plane_of
-from rollingball.plot.style import styled
+from rollingball.plot.style import percent, styled
 from rollingball.status import Status
 from rollingball.surfaces import Surface
 from rollingball.trajectory import Trajectory
@@ -112,7 +112,7 @@ def caption(name: str, run: Trajectory) -> str:
     failures = [Status(status) for status in np.unique(run.status) if Status(status).failed]
     ends = [f"{int((run.status == s).sum())} of {run.balls} {s.name.lower().replace('_', ' ')}" for s in failures]
     inside = sunk(run)
-    ends += [f"inside by {inside:.0%} of the radius"] if inside > 0 else []
+    ends += [f"inside by {percent(inside)} of the radius"] if inside > 0 else []
     return name + radius + ("\n" + ", ".join(ends) if ends else "")
 
 
