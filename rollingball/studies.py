@@ -84,10 +84,9 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     found = compare(runs, flow, tolerance=table.tolerance, on=table.on)
     print(found)
     found.save(out / "compare.json")
-    if surface.dim <= 2:
-        box = scene.plot.box if scene.plot else bounds([flow, *runs])
-        write_beside(out / "compare.png", png(comparison_sheet(found, runs[0], flow, surface, box, scene.title)))
-    print(f"  {out}/: flow and runs, compare.json" + (", compare.png" if surface.dim <= 2 else ""))
+    box = scene.plot.box if scene.plot else bounds([flow, *runs])
+    write_beside(out / "compare.png", png(comparison_sheet(found, runs[0], flow, surface, box, scene.title)))
+    print(f"  {out}/: flow and runs, compare.json, compare.png")
 
 
 def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None:

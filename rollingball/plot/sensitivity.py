@@ -98,11 +98,13 @@ def _curves(fields: dict[str, SensitivityField], surface: Surface) -> Any:
         rates.plot(x, field.exponents(), color=color, linewidth=1.0)
         rates.plot(x, field.exponents(True), ":", color=color, linewidth=1.0)
         without = np.isnan(field.exponents()) & np.isnan(field.exponents(True))
-        rates.plot(x[without], 0 * x[without], "|", color=NONE, markersize=8)
+        if without.any():
+            rates.plot(x[without], 0 * x[without], "|", color=NONE, markersize=8, label="none")
+            rates.legend(*(part[:1] for part in rates.get_legend_handles_labels()), fontsize=8, loc="upper right")
     rates.axhline(0, color=INK, linewidth=0.6)
     rates.set_ylim(bottom=max(rates.get_ylim()[0], LEAST / first.time))
     ends.set(ylabel="where it ends")
-    ends.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8)
+    ends.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(len(fields), 4), fontsize=8, markerscale=3)
     ground.set(xlabel="")
     rates.set(xlabel="$\\theta$ at the start", ylabel="exponent\nline: derivative, dots: neighbours")
     return figure

@@ -61,7 +61,8 @@ def sheet(
     height = heights(each, surface, box) if surface.dim == 1 else None
     tall = float(np.clip(_slimness(each, box, height, plane) * (width - 0.7), 1.2, 5.0)) + 0.85
     size = (max(width * columns + 0.5, 5.0 if surface.dim > 2 else 0.0), tall * len(rows) + 0.9)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, layout="compressed")  # panels keep their shape
+    figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[union-attr,call-arg]
     grid = figure.subplots(len(rows), columns, squeeze=False, sharex=surface.dim > 2, sharey=surface.dim > 2)
     for line, row in zip(grid, rows, strict=True):
         for ax in line[len(row) :]:
