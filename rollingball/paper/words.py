@@ -222,8 +222,8 @@ def figure4(found: dict[str, Any], quick: bool) -> tuple[Row, list[Block]]:
         f"The paper does not give σ. With σ = {number(found['sigma'])} and the authors' centres (numpy's "
         f"RandomState(0), uniform in [-3, 3]²) the published threshold is {there}. The runs are chaotic: other starts "
         "give other counts.",
-        f"But d(c) = ρ, which Section 4 assumes, fails by over 1 % in at least {percent(least)} of the frames that were "
-        f"measured, at every radius: the balls are inside the surface by {percent(shallow)} to {percent(deep)} of "
+        f"But d(c) = ρ, which Section 4 assumes, fails by over 1 % in at least {percent(least)} of the frames "
+        f"measured at each radius: the balls are inside the surface by {percent(shallow)} to {percent(deep)} of "
         f"their radius (medians), because P = {number(found['P'])} steps of γ = {number(found['step size'])} end far "
         "from the foot. What crosses is not a ball on the surface.",
         "For a ball that keeps d(c) = ρ the published result is impossible: a large one cannot touch the middle of the "
@@ -233,8 +233,9 @@ def figure4(found: dict[str, Any], quick: bool) -> tuple[Row, list[Block]]:
         f"Exact feet and flow ran for {number(found['steps of the exact method'])} steps of "
         f"η = {number(found['learning rate'])}, from as many of the starts as the table says; where the ball did not "
         "fit at its start it was lifted. Gaps are measured from seeds, so a ball is at least so far inside. Even with "
-        "exact feet Algorithm 1 lifts the ball along one normal only, and may press a large ball, which has contacts on "
-        f"all sides, into the surface elsewhere. Here it was inside by {depth('exact')}, in the flow by {depth('flow')}.",
+        "exact feet Algorithm 1 lifts the ball along one normal only, and may press a large ball, which has contacts "
+        f"on all sides, into the surface elsewhere. Here it was inside by {depth('exact')}, in the flow by "
+        f"{depth('flow')}.",
     ]
     return row, [Items(texts), Table(header, lines), touch]
 

@@ -40,8 +40,9 @@ def order(comparison: Comparison, ax: Any = None) -> Any:
     middle = np.maximum(np.median(comparison.largest, axis=1), 1e-16)  # two runs may agree to the last bit
     ax.loglog(comparison.lr, middle, "o-", color=PALETTE[0], label="median of the balls")
     slope = float(np.median(comparison.order))
-    if np.isfinite(slope):
-        fitted = middle[0] * (comparison.lr / comparison.lr[0]) ** slope
+    if np.isfinite(slope) and len(middle) > 1:
+        logs = np.log(comparison.lr)
+        fitted = np.exp(np.log(middle).mean() + slope * (logs - logs.mean()))
         ax.loglog(comparison.lr, fitted, ":", color=INK, label=f"slope {slope:.3f}")
     low, high = ax.get_ylim()
     if high < 10 * low:  # no order to be read from less than a decade

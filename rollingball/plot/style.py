@@ -51,7 +51,7 @@ def percent(share: float) -> str:
     """A share in percent; only none and all of it, to rounding, read as 0% and 100%."""
     if 1e-9 < share < 0.0095:
         return f"{share:.1%}" if share >= 1e-3 else "<0.1%"
-    return ">99%" if 0.995 <= share < 1 - 1e-9 else f"{share:.0%}"
+    return f"{min(share, 0.99) if share < 1 - 1e-9 else share:.0%}"
 
 
 def axes(ax: Any) -> Any:
