@@ -48,7 +48,7 @@ def _maps(fields: dict[str, SensitivityField], surface: Surface) -> Any:
         _caption(name, how, field.rates(way), len(field.start)) for way, how in ways for name, field in fields.items()
     ]
     tall = 2.5 + 0.16 * (1 + max(title.count("\n") for title in titles))
-    figure = Figure(figsize=(2.6 * len(fields) + 1.0, tall * len(ways) + 0.6), layout="constrained")
+    figure = Figure(figsize=(2.6 * len(fields) + 1.0, tall * len(ways) + 0.6), layout="compressed")
     figure.get_layout_engine().set(h_pad=0.08)  # type: ignore[union-attr,call-arg]
     panels = figure.subplots(len(ways), len(fields), squeeze=False)
     known = np.concatenate([np.abs(field.exponents(way)) for field in fields.values() for way, _name in ways])

@@ -18,7 +18,7 @@ from rollingball.status import Status
 from rollingball.surfaces import Surface
 from rollingball.trajectory import Trajectory
 
-WIDEST = 36  # letters of a caption, side by side with others
+WIDEST = 38  # letters of a caption, side by side with others
 
 
 @styled
