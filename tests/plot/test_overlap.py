@@ -67,7 +67,7 @@ def test_the_reader_of_overlaps_sees_one():
 
 
 @pytest.mark.parametrize("dim", [1, 2])
-@pytest.mark.parametrize("radii", [1, 3, 5])
+@pytest.mark.parametrize("radii", [1, 5])
 def test_captions_of_a_sheet_keep_apart(dim, radii):
     run = failed(dim, radius=np.resize(np.linspace(0.2, 0.6, radii), 10))
     runs = {"rolling ball with exact feet": run, "gradient descent": make(dim, radius=0.0)}
