@@ -31,7 +31,7 @@ def main(small: bool = False, out: Path = Path("out/examples")) -> dict[str, dic
         radii, count = [0.5, 2.0], 3
     starts = np.random.default_rng(0).normal([2.0, 0.0], 0.1, (count, 2))
     found = {}
-    print(f"of {count} starts within 1 of the origin at the end; median depth inside the surface, in radii")
+    print(f"of {count} starts within 1 of the origin at the end; median depth inside, in radii")
     print(f"{'projection':>10} {'radius':>6} {'foot':>5} {'centre':>6} {'depth':>6}")
     for name, projection in PROJECTIONS.items():
         ball = rb.Ball(np.repeat(radii, count))
@@ -49,18 +49,18 @@ def main(small: bool = False, out: Path = Path("out/examples")) -> dict[str, dic
             print(f"{name:>10} {radius:6} {row['foot']:5} {row['centre']:6} {row['depth']:6.2f}")
 
     out.mkdir(parents=True, exist_ok=True)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.2), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.6), layout="constrained")
     for color, (name, rows) in zip(("#D55E00", "#0072B2"), found.items(), strict=True):
         for part, style in (("foot", "o-"), ("centre", "o:")):
             counts = [row[part] for row in rows.values()]
             left.semilogx(radii, counts, style, color=color, label=f"{part}, {name} projection")
         right.semilogx(radii, [row["depth"] for row in rows.values()], "o-", color=color, label=name)
     left.set(xlabel="radius", ylabel=f"of {count} starts within 1 of the origin")
-    right.set(xlabel="radius", ylabel="median depth inside the surface, in radii")
+    right.set(xlabel="radius", ylabel="median depth inside, in radii")
     for ax in (left, right):
         ax.set_xticks(radii, [f"{radius:g}" for radius in radii])
         ax.minorticks_off()
-    left.legend(loc="center left", fontsize=7)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=7)
     (out / "02_radius_sweep.png").write_bytes(rb.plot.png(figure))
     plt.close(figure)
     return found

@@ -60,6 +60,9 @@ class Comparison:
             lines.append(f"order in lr: {np.median(self.order):.3f} (median of {len(self.order)} balls)")
         return "\n".join(lines)
 
+    def __repr__(self) -> str:
+        return f"Comparison({len(self.lr)} runs, {len(self.order)} balls, {len(self.time)} times)"
+
     def _repr_html_(self) -> str:
         """What a notebook shows: that table, and the distances over time."""
         from rollingball.plot.notebook import comparison_html

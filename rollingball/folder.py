@@ -58,6 +58,7 @@ def summary(run: Trajectory) -> list[str]:
     import numpy as np
 
     from rollingball.plot.sheet import sunk
+    from rollingball.plot.style import percent
     from rollingball.status import Status
 
     codes, counts = np.unique(run.status, return_counts=True)
@@ -65,7 +66,7 @@ def summary(run: Trajectory) -> list[str]:
     inside = sunk(run)
     if inside > 0:
         lines.append(
-            f"gap: down to {np.nanmin(run.gap):.3g}; a ball was inside the surface by {inside:.0%} of its radius"
+            f"gap: down to {np.nanmin(run.gap):.3g}; a ball was inside the surface by {percent(inside)} of its radius"
         )
     return lines
 

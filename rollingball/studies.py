@@ -84,10 +84,9 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     found = compare(runs, flow, tolerance=table.tolerance, on=table.on)
     print(found)
     found.save(out / "compare.json")
-    if surface.dim <= 2:
-        box = scene.plot.box if scene.plot else bounds([flow, *runs])
-        write_beside(out / "compare.png", png(comparison_sheet(found, runs[0], flow, surface, box, scene.title)))
-    print(f"  {out}/: flow and runs, compare.json" + (", compare.png" if surface.dim <= 2 else ""))
+    box = scene.plot.box if scene.plot else bounds([flow, *runs])
+    write_beside(out / "compare.png", png(comparison_sheet(found, runs[0], flow, surface, box, scene.title)))
+    print(f"  {out}/: flow and runs, compare.json, compare.png")
 
 
 def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None:
@@ -138,12 +137,14 @@ def _cases(scene: Any) -> Any:
 
 def _rates(label: str, field: SensitivityField) -> str:
     """The quantiles of a field's exponents: by the derivative, and by the ends of neighbours."""
+    from rollingball.plot.style import percent
+
     lines = []
     for parting, how in ((False, "by derivative"), (True, "by neighbours")):
         rates = field.rates(parting)
         if rates["without"] < len(field.start):
             row = "".join(f"{rates[name]:9.3g}" for name in ("10 %", "median", "90 %", "largest"))
-            lines.append(f"{label + ', ' + how:<48}{row}{rates['share above 0']:>9.0%}{rates['without']:>6}")
+            lines.append(f"{label + ', ' + how:<48}{row}{percent(rates['share above 0']):>9}{rates['without']:>6}")
     if field.bound == field.bound:
         lines.append(f"  neighbours part at most at the rate {field.bound:.4g}, by the slopes of the contacts")
     return "\n".join(lines)

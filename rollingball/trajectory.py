@@ -121,8 +121,15 @@ class Trajectory:
         return getattr(self, name)
 
     def select(self, balls: int | slice | Iterable[int]) -> Trajectory:
-        """The chosen balls at every frame."""
-        pick: Any = balls if isinstance(balls, slice) else np.atleast_1d(np.asarray(balls))
+        """The chosen balls at every frame, none for ``[]``.
+
+        Args:
+            balls: A number, negative ones from the end; several; a slice; or a mask (B,).
+
+        Raises:
+            InputError: for a ball that is not there, and for what picks none.
+        """
+        pick = _pick(balls, self.balls)
         parts = {name: getattr(self, name)[:, pick] for name in FRAMES if getattr(self, name).ndim > 1}
         parts |= {name: getattr(self, name)[pick] for name in BALLS}
         state = None if self.state is None else {name: value[pick] for name, value in self.state.items()}
@@ -234,6 +241,25 @@ class Trajectory:
         from rollingball.trajectory_file import load
 
         return load(Path(path))
+
+
+def _pick(balls: Any, count: int) -> Any:
+    """What picks balls out of ``count``, as numpy takes it: a slice, whole numbers (K,) or a mask (B,)."""
+    if isinstance(balls, slice):
+        return balls
+    allowed = f"whole numbers within [-{count}, {count}), a slice, or a mask of {count}"
+    listed = list(balls) if isinstance(balls, Iterable) and not isinstance(balls, np.ndarray) else balls
+    try:
+        pick = np.atleast_1d(np.asarray(listed))
+    except ValueError:  # rows of several lengths
+        raise InputError("balls", balls, allowed) from None
+    if pick.shape == (0,) and pick.dtype.kind != "b":
+        return np.zeros(0, dtype=int)
+    masks = pick.dtype.kind == "b" and pick.shape == (count,)
+    numbered = pick.dtype.kind in "iu" and pick.ndim == 1 and ((-count <= pick) & (pick < count)).all()
+    if not masks and not numbered:
+        raise InputError("balls", balls, allowed)
+    return pick
 
 
 def _picked(scene: dict[str, Any], balls: int, pick: Any) -> dict[str, Any]:

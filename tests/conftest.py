@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import hypothesis
@@ -14,6 +15,11 @@ ORACLES = {case["id"]: case for case in json.loads((Path(__file__).parent / "ora
 
 def pytest_addoption(parser):
     parser.addoption("--starts", type=int, default=4, help="balls for each radius in test_descent.py")
+
+
+def pytest_configure(config):
+    # before torch is imported: its threads spin for each other, and small models on busy cores step 16 times slower
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

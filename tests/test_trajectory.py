@@ -134,8 +134,24 @@ def test_select_picks_balls(pick):
 
 def test_select_keeps_shared_times():
     assert make().select(0).time.tolist() == make().time.tolist()
-    with pytest.raises(IndexError):
-        make().select(2)
+
+
+@pytest.mark.parametrize("pick", [[], (), np.zeros(0), range(0), np.array([False, False])], ids=str)
+def test_select_of_nothing_is_a_run_of_no_balls(pick, tmp_path):
+    none = make(own_times=True).select(pick)
+    assert (none.balls, none.foot.shape) == (0, (5, 0, 2))
+    assert "0 balls" in repr(none)
+    assert "no balls" in none._repr_html_()
+    none.save(tmp_path / "none.safetensors")
+    assert Trajectory.load(tmp_path / "none.safetensors").balls == 0
+
+
+@pytest.mark.parametrize(
+    "pick", [2, -3, [0, 2], 1.0, [0.5], "0", None, [True], [True] * 3, [[0], [1]], [[0], [0, 1]]], ids=str
+)
+def test_a_ball_that_is_not_there_is_refused(pick):
+    with pytest.raises(rb.InputError, match=r"balls: got .*; allowed: whole numbers within \[-2, 2\), a slice, or a"):
+        make().select(pick)
 
 
 def test_words():

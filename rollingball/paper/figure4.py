@@ -154,9 +154,9 @@ def draw(numbers: dict[str, Any], runs: dict[str, list[Trajectory]], surface: Su
             drawn = [run for run in runs[name] if float(run.radius[0, 0]) in shown]
             for ax, run in zip(panels[row, 1:], drawn, strict=True):
                 _paths(ax, run, surface, f"{titles[name]}, $\\rho$ = {run.radius[0, 0]:g}")
-        for ax in panels[:, 1:].ravel():
+        for ax in (*panels[0, 1:], *panels[1:, 2:].ravel()):
             ax.set_ylabel("")
-        for ax in panels[:2].ravel():
+        for ax in panels[:2, 1:].ravel():
             ax.set_xlabel("")
         panels[1, 0].set_xlabel("$\\rho$")
         figure.suptitle(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rollingball.paper.page import Block, Items, Paragraph, Table
+from rollingball.plot.style import percent
 
 Row = list[str]
 
@@ -108,9 +109,9 @@ def figure3(found: dict[str, Any], quick: bool) -> tuple[Row, list[Block]]:
     """The row and the text of Figure 3."""
     rows = found["radii"]
 
-    def span(name: str) -> str:
+    def span(name: str, write: Callable[[float], str] = number) -> str:
         values = [row[name] for row in rows]
-        ends = dict.fromkeys(map(number, (min(values), max(values))))
+        ends = dict.fromkeys(map(write, (min(values), max(values))))
         return " to ".join(ends)
 
     resting = sum(row["flow, status"] == "resting" for row in rows)
@@ -120,7 +121,7 @@ def figure3(found: dict[str, Any], quick: bool) -> tuple[Row, list[Block]]:
     row = [
         "a coarser image of the landscape with each larger ρ, its global shape kept",
         f"no path: the foot jumps by up to {span('paper, longest jump of the foot')}",
-        f"the centre on f_ρ; {span('unreachable share')} of the surface around the start cannot be touched",
+        f"the centre on f_ρ; {span('unreachable share', percent)} of the surface around the start cannot be touched",
         f"within {number(apart)} of the exact centres at the end; {resting} of {len(rows)} at rest",
         judged(smooth),
     ]
@@ -210,8 +211,9 @@ def figure4(found: dict[str, Any], quick: bool) -> tuple[Row, list[Block]]:
         ],
     )
 
-    def deepest(name: str) -> float:
-        return min(0.0, *(row["least gap"] for row in found[name]))
+    def depth(name: str) -> str:
+        deepest = -min(row["least gap"] for row in found[name])
+        return f"up to {percent(deepest)} of the radius" if deepest > 1e-9 else "no more than rounding"
 
     least = min(row["share of gaps below -1 %"] for row in paper)
     shallow, deep = (pick(-row["median gap"] for row in paper) for pick in (min, max))
@@ -220,8 +222,8 @@ def figure4(found: dict[str, Any], quick: bool) -> tuple[Row, list[Block]]:
         f"The paper does not give σ. With σ = {number(found['sigma'])} and the authors' centres (numpy's "
         f"RandomState(0), uniform in [-3, 3]²) the published threshold is {there}. The runs are chaotic: other starts "
         "give other counts.",
-        "But d(c) = ρ, which Section 4 assumes, fails by over 1 % in a share of at least "
-        f"{number(least)} of the steps: the balls are inside the surface by {number(shallow)} to {number(deep)} of "
+        f"But d(c) = ρ, which Section 4 assumes, fails by over 1 % in at least {percent(least)} of the frames "
+        f"measured at each radius: the balls are inside the surface by {percent(shallow)} to {percent(deep)} of "
         f"their radius (medians), because P = {number(found['P'])} steps of γ = {number(found['step size'])} end far "
         "from the foot. What crosses is not a ball on the surface.",
         "For a ball that keeps d(c) = ρ the published result is impossible: a large one cannot touch the middle of the "
@@ -231,9 +233,9 @@ def figure4(found: dict[str, Any], quick: bool) -> tuple[Row, list[Block]]:
         f"Exact feet and flow ran for {number(found['steps of the exact method'])} steps of "
         f"η = {number(found['learning rate'])}, from as many of the starts as the table says; where the ball did not "
         "fit at its start it was lifted. Gaps are measured from seeds, so a ball is at least so far inside. Even with "
-        "exact feet Algorithm 1 lifts the ball along one normal only and presses a large ball, which has contacts on "
-        f"all sides, into the surface elsewhere: by up to {number(-deepest('exact'))} of the radius here, the flow by "
-        f"{number(-deepest('flow'))}.",
+        "exact feet Algorithm 1 lifts the ball along one normal only, and may press a large ball, which has contacts "
+        f"on all sides, into the surface elsewhere. Here it was inside by {depth('exact')}, in the flow by "
+        f"{depth('flow')}.",
     ]
     return row, [Items(texts), Table(header, lines), touch]
 

@@ -71,6 +71,8 @@ def _resting(
     if not len(valleys):
         valleys = np.array([height.argmin()])
     lowest = valleys[height[valleys] <= height[valleys].min() + 0.02 * np.ptp(height[np.isfinite(height)])]
+    whole = lowest[np.minimum(x[lowest] - x[0], x[-1] - x[lowest]) >= radius]  # where all of the ball is seen
+    lowest = whole if len(whole) else lowest
     index = int(lowest[np.abs(x[lowest] - target).argmin()])
     low, high = x[max(index - 1, 0)], x[min(index + 1, len(x) - 1)]
     for _halving in range(50):  # on the sign of the slope of f_rho

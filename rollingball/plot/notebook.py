@@ -16,7 +16,7 @@ from rollingball.plot.inputs import surface_of
 from rollingball.plot.over_time import loss
 from rollingball.plot.paths import center_path, contour, paths, section
 from rollingball.plot.sheet import bounds, heights, sunk
-from rollingball.plot.style import styled
+from rollingball.plot.style import percent, styled
 from rollingball.status import Status
 from rollingball.trajectory import Trajectory
 
@@ -36,7 +36,7 @@ def trajectory_html(trajectory: Trajectory) -> str:
         ("ended", _endings(trajectory)),
     ]
     if inside := sunk(trajectory):
-        rows.append(("inside", f"by up to {inside:.0%} of the radius"))
+        rows.append(("inside", f"by up to {percent(inside)} of the radius"))
     body = "".join(f"<tr><th>{_safe(name)}</th><td>{_safe(text)}</td></tr>" for name, text in rows)
     return _beside("Trajectory", f"<table>{body}</table>", thumbnail(trajectory))
 

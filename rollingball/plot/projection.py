@@ -10,6 +10,7 @@ import numpy as np
 
 from rollingball.errors import InputError, numbers
 from rollingball.plot.inputs import of_dim
+from rollingball.plot.style import percent
 from rollingball.trajectory import Trajectory
 
 SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -101,4 +102,4 @@ def _principal(spread: np.ndarray, middle: np.ndarray) -> Plane:
 def _share(spread: np.ndarray, directions: np.ndarray, form: str = ": {} of their variance") -> str:
     """How much of the variance of points about their middle lies along some directions, in words."""
     total = float((spread**2).sum())
-    return form.format(f"{((spread @ directions.T) ** 2).sum() / total:.0%}") if total > 0 else ""
+    return form.format(percent(((spread @ directions.T) ** 2).sum() / total)) if total > 0 else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,13 @@ import numpy as np
 from rollingball.errors import InputError
 from rollingball.plot.paths import section
 from rollingball.plot.sheet import heights
-from rollingball.plot.style import INK, PALETTE, STYLE
+from rollingball.plot.style import INK, PALETTE, STYLE, percent
 from rollingball.sensitivity_field import SensitivityField
 from rollingball.surfaces import Surface
 
 NONE = "#9a9a9a"  # of a ball without an exponent
 LEAST = np.log(1e-6)  # what is less apart than this share, a curve need not show
+WIDEST = 28  # letters of a caption
 WAYS = ((False, "derivative"), (True, "neighbours"))
 
 
@@ -42,17 +44,21 @@ def _maps(fields: dict[str, SensitivityField], surface: Surface) -> Any:
     from matplotlib.figure import Figure
 
     ways = [way for way in WAYS if any(np.isfinite(field.exponents(way[0])).any() for field in fields.values())]
-    figure = Figure(figsize=(2.6 * len(fields) + 1.0, 2.75 * len(ways) + 0.6), layout="constrained")
+    titles = [
+        _caption(name, how, field.rates(way), len(field.start)) for way, how in ways for name, field in fields.items()
+    ]
+    tall = 2.5 + 0.16 * (1 + max(title.count("\n") for title in titles))
+    figure = Figure(figsize=(2.6 * len(fields) + 1.0, tall * len(ways) + 0.6), layout="compressed")
+    figure.get_layout_engine().set(h_pad=0.08)  # type: ignore[union-attr,call-arg]
     panels = figure.subplots(len(ways), len(fields), squeeze=False)
     known = np.concatenate([np.abs(field.exponents(way)) for field in fields.values() for way, _name in ways])
     known = known[np.isfinite(known)]
     most = max(float(np.quantile(known, 0.98)), 1e-6) if known.size else 1.0
     norm = SymLogNorm(linthresh=min(1.0, most / 2), vmin=-most, vmax=most)
-    for row, (parting, how) in zip(panels, ways, strict=True):
-        for ax, (name, field) in zip(row, fields.items(), strict=True):
-            image = _map(ax, field, parting, norm)
-            rates = field.rates(parting)
-            ax.set_title(_caption(name, how, rates, len(field.start)), parse_math=False)
+    shown = [(field, way) for way, _how in ways for field in fields.values()]
+    for ax, (field, way), title in zip(panels.ravel(), shown, titles, strict=True):
+        image = _map(ax, field, way, norm)
+        ax.set_title(title, parse_math=False)
     for ax in panels[:-1].ravel():
         ax.set_xlabel("")
     for ax in panels[:, 1:].ravel():
@@ -78,10 +84,11 @@ def _map(ax: Any, field: SensitivityField, parting: bool, norm: Any) -> Any:
 
 
 def _caption(name: str, how: str, rates: dict[str, float], balls: int) -> str:
+    name = textwrap.fill(name, WIDEST)
     if rates["without"] == balls:
         return f"{name}\nby {how}: none"
-    none = f", {rates['without']:.0f} of {balls} none" if rates["without"] else ""
-    return f"{name}\nby {how}: {rates['share above 0']:.0%} part{none}"
+    none = f"\n{rates['without']:.0f} of {balls} none" if rates["without"] else ""
+    return f"{name}\nby {how}: {percent(rates['share above 0'])} part{none}"
 
 
 def _curves(fields: dict[str, SensitivityField], surface: Surface) -> Any:
@@ -98,11 +105,13 @@ def _curves(fields: dict[str, SensitivityField], surface: Surface) -> Any:
         rates.plot(x, field.exponents(), color=color, linewidth=1.0)
         rates.plot(x, field.exponents(True), ":", color=color, linewidth=1.0)
         without = np.isnan(field.exponents()) & np.isnan(field.exponents(True))
-        rates.plot(x[without], 0 * x[without], "|", color=NONE, markersize=8)
+        if without.any():
+            rates.plot(x[without], 0 * x[without], "|", color=NONE, markersize=8, label="none")
+            rates.legend(*(part[:1] for part in rates.get_legend_handles_labels()), fontsize=8, loc="upper right")
     rates.axhline(0, color=INK, linewidth=0.6)
     rates.set_ylim(bottom=max(rates.get_ylim()[0], LEAST / first.time))
     ends.set(ylabel="where it ends")
-    ends.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8)
+    ends.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(len(fields), 4), fontsize=8, markerscale=3)
     ground.set(xlabel="")
     rates.set(xlabel="$\\theta$ at the start", ylabel="exponent\nline: derivative, dots: neighbours")
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from rollingball.plot.inputs import boxed, of_dim
 from rollingball.plot.ironing import offset
 from rollingball.plot.paths import center_path, contour, paths, section
 from rollingball.plot.projection import Plane, plane_of
-from rollingball.plot.style import styled
+from rollingball.plot.style import percent, styled
 from rollingball.status import Status
 from rollingball.surfaces import Surface
 from rollingball.trajectory import Trajectory
+
+WIDEST = 38  # letters of a caption, side by side with others
 
 
 @styled
@@ -60,8 +63,10 @@ def sheet(
     width = 3.6 if surface.dim == 1 else 2.9
     height = heights(each, surface, box) if surface.dim == 1 else None
     tall = float(np.clip(_slimness(each, box, height, plane) * (width - 0.7), 1.2, 5.0)) + 0.85
+    tall += 0.15 * (max(caption(*panel).count("\n") for row in rows for panel in row))
     size = (max(width * columns + 0.5, 5.0 if surface.dim > 2 else 0.0), tall * len(rows) + 0.9)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, layout="compressed")  # panels keep their shape
+    figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[union-attr,call-arg]
     grid = figure.subplots(len(rows), columns, squeeze=False, sharex=surface.dim > 2, sharey=surface.dim > 2)
     for line, row in zip(grid, rows, strict=True):
         for ax in line[len(row) :]:
@@ -112,8 +117,8 @@ def caption(name: str, run: Trajectory) -> str:
     failures = [Status(status) for status in np.unique(run.status) if Status(status).failed]
     ends = [f"{int((run.status == s).sum())} of {run.balls} {s.name.lower().replace('_', ' ')}" for s in failures]
     inside = sunk(run)
-    ends += [f"inside by {inside:.0%} of the radius"] if inside > 0 else []
-    return name + radius + ("\n" + ", ".join(ends) if ends else "")
+    lines = [name + radius, ", ".join(ends), f"inside by {percent(inside)} of the radius" if inside > 0 else ""]
+    return "\n".join(textwrap.fill(line, WIDEST) for line in lines if line)
 
 
 def sunk(run: Trajectory) -> float:
@@ -132,8 +137,8 @@ def heights(runs: list[Trajectory], surface: Surface, box: Any) -> tuple[float, 
     for run in runs:
         inside = (run.center[..., 0] >= left) & (run.center[..., 0] <= right)
         # the path of the centre, and the last ball, which is drawn
-        last = run.center[-1:, :, 1] + run.radius[-1:]
-        shown = np.concatenate([shown, run.center[..., 1][inside], last[inside[-1:]]])
+        last = [(run.center[-1, :, 1] + side * run.radius[-1])[inside[-1]] for side in (1, -1)]
+        shown = np.concatenate([shown, run.center[..., 1][inside], *last])
     shown = shown[np.isfinite(shown)]
     if not shown.size:
         return 0.0, 1.0

@@ -198,6 +198,16 @@ def test_other_numbers_are_another_report(content):
     assert "by a ball |" not in text
 
 
+def test_the_report_says_how_far_balls_were_inside_and_no_less(content):
+    changed = json.loads(json.dumps(content))
+    for row in changed["figures"]["4"]["exact"]:
+        row["least gap"] = -3e-16
+    changed["figures"]["4"]["flow"][0]["least gap"] = -0.004
+    text = markdown(report.page(changed))
+    assert "Here it was inside by no more than rounding, in the flow by up to 0.4% of the radius." in text
+    assert "by -0" not in text
+
+
 def test_pages_are_whole_and_point_to_files_beside_them(made):
     reader = read((made / "report.html").read_text())
     sources = [value for name, value in reader.attributes if name in ("src", "href")]

@@ -60,6 +60,17 @@ class Browser:
             time.sleep(0.3)
         raise AssertionError(f"{what} did not come in {seconds} s")
 
+    def still(self, name="", seconds=90):
+        """What is shown when it has stopped to change."""
+        pictures = [self.picture()]
+
+        def stopped(picture):
+            pictures.append(picture)
+            return np.array_equal(*pictures[-2:])
+
+        self.until(stopped, seconds, "a still picture")
+        return self.picture(name)
+
     def complaints(self):
         """Everything the console said that is more than information, and not known to come from elsewhere."""
         said = [entry for entry in self.driver.get_log("browser") if entry["level"] not in ("INFO", "DEBUG")]

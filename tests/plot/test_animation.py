@@ -1,5 +1,9 @@
 """Films: how many pictures, for how long, and that balls move and turn in them."""
 
+import json
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -174,3 +178,16 @@ def test_an_mp4_is_what_ffmpeg_makes_of_the_pictures(tmp_path, monkeypatch):
     size = (tmp_path / "a.mp4").stat().st_size
     assert size > 0
     assert size % (3 * 4) == 0  # raw pictures of four bytes a pixel
+
+
+def test_an_mp4_of_the_real_ffmpeg_plays(tmp_path):
+    """Every picture is there, of an even size and in the colours that players know."""
+    if shutil.which("ffmpeg") is None or shutil.which("ffprobe") is None:
+        pytest.skip("no ffmpeg and ffprobe: apt-get install ffmpeg")
+    animate(make(1), LINE, tmp_path / "a.mp4", fps=10, frames=[0, 1, 2, 3])
+    asked = "stream=codec_name,pix_fmt,width,height,nb_read_frames,r_frame_rate"
+    command = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", asked, "-of", "json", tmp_path / "a.mp4"]
+    (film,) = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["streams"]
+    assert (film["codec_name"], film["pix_fmt"], film["r_frame_rate"]) == ("h264", "yuv420p", "10/1")
+    assert int(film["nb_read_frames"]) == 4
+    assert film["width"] % 2 == film["height"] % 2 == 0

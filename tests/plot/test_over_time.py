@@ -109,11 +109,19 @@ def test_separation_and_order_are_those_of_the_comparison():
     found = compared()
     ax = separation(found, new_axes())
     np.testing.assert_allclose(ax.lines[0].get_xydata()[1:], np.stack([found.time, 0.1 * found.time], 1)[1:])
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["lr 0.1", "lr 0.05"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["lr 0.1", "lr 0.05", "tolerance"]
     ax = order(found, new_axes())
     np.testing.assert_allclose(ax.lines[0].get_xydata(), [[0.1, 0.1], [0.05, 0.05]])
     assert ax.lines[1].get_label() == "slope 1.000"
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    np.testing.assert_allclose(ax.lines[1].get_xydata(), [[0.1, 0.1], [0.05, 0.05]])
+
+
+def test_the_fitted_line_goes_through_the_middle_of_the_points():
+    found = compared((0.1, 0.05, 0.025))
+    found.largest[1] *= 8  # in the middle: the fitted slope stays 1, and the line goes up by a factor of 2
+    ax = order(found, new_axes())
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), [0.2, 0.1, 0.05])
 
 
 def test_a_comparison_of_one_run_without_a_distance_is_drawn():

@@ -12,7 +12,7 @@ from matplotlib.patches import Circle
 import rollingball as rb
 from rollingball.plot import center_path, contour, paths, section, sheet
 from rollingball.plot.sheet import bounds, by_radius, caption, heights
-from rollingball.plot.style import PALETTE
+from rollingball.plot.style import PALETTE, percent
 from rollingball.status import Status
 from tests.plot.runs import BOX, LINE, PLANE, SURFACE, make, new_axes
 
@@ -235,6 +235,16 @@ def test_captions_carry_the_radius_and_the_failures():
     assert caption("x", make(2, radius=0.25, status=Status.CONVERGED)) == "x, radius 0.25"
     assert caption("x", make(2, radius=np.linspace(2.0, 0.5, 6)[:, None])) == "x, radius 2 to 0.5"
     assert titles(sheet({"x": run}, PLANE, BOX[2])) == [caption("x", run)]
+    run.gap[2, 1] = -0.4 * 0.25
+    assert caption("x", run).splitlines()[2:] == ["inside by 40% of the radius"]
+    run.gap[2, 1] = -0.003 * 0.25
+    assert caption("x", run).splitlines()[2:] == ["inside by 0.3% of the radius"]
+
+
+def test_a_share_is_none_or_all_only_where_it_is():
+    shares = {0.0: "0%", 1e-12: "0%", 2e-4: "<0.1%", 0.003: "0.3%", 0.0094: "0.9%", 0.0096: "1%", 0.254: "25%"}
+    shares |= {0.9949: "99%", 0.9999: "99%", 1 - 1e-12: "100%", 1.0: "100%", 1.5: "150%"}
+    assert {share: percent(share) for share in shares} == shares
 
 
 @pytest.mark.parametrize("dim", [1, 2])

@@ -282,21 +282,18 @@ def test_a_browser_shows_the_page(served, browser):
     for moment in (0.5, 1.0):
         served.clock.value = moment
         before = places[-1]
-        moved = browser.until(lambda p, b=before: (s := spot(p, MINE)) is not None and s[0] > b[0] + 30, what="a move")
-        time.sleep(1)
-        moved = browser.picture("view" if moment == 0.5 else "")
+        browser.until(lambda p, b=before: (s := spot(p, MINE)) is not None and s[0] > b[0] + 30, what="a move")
+        moved = browser.still("view" if moment == 0.5 else "")
         places.append(spot(moved, MINE))
     # where the camera sees the centres, to a few pixels
     shown = [seen_at(served, crossing().at(moment).center[0, 1], moved) for moment in (0.0, 0.5, 1.0)]
     np.testing.assert_allclose(places, shown, atol=12)
     # it spins where it is: the same place, another side
-    served.clock.value = 1.9
-    time.sleep(3)
-    spun = browser.picture()
-    assert np.linalg.norm(spot(spun, MINE) - places[-1]) < 12
     x, y = places[-1].astype(int)
     around = np.s_[y - 25 : y + 25, x - 25 : x + 25]
-    assert (np.abs(spun[around] - moved[around]).max(axis=-1) > 0.2).mean() > 0.1
+    served.clock.value = 1.9
+    browser.until(lambda p: (np.abs(p[around] - moved[around]).max(axis=-1) > 0.2).mean() > 0.1, what="a turn")
+    assert np.linalg.norm(spot(browser.still(), MINE) - places[-1]) < 12
     # a click picks it
     from selenium.webdriver.common.action_chains import ActionChains
 
@@ -306,14 +303,15 @@ def test_a_browser_shows_the_page(served, browser):
     while "ball 1" not in served.chosen.value and time.monotonic() < end:
         time.sleep(0.1)
     assert "ball 1" in served.chosen.value
+    far = browser.still()
     served.following.value = True
-    time.sleep(3)
-    near = browser.picture("view-following")
+    near = browser.until(lambda p: spot(p, MINE) is not None and np.abs(p - far).mean() > 0.02, what="a closer view")
+    near = browser.still("view-following")
     assert spot(near, MINE) is not None
     served.ground.value = list(served.radii)[1]
     served.following.value = False
-    time.sleep(4)
-    browser.picture("view-f-rho")
+    browser.until(lambda p: np.abs(p - near).mean() > 0.02, what="the whole view")
+    browser.still("view-f-rho")
     assert browser.complaints() == []
     assert [url for url in browser.requested() if not url.startswith(served.url)] == []
 
@@ -349,8 +347,8 @@ def test_a_file_shows_the_page_without_a_server_or_a_network(run, browser, tmp_p
     for seconds in ("0.1", "4.9"):  # ten seconds are the times 0 to 2
         clock.send_keys(Keys.CONTROL, "a")
         clock.send_keys(seconds, Keys.ENTER)
-        time.sleep(3)
-        places.append(spot(browser.picture("offline"), MINE))
+        time.sleep(0.5)  # it has been told
+        places.append(spot(browser.still("offline"), MINE))
     assert places[1][0] > places[0][0] + 80
     # the card tells of the ball that is chosen
     card = browser.driver.find_element("id", "card")
