@@ -16,10 +16,11 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
-    "sphinx.ext.mathjax",
-    "docstrings",  # these two are beside this file
+    "docstrings",  # these three are beside this file
+    "mathml",
     "picture",
 ]
+html_math_renderer = "mathml"
 exclude_patterns = ["out"]
 nitpicky = False
 

@@ -116,7 +116,8 @@ def upper_reach(
 ) -> Reach:
     """The reach on the upper side, where balls roll: up to it every point over the box can be touched.
 
-    Arguments, result and errors as for :func:`reach`.
+    Arguments, result and errors as for :func:`reach`: found from samples, a bound from above. On a surface whose
+    narrowest peaks lie between samples, such as Eq. 13, it is too large.
     """
     return _reach(surface, box, (1.0,), samples, search)
 
