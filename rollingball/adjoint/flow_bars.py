@@ -43,7 +43,7 @@ def bars_program(pulls: FlowPull, functions: SurfaceFunctions, numeric: Numeric)
     """The Warp functions that both adjoints share.
 
     gathered(Bars, Shares) -> Bars                       with what a part of a step shares with all others
-    frame_bar(f, ball, foot, center, center_height, height) -> FrameBar
+    frame_bar(f, ball, seen, foot, center, center_height, height) -> FrameBar, 0 where a frame is not seen
     asked(FrameBar) -> bool                              whether J depends on the frame
     opened(Bars, Memory, from_foot, foot, ball, p, inner) -> Bars    by the start, from those of the first state
     """
@@ -65,16 +65,18 @@ def bars_program(pulls: FlowPull, functions: SurfaceFunctions, numeric: Numeric)
     def frame_bar(
         f: int,
         ball: int,
+        seen: wp.array(dtype=wp.int32),
         foot_bar: wp.array2d(dtype=vector),
         center_bar: wp.array2d(dtype=vector),
         center_height_bar: wp.array2d(dtype=wp.float64),
         height_bar: wp.array2d(dtype=wp.float64),
     ):
         bar = frame_bar_type()
-        bar.foot = wide(foot_bar[f, ball])
-        bar.center = wide(center_bar[f, ball])
-        bar.center_height = center_height_bar[f, ball]
-        bar.height = height_bar[f, ball]
+        if seen[f] > 0:
+            bar.foot = wide(foot_bar[f, ball])
+            bar.center = wide(center_bar[f, ball])
+            bar.center_height = center_height_bar[f, ball]
+            bar.height = height_bar[f, ball]
         return bar
 
     @wp.func

@@ -104,6 +104,7 @@ def flow_continuous(
         center_bar: wp.array2d(dtype=vector),
         center_height_bar: wp.array2d(dtype=wp.float64),
         height_bar: wp.array2d(dtype=wp.float64),  # of L f at the foot
+        seen: wp.array(dtype=wp.int32),  # frames that J depends on at all: the others are not read
         most: int,  # contacts at once
         # in, out:
         balls: wp.array(dtype=bars_type),
@@ -167,7 +168,7 @@ def flow_continuous(
                 bar = frame_bar_type()
                 low = zero
                 if index < frames:
-                    bar = frame_bar(f, ball, foot_bar, center_bar, center_height_bar, height_bar)
+                    bar = frame_bar(f, ball, seen, foot_bar, center_bar, center_height_bar, height_bar)
                     low = one
                     if h > zero:
                         low = wp.clamp((save_at[f] - was.time) / h, zero, one)

@@ -302,4 +302,4 @@ def crease_pull(functions: SurfaceFunctions, numeric: Numeric, ambient: bool) ->
         taken(inner, seat, 0, foot, zero, slope_bar)
         return made
 
-    return FlowPull(memory, field, velocity, frame, settled, event, start, 1)
+    return FlowPull(memory, field, velocity, frame, settled, event, start, 1, True)

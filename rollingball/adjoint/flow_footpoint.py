@@ -4,7 +4,7 @@ With a = w G - rho H, G = I + g g^T, the velocity v has a v = -(w^3 / L) g (theo
 
     bar . dv = -y . (d(w^3) g + w^3 dg) / L - y . (da) v,
 
-where da holds dH: the third derivative of L f along y and v, by differences of the Hessian (:func:`third_program`).
+where da holds dH: the third derivative of L f along v and y, by differences of the Hessian (:func:`third_program`).
 """
 
 import functools
@@ -16,7 +16,7 @@ from rollingball.adjoint.cotangents import bent, lifted_radius, lifted_slope
 from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat, frame_bar_struct, shares_struct, taker
 from rollingball.adjoint.program import inner_struct
 from rollingball.geometry.foot import FOCAL_POINT, FOUND
-from rollingball.geometry.linear import cholesky, cholesky_solve
+from rollingball.geometry.linear import inverse_program
 from rollingball.methods.footpoint_flow import footpoint_field
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
@@ -30,14 +30,12 @@ FAR = wp.constant(wp.float64(-1.0 / 12.0))
 def third_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``third(x, along, v, p)``: the change of H v when x moves along ``along``, by differences of fourth order."""
     vector, wide, matrix = numeric.vector, numeric.wide.vector, numeric.wide.matrix
-    second, parameters = functions.second, functions.parameters
+    hessian, parameters = functions.hessian, functions.parameters
     zero, two = wp.float64(0.0), wp.float64(2.0)
 
     @wp.func
     def across(x: wide, step: wide, v: wide, p: parameters):
-        _height, _gradient, ahead = second(vector(x + step), p)
-        _height, _gradient, behind = second(vector(x - step), p)
-        return (matrix(ahead) - matrix(behind)) * v
+        return (matrix(hessian(vector(x + step), p)) - matrix(hessian(vector(x - step), p))) * v
 
     @wp.func
     def third(x: wide, along: wide, v: wide, p: parameters):
@@ -53,9 +51,10 @@ def third_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 @functools.cache
 def bends_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``bends(x, radius, p) -> g, H, the factor of a, status`` at a footpoint."""
+    """``bends(x, radius, p) -> g, H, the inverse of a, status`` at a footpoint."""
     vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
-    second, parameters, zero, one = functions.second, functions.parameters, wp.float64(0.0), wp.float64(1.0)
+    second, parameters, one = functions.second, functions.parameters, wp.float64(1.0)
+    inverse_of = inverse_program(numeric)
 
     @wp.func
     def bends(x: wide, radius: wp.float64, p: parameters):
@@ -66,11 +65,11 @@ def bends_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         a = wp.outer(g, g) * w - own * radius
         for i in range(dim):
             a[i, i] += w
-        factor, smallest = cholesky(a, zero)
+        inverse, smallest = inverse_of(a)
         status = FOUND
         if not (smallest > wp.float64(1e-12)):
             status = FOCAL_POINT
-        return g, own, factor, status
+        return g, own, inverse, status
 
     return bends
 
@@ -97,27 +96,28 @@ def footpoint_pull(functions: SurfaceFunctions, numeric: Numeric) -> FlowPull:
     ):
         made = shares_type()
         radius = held.radius
-        g, own, factor, status = bends(x, radius, p)
+        g, own, inverse, status = bends(x, radius, p)
         made.status = status
         w = wp.sqrt(one + wp.dot(g, g))
-        y = cholesky_solve(factor, bar)
+        y = inverse * bar
         along = wp.dot(y, g)
         through = wp.dot(v, g)
         slope = -(g * (three * w * along) + y * (w * w * w)) / p.wide.loss_scale
         slope -= g * ((wp.dot(y, v) + along * through) / w) + w * (through * y + along * v)
-        turned = radius * third(x, y, v, p)
+        turned = radius * third(x, v, y, p)  # along v, which is there before y is
         made.x = own * slope + turned
         made.radius = wp.dot(y, own * v)
         made.scale = wp.dot(slope, g) + radius * made.radius - wp.dot(bar, v)
-        taken(inner, seat, 0, x, zero, slope)
-        size = wp.length(y)
-        if seat.row >= 0 and size > zero:  # the Hessian is a difference of gradients
-            step = y * (REACH / size)
-            share = v * (radius * size / REACH)
-            taken(inner, seat, 1, x + step, zero, NEAR * share)
-            taken(inner, seat, 2, x - step, zero, -NEAR * share)
-            taken(inner, seat, 3, x + two * step, zero, FAR * share)
-            taken(inner, seat, 4, x - two * step, zero, -FAR * share)
+        if seat.row >= 0:  # asked here, since a call copies its structs
+            taken(inner, seat, 0, x, zero, slope)
+            size = wp.length(v)
+            if size > zero:  # the Hessian is a difference of gradients
+                step = v * (REACH / size)
+                share = y * (radius * size / REACH)
+                taken(inner, seat, 1, x + step, zero, NEAR * share)
+                taken(inner, seat, 2, x - step, zero, -NEAR * share)
+                taken(inner, seat, 3, x + two * step, zero, FAR * share)
+                taken(inner, seat, 4, x - two * step, zero, -FAR * share)
         return made
 
     @wp.func
@@ -166,4 +166,4 @@ def footpoint_pull(functions: SurfaceFunctions, numeric: Numeric) -> FlowPull:
     ):
         return shares_type(), NO_EVENT
 
-    return FlowPull(memory, field, velocity, frame, settled, event, start, 5)
+    return FlowPull(memory, field, velocity, frame, settled, event, start, 5, False)

@@ -30,6 +30,7 @@ class FlowPull:
     event: Any
     start: Any
     seats: int  # of a velocity, for each contact
+    follows: bool  # whether a field carries along what its Memory holds
 
 
 @functools.cache

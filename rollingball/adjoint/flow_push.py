@@ -17,7 +17,6 @@ from rollingball.adjoint.flow_footpoint import bends_program, third_program
 from rollingball.adjoint.tangents import Push
 from rollingball.geometry.foot import FOUND, KINK
 from rollingball.geometry.hull import hull_program
-from rollingball.geometry.linear import cholesky_solve
 from rollingball.geometry.minima import MOST
 from rollingball.methods.crease import memory_struct
 from rollingball.methods.footpoint_flow import footpoint_field
@@ -80,14 +79,14 @@ def footpoint_push(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     @wp.func
     def push(x: wide, held: memory, velocity: wide, moved: wide, given: Push, p: parameters, settings: Any):
         radius = held.radius
-        g, own, factor, status = bends(x, radius, p)
+        g, own, inverse, status = bends(x, radius, p)
         w = wp.sqrt(one + wp.dot(g, g))
         dg = own * moved + given.loss_scale * g
         dw = wp.dot(g, dg) / w
         right = -(g * (three * w * w * dw) + dg * (w * w * w)) / p.wide.loss_scale
         right -= dw * (velocity + g * wp.dot(g, velocity))
         right -= w * (dg * wp.dot(g, velocity) + g * wp.dot(dg, velocity))
-        right += (given.radius + radius * given.loss_scale) * (own * velocity) + radius * third(x, moved, velocity, p)
-        return cholesky_solve(factor, right) - given.loss_scale * velocity, status
+        right += (given.radius + radius * given.loss_scale) * (own * velocity) + radius * third(x, velocity, moved, p)
+        return inverse * right - given.loss_scale * velocity, status
 
     return push

@@ -55,16 +55,23 @@ def flow_reverse(
         made.x = end_bar
         bars = k_bars
         h_bar = zero
-        for j in range(method.stages):
-            h_bar += method.weights[j] * wp.dot(row(k, j), end_bar)
-            for i in range(dim):
-                bars[j, i] += h * method.weights[j] * end_bar[i]
+        for j in range(method.stages):  # no ``row`` in here: a call copies all of k
+            for n in range(dim):
+                h_bar += method.weights[j] * k[j, n] * end_bar[n]
+                bars[j, n] += h * method.weights[j] * end_bar[n]
         for back in range(method.stages):
             j = method.stages - 1 - back
-            bar = row(bars, j)
+            bar = wide()
+            speed = wide()
+            for n in range(dim):
+                bar[n] = bars[j, n]
+                speed[n] = k[j, n]
             if wp.length_sq(bar) > zero:
-                there = stage(x, k, h, method.matrix[j], j)
-                speed, moved = field(there, held, p, settings)
+                weights = method.matrix[j]  # once: every index copies the matrix
+                there = stage(x, k, h, weights, j)
+                moved = held
+                if wp.static(pulls.follows):
+                    speed, moved = field(there, held, p, settings)
                 here = seat
                 here.slot += j * most * wp.static(seats)
                 part = velocity(there, moved, speed, bar, here, p, settings, inner)
@@ -74,9 +81,9 @@ def flow_reverse(
                 if made.status == FOUND:
                     made.status = part.status
                 for i in range(j):
-                    h_bar += method.matrix[j, i] * wp.dot(row(k, i), part.x)
                     for n in range(dim):
-                        bars[i, n] += h * method.matrix[j, i] * part.x[n]
+                        h_bar += weights[i] * k[i, n] * part.x[n]
+                        bars[i, n] += h * weights[i] * part.x[n]
         return made, h_bar
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
@@ -97,6 +104,7 @@ def flow_reverse(
         center_bar: wp.array2d(dtype=vector),
         center_height_bar: wp.array2d(dtype=wp.float64),
         height_bar: wp.array2d(dtype=wp.float64),  # of L f at the foot
+        seen: wp.array(dtype=wp.int32),  # frames that J depends on at all: the others are not read
         most: int,  # contacts at once
         # in, out:
         balls: wp.array(dtype=bars_type),
@@ -117,15 +125,16 @@ def flow_reverse(
         if count > 0:
             final = log[count - 1, ball]
         for f in range(final.next_frame, after[ball].next_frame):  # the last state stayed
-            bar = frame_bar(f, ball, foot_bar, center_bar, center_height_bar, height_bar)
+            bar = frame_bar(f, ball, seen, foot_bar, center_bar, center_height_bar, height_bar)
             if asked(bar):
                 seat.row = wp.where(framed.point.shape[0] > 0, f, -1)
                 part = frame(final.x, final.memory, bar, seat, p, settings, framed)
                 bars.x += part.x
                 bars = gathered(bars, part)
+        was = final
         for back in range(count):
             r = count - 1 - back
-            now = log[r, ball]
+            now = was
             was = origin
             if r > 0:
                 was = log[r - 1, ball]
@@ -137,7 +146,7 @@ def flow_reverse(
                 h_bar = zero
                 time_bar = zero
                 for f in range(was.next_frame, now.next_frame):
-                    bar = frame_bar(f, ball, foot_bar, center_bar, center_height_bar, height_bar)
+                    bar = frame_bar(f, ball, seen, foot_bar, center_bar, center_height_bar, height_bar)
                     if asked(bar):
                         share = one
                         if h > zero:
@@ -165,7 +174,9 @@ def flow_reverse(
                 part = settled(end, now.x, now.memory, bars.x, seat, p, settings, inner)
                 bars = gathered(bars, part)
                 end_bar = part.x
-                _speed, moved = field(end, was.memory, p, settings)
+                moved = was.memory
+                if wp.static(pulls.follows):
+                    _speed, moved = field(end, was.memory, p, settings)
                 # what vanishes at an event is taken backwards first, to see how h answers; most steps end at none
                 kind = NO_EVENT
                 factor = one

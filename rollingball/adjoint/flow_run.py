@@ -145,6 +145,7 @@ def reverse_flow(
         there(given["center"][..., :-1], numeric.vector),
         there(given["center"][..., -1], wp.float64),
         there(given["loss"] / scale, wp.float64),
+        wp.array(_seen(given), dtype=wp.int32, device=device),
     ]
     found: dict[str, np.ndarray] = {}
 
@@ -196,6 +197,11 @@ def reverse_flow(
         status=bars["status"].astype(np.int32),
         duration=length,
     )
+
+
+def _seen(given: dict[str, np.ndarray]) -> np.ndarray:
+    """Which frames J depends on (T,)."""
+    return sum((part.reshape(len(part), -1) != 0).any(axis=1) for part in given.values()).astype(np.int32)
 
 
 def _shared(plan: FlowPlan, method: Any) -> list[Any]:

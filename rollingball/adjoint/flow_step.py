@@ -72,8 +72,9 @@ def step_program(numeric: Numeric) -> tuple[Any, Any, Any]:
     @wp.func
     def stage(x: wide, k: rows, h: wp.float64, weights: ROW, upto: int):
         there = x
-        for j in range(upto):
-            there += (h * weights[j]) * row(k, j)
+        for j in range(upto):  # no ``row``: a call copies all of k
+            for i in range(dim):
+                there[i] += h * weights[j] * k[j, i]
         return there
 
     @wp.func

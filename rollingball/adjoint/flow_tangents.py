@@ -63,8 +63,9 @@ def flow_tangents(
         changes = rows()
         status = FOUND
         for j in range(method.stages):
-            there = stage(x, k, h, method.matrix[j], j)
-            change = stage(moved, changes, h, method.matrix[j], j) + stage(wide(), k, longer, method.matrix[j], j)
+            weights = method.matrix[j]  # once: every index copies the matrix
+            there = stage(x, k, h, weights, j)
+            change = stage(moved, changes, h, weights, j) + stage(wide(), k, longer, weights, j)
             speed, here = field(there, held, p, settings)
             answer, said = push(there, here, speed, change, given, p, settings)
             if status == FOUND:

@@ -1,8 +1,11 @@
 """Small dense symmetric systems: Cholesky, and Jacobi's eigenvectors for where a matrix is indefinite."""
 
+import functools
 from typing import Any
 
 import warp as wp
+
+from rollingball.numeric import Numeric
 
 
 @wp.func
@@ -45,6 +48,41 @@ def cholesky_solve(factor: Any, right: Any):
             total -= factor[k, i] * s[k]
         s[i] = total / factor[i, i]
     return s
+
+
+@functools.cache
+def inverse_program(numeric: Numeric) -> Any:
+    """``inverse(a) -> inverse, least``, in float64; ``least`` is not above 0 where a is not positive definite."""
+    matrix, vector, dim = numeric.wide.matrix, numeric.wide.vector, numeric.dim
+    zero, one = wp.float64(0.0), wp.float64(1.0)
+
+    @wp.func
+    def inverse(a: matrix):
+        made = matrix()
+        least = wp.float64(0.0)
+        if wp.static(dim == 1):
+            least = a[0, 0]
+            made[0, 0] = one / least
+        elif wp.static(dim == 2):
+            determinant = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
+            least = wp.where(determinant > zero, a[0, 0], zero)
+            share = one / determinant
+            made[0, 0] = share * a[1, 1]
+            made[0, 1] = -share * a[0, 1]
+            made[1, 0] = -share * a[1, 0]
+            made[1, 1] = share * a[0, 0]
+        else:
+            factor, pivot = cholesky(a, zero)
+            least = pivot
+            for i in range(dim):
+                unit = vector()
+                unit[i] = one
+                column = cholesky_solve(factor, unit)
+                for k in range(dim):
+                    made[k, i] = column[k]
+        return made, least
+
+    return inverse
 
 
 @wp.func
