@@ -143,8 +143,9 @@ def body_rollout(
                         if state.touches > 0:  # it begins at a contact, whose time is not sought
                             miss = (state.above - above) / trial / pace(state.ball, settings)
                         top = lowest_of(found)  # the objective is less the height
-                        for j in range(dim):
-                            made.foot[j] = found.points[top, j]
+                        if found.count > 0:  # beyond where the graph ends it keeps its last foot
+                            for j in range(dim):
+                                made.foot[j] = found.points[top, j]
                         made.at = across(made.center)
                     else:
                         miss, event = leaning(made, settings)

@@ -59,6 +59,9 @@ def test_a_rolling_disk_leaves_the_dome_at_its_angle_and_a_held_one_does_not():
         angle = np.arctan2(np.abs(run.center[frame, ball, 0]), run.center[frame, ball, 1])
         assert np.cos(angle) == pytest.approx(2 / (3 + beta), abs=0.02)  # to a frame
     assert run.gap.min() > -1e-9
+    assert (run.foot[:, 0, 0] > 0).all()  # one flies on beyond where the graph ends, and keeps its last foot
+    assert (run.foot[:, 1, 0] < 0).all()
+    assert run.center[-1, 1, 0] < -2.5
     assert times(runs["held"], 0, LEAVE).size == 0
 
 
@@ -85,11 +88,9 @@ def test_on_the_sine_the_ball_hops_over_a_crest_and_settles_in_a_valley():
 
 
 @pytest.mark.slow
-def test_inertia_carries_more_balls_into_the_basin_of_eq_14():
-    runs = rolled("body-wells")
+def test_inertia_carries_balls_into_the_basin_of_eq_14_where_the_over_damped_are_stuck():
+    runs = rolled("body-wells", {"ball.radius": "[0.1, 0.2]"})
     inside = {name: np.linalg.norm(run.center[-1, :, :2], axis=-1) < 1 for name, run in runs.items()}
-    counts = {name: rest.reshape(3, 8).sum(axis=1).tolist() for name, rest in inside.items()}  # radii 0.1, 0.2, 0.4
-    assert counts["over-damped"] == [0, 0, 8]
-    assert counts["with-inertia"][2] == 8
-    assert counts["with-inertia"][1] > 0
+    assert inside["with-inertia"].reshape(2, 8).any(axis=1).all()
+    assert not inside["over-damped"].any()
     assert all(run.gap.min() > -1e-9 for run in runs.values())
