@@ -14,7 +14,7 @@ import warp as wp
 
 from rollingball.numeric import LANES, Numeric, launch
 from rollingball.surfaces.base import Surface, kernel_options
-from rollingball.surfaces.well_sums import HALF, MINUS_LOG2_E, power_of_two
+from rollingball.surfaces.well_sums import HALF, MINUS_LOG2_E, block_in_reach, power_of_two
 
 SLICES = 16  # of the points; a fixed number, so that sums do not depend on the number of threads
 
@@ -47,6 +47,7 @@ def well_cotangents(
 def _pull(functions: Any, numeric: Numeric) -> Any:
     """The kernel: each thread takes half a block of wells over one slice of the points."""
     vector, dim, parameters, power = numeric.vector, numeric.dim, functions.parameters, power_of_two(numeric)
+    in_reach = block_in_reach(numeric)
     lanes, rows = wp.types.vector(HALF, wp.float64), wp.types.matrix((dim, HALF), wp.float64)
     zero, one, two = wp.float64(0.0), wp.float64(1.0), wp.float64(2.0)
 
@@ -73,6 +74,8 @@ def _pull(functions: Any, numeric: Numeric) -> Any:
         size = (x.shape[0] + SLICES - 1) // SLICES
         for n in range(part * size, wp.min((part + 1) * size, x.shape[0])):
             at = x[n]
+            if not in_reach(at, half // 2, zero, p.wide):
+                continue
             h = two * inverse * height[n]
             s = two * inverse * slope[n]
             lane = int(0)
