@@ -247,4 +247,4 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             evaluations += tries
         return x, here, evaluations
 
-    return Objective(query, value, examine, polish)
+    return Objective(query, value, slope_of, examine, polish)

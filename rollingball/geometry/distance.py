@@ -100,4 +100,4 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
             evaluations += tries
         return x, here, evaluations
 
-    return Objective(query, value, examine, polish)
+    return Objective(query, value, slope_of, examine, polish)

@@ -13,9 +13,10 @@ from rollingball.numeric import Numeric
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """Three Warp functions, and the struct ``query`` that they take beside the parameters of the surface.
+    """Four Warp functions, and the struct ``query`` that they take beside the parameters of the surface.
 
     value(x, q, p) -> float64                             infinite or NaN where there is no surface
+    slope(x, q, p) -> vector                              the first derivatives, float64
     examine(middle, half, q, estimate, p) -> value, bound, steady, bend
                                                           at the middle of a cell; below ``bound`` it is nowhere in it;
                                                           not steady (0): the loss may do anything there; no second
@@ -25,6 +26,7 @@ class Objective:
 
     query: Any
     value: Any
+    slope: Any
     examine: Any
     polish: Any
 

@@ -46,12 +46,28 @@ class Search:
 def search_program(objective: Objective, numeric: Numeric) -> Search:
     """The search for the minima of one objective."""
     dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)
-    query, examine = objective.query, objective.examine
+    query, examine, slope = objective.query, objective.examine, objective.slope
     keep = keeping(objective, numeric)
-    near_known, add, polished = keep.near_known, keep.add, keep.polished
+    row, near_known, add, polished = keep.row, keep.near_known, keep.add, keep.polished
     place = wp.types.vector(dim, wp.int64)
     zero, one, half_, two, huge, quarter = (wp.float64(v) for v in (0.0, 1.0, 0.5, 2.0, 1e300, 0.25))
     children = 2**dim
+
+    @wp.func
+    def rests(middle: wide, half: wide, bend: wp.float64, slack: wp.float64, found: minima, q: query, p: Any):
+        """Whether a point known in a cell is no more than ``slack`` above the lowest of it: slope^2 / (2 bend)."""
+        at_rest = bool(False)
+        k = int(0)
+        while k < found.count and not at_rest:
+            x = row(found.points, k)
+            inside = bool(True)
+            for i in range(dim):
+                if wp.abs(x[i] - middle[i]) > half[i]:
+                    inside = False
+            if inside:  # where polishing stopped early, as at the rim of a ball, it is no minimum
+                at_rest = wp.length_sq(slope(x, q, p)) <= two * bend * slack
+            k += 1
+        return at_rest
 
     @wp.func
     def walk(
@@ -96,11 +112,14 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
             descend = bool(False)
             higher = bound > found.best + margin
             # where the objective is convex, nothing else is as low as a minimum that is known
-            alone = bend > zero and holds(middle, half, found.points, found.count)
-            if bend > zero and not higher and not alone and holds(middle, two * half, found.points, found.count):
-                nodes += 1
-                _here, _bound, _steady, bend_around = examine(middle, two * half, q, estimate, p)
-                alone = bend_around > zero
+            alone = bool(False)
+            if bend > zero and steady == 1 and not higher:
+                alone = rests(middle, half, bend, quarter * wp.min(within, exact), found, q, p)
+                if not alone and holds(middle, two * half, found.points, found.count):
+                    nodes += 1
+                    _here, _bound, level_around, around = examine(middle, two * half, q, estimate, p)
+                    if around > zero and level_around == 1:
+                        alone = rests(middle, two * half, around, quarter * wp.min(within, exact), found, q, p)
             if not higher and not alone:
                 # where nothing lower than the best can be, only another within a tie of it is of interest
                 reach = wp.length(half)

@@ -251,6 +251,18 @@ def test_over_a_paraboloid_there_is_a_ring_of_contacts():
     assert found.certified[0] == PROVEN  # that none is higher
 
 
+@pytest.mark.parametrize(("amplitude", "rho"), [(3.0, 1.0), (30.0, 1.0), (30.0, 0.01)])
+@pytest.mark.parametrize("seeds", [0, 32])
+def test_a_proof_does_not_lean_on_its_seeds(amplitude, rho, seeds):
+    # on steep ground Newton's method stops at the rim of the ball, which is no contact
+    x = np.linspace(-3, 3, 301)
+    found = rb.contacts(S.sine(amplitude=amplitude), x[:, None], rho, rb.GlobalProjection(seeds=seeds))
+    assert (found.certified == PROVEN).all()
+    aside = rho * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 4001))
+    heights = amplitude * np.sin(x[:, None] + aside) + np.sqrt(rho * rho - aside * aside)
+    assert (found.height >= heights.max(axis=1) - 1e-9 * rho).all()
+
+
 # Identities
 
 
