@@ -65,7 +65,7 @@ class Lanes:
     # Padding lies so far out that its exponential is zero, and its square is finite in float32.
     far: float = 1e18
 
-    @property
+    @functools.cached_property
     def order(self) -> np.ndarray:
         """Which point each place of the blocks holds (N,)."""
         return _side_by_side(self.points)
