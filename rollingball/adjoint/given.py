@@ -81,6 +81,15 @@ def on_host(array: Any) -> np.ndarray:
     return np.asarray(array.numpy() if hasattr(array, "numpy") else array, dtype=np.float64)
 
 
+def beginning(start: Any, start_center: Any) -> tuple[str, Any]:
+    """The name of what is given of the two, and it; an InputError for both."""
+    if start_center is None:
+        return "start", start
+    if start is not None:
+        raise InputError("start_center", start_center, "nothing, beside start")
+    return "start_center", start_center
+
+
 def on_device(array: Any, kind: Any, device: str) -> Any:
     """A table (rows, columns) of numbers or vectors as a Warp array of float64, to be read: on a CPU not copied."""
     import warp as wp

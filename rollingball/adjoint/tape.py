@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rollingball.adjoint.given import beginning
 from rollingball.adjoint.methods import checked_method, is_continuous
 from rollingball.adjoint.run import derivatives
 from rollingball.ball import Ball
@@ -66,9 +67,7 @@ def simulate_on_tape(
     import warp as wp
 
     dim = checked_surface(surface).dim
-    if start is not None and start_center is not None:
-        raise InputError("start_center", start_center, "nothing, beside start")
-    field, begins = ("start", start) if start_center is None else ("start_center", start_center)
+    field, begins = beginning(start, start_center)
     is_places = isinstance(begins, wp.array) and begins.dtype == Numeric(dim).vector and begins.ndim == 1
     if not is_places or not begins.requires_grad:
         raise InputError(field, begins, f"a wp.array (B,) of {dim} float64 each, with requires_grad=True")

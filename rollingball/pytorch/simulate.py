@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rollingball.adjoint.given import beginning
 from rollingball.errors import InputError, whole
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.methods import BODIES, FLOWS
@@ -120,9 +121,7 @@ def simulate(
         InputError: for an argument that cannot be used, by its name.
         BallError: in the backward pass, for a ball whose run has no derivative.
     """
-    if start is not None and start_center is not None:
-        raise InputError("start_center", start_center, "nothing, beside start")
-    field, begins = ("start", start) if start_center is None else ("start_center", start_center)
+    field, begins = beginning(start, start_center)
     if not isinstance(begins, Tensor) or begins.dtype not in PRECISIONS or begins.ndim not in (1, 2):
         found = f"{begins.dtype} {tuple(begins.shape)}" if isinstance(begins, Tensor) else begins
         raise InputError(field, found, "a float64 or float32 tensor (B, d) or (d,)")
