@@ -57,14 +57,14 @@ def flow_rollout(
     program: FlowProgram, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, adaptive: bool
 ) -> FlowRollout:
     """The kernel of one flow on one family of surfaces."""
-    wide, vector, parameters = numeric.wide.vector, numeric.vector, functions.parameters
+    wide, vector, dim, parameters = numeric.wide.vector, numeric.vector, numeric.dim, functions.parameters
     memory_type, settings_type = program.memory, struct(settings_layout, numeric)
     begin, around, velocity_of, check = program.begin, program.around, program.velocity, program.check
     settled, frame_of, carrying_of, higher = program.settled, program.frame, program.carrying, program.higher
     frame_type = frame_struct(numeric)
     step, between, travelled = program.stepper.step, program.stepper.between, program.stepper.travelled
     zero, one, two = wp.float64(0.0), wp.float64(1.0), wp.float64(2.0)
-    power = wp.float64(1 / program.stepper.control)
+    power, stages = wp.float64(1 / program.stepper.control), program.stepper.stages
     fixed = 0 if adaptive else 1
     floor = wp.float64(-9.2)  # of the logarithm of an error that is remembered
     tiny, infinite = wp.float64(1e-14), wp.float64(float("inf"))
@@ -149,6 +149,7 @@ def flow_rollout(
         event_contacts: wp.array2d(dtype=wp.int32),
         event_center: wp.array2d(dtype=vector),
         log: wp.array2d(dtype=State),  # after each step of this launch, where it has room
+        velocities: wp.array3d(dtype=wide),  # of its stages, and of its end where that is none of them, likewise
         first_ball: int,
     ):
         ball = first_ball + wp.tid()
@@ -241,6 +242,15 @@ def flow_rollout(
                 state.time = end
                 if state.stalled > 20 or state.events > ENDLESS:
                     state.status = STEP_TOO_SMALL
+                taken_down = state.steps - earlier
+                if taken_down < velocities.shape[1]:
+                    for s in range(stages):
+                        speed = wide()
+                        for i in range(dim):
+                            speed[i] = made.stages[s, i]
+                        velocities[ball, taken_down, s] = speed
+                    if velocities.shape[2] > stages:
+                        velocities[ball, taken_down, stages] = made.velocity
                 state.steps += 1
                 state.failures = 0
                 way = wp.length(made.x - state.x)
@@ -285,8 +295,8 @@ def flow_rollout(
                 state.events += 1
                 if noted == REST:
                     state.status = RESTING
-            if state.steps > earlier and state.steps - earlier <= log.shape[0]:
-                log[state.steps - earlier - 1, ball] = state
+            if state.steps > earlier and state.steps - earlier <= log.shape[1]:
+                log[ball, state.steps - earlier - 1] = state
         done = state.status != RUNNING or state.time >= duration
         if done and state.memory.count > 0 and state.next_frame < save_at.shape[0]:
             here = frame_of(state.x, state.memory, p, settings)

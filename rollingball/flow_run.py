@@ -120,7 +120,8 @@ class Launcher:
             "event_center": empty(by_event, vector),
         }
         self.states: Any = wp.zeros(balls, dtype=made.state, device=device)
-        self._unlogged: Any = wp.zeros((0, 0), dtype=made.state, device=device)
+        nowhere: Any = wp.zeros((0, 0), dtype=made.state, device=device)
+        self._unlogged = [nowhere, wp.zeros((0, 0, 0), dtype=numeric.wide.vector, device=device)]
         self._inputs = [
             surface.parameters(numeric, device),
             fill(settings, numeric, device),
@@ -132,9 +133,12 @@ class Launcher:
         self._kernel, self._plan, self._threads, self._first = made.kernel, plan, threads, 1
         wp.load_module(made.kernel.module, device=device, block_dim=1 if device == "cpu" else None)
 
-    def launch(self, budget: int, log: Any = None) -> None:
-        """Up to ``budget`` steps more of every ball; ``log`` (budget, B) gets the states after each of them."""
-        record = [*self.record.values(), self._unlogged if log is None else log]
+    def launch(self, budget: int, log: tuple[Any, Any] | None = None) -> None:
+        """Up to ``budget`` steps more of every ball.
+
+        ``log`` gets the states after each of them (B, budget) and the velocities of its stages (B, budget, stages).
+        """
+        record = [*self.record.values(), *(self._unlogged if log is None else log)]
         inputs = [*self._inputs, self._first, budget, self.states, *record]
         launch(self._kernel, len(self.states), inputs, self._plan.device, self._threads)
         self._first = 0

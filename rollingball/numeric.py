@@ -155,6 +155,21 @@ def fill(values: dict[str, Any], numeric: Numeric, device: str) -> Any:
     return record
 
 
+def empty(shape: tuple[int, ...], kind: Any, device: Any) -> Any:
+    """An array that a kernel fills; on a CPU of NumPy's memory, which asks for large pages: a tenth of the time.
+
+    Args:
+        shape: Its shape.
+        kind: A Warp scalar, vector or struct type.
+        device: Where.
+    """
+    if str(device) != "cpu":
+        return wp.empty(shape, dtype=kind, device=device)
+    one = wp.zeros(1, dtype=kind, device="cpu").numpy()
+    host = np.empty((*shape, *one.shape[1:]), dtype=one.dtype)
+    return wp.array(host, dtype=kind, device=device, copy=False)
+
+
 def device_name(device: str) -> str:
     """The name of a device that is there, or an :class:`InputError`."""
     wp.init()

@@ -162,8 +162,8 @@ def _check_options(gap: Any, lift: Any, threads: Any, chunk: Any) -> None:
 
 def _judged(trajectory: Trajectory, throw: bool) -> Trajectory:
     """The trajectory, or with ``throw`` an error for a ball that failed."""
-    failed = [ball for ball, status in enumerate(trajectory.status) if Status(status).failed]
-    if throw and failed:
+    failed = np.flatnonzero(np.isin(trajectory.status, [status for status in Status if status.failed]))
+    if throw and len(failed):
         message = Status(trajectory.status[failed[0]]).message
         raise BallError(f"{len(failed)} of {trajectory.balls} balls failed; ball {failed[0]}: {message}")
     return trajectory

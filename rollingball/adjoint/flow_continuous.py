@@ -124,14 +124,14 @@ def flow_continuous(
         for back in range(count + 1):
             now = origin
             if count > 0:
-                now = log[wp.min(count - back, count - 1), ball]
+                now = log[ball, wp.min(count - back, count - 1)]
             was = now
             newest = after[ball].next_frame
             speed = wide()
             if back > 0:
                 was = origin
                 if back < count:
-                    was = log[count - 1 - back, ball]
+                    was = log[ball, count - 1 - back]
                 newest = now.next_frame
             h = now.time - was.time
             if back > 0 and bars.status == FOUND:

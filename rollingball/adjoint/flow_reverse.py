@@ -12,7 +12,7 @@ import warp as wp
 
 from rollingball.adjoint.flow_bars import FlowReverse, bars_program, bars_struct
 from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat, shares_struct
-from rollingball.adjoint.flow_step import STAGES, Method, stages_program, step_program
+from rollingball.adjoint.flow_step import HALF, STAGES, Method, step_program
 from rollingball.adjoint.program import inner_struct
 from rollingball.geometry.foot import FOUND, KINK
 from rollingball.numeric import Numeric, struct
@@ -31,8 +31,7 @@ def flow_reverse(
     field, velocity, frame, settled = pulls.field, pulls.velocity, pulls.frame, pulls.settled
     event, seats = pulls.event, pulls.seats
     gathered, frame_bar, asked, opened = bars_program(pulls, functions, numeric)
-    row, stage, inside = step_program(numeric)
-    stages = stages_program(field, memory, settings_type, parameters, numeric)
+    kept, mean, inside = step_program(numeric)
     zero, one = wp.float64(0.0), wp.float64(1.0)
 
     @wp.func
@@ -54,11 +53,11 @@ def flow_reverse(
         made = shares_type()
         made.x = end_bar
         bars = k_bars
-        h_bar = zero
-        for j in range(method.stages):  # no ``row`` in here: a call copies all of k
+        weights = method.table[method.stages]
+        h_bar = wp.dot(mean(k, weights, method.stages), end_bar)
+        for j in range(STAGES):
             for n in range(dim):
-                h_bar += method.weights[j] * k[j, n] * end_bar[n]
-                bars[j, n] += h * method.weights[j] * end_bar[n]
+                bars[j, n] += (h * weights[j]) * end_bar[n]
         for back in range(method.stages):
             j = method.stages - 1 - back
             bar = wide()
@@ -67,8 +66,9 @@ def flow_reverse(
                 bar[n] = bars[j, n]
                 speed[n] = k[j, n]
             if wp.length_sq(bar) > zero:
-                weights = method.matrix[j]  # once: every index copies the matrix
-                there = stage(x, k, h, weights, j)
+                weights = method.table[j]
+                slope = mean(k, weights, j)
+                there = x + h * slope
                 moved = held
                 if wp.static(pulls.follows):
                     speed, moved = field(there, held, p, settings)
@@ -80,10 +80,14 @@ def flow_reverse(
                 made.scale += part.scale
                 if made.status == FOUND:
                     made.status = part.status
-                for i in range(j):
+                h_bar += wp.dot(slope, part.x)
+                for i in range(HALF):
                     for n in range(dim):
-                        h_bar += weights[i] * k[i, n] * part.x[n]
-                        bars[i, n] += h * weights[i] * part.x[n]
+                        bars[i, n] += (h * weights[i]) * part.x[n]
+                if j > HALF:
+                    for i in range(HALF, STAGES):
+                        for n in range(dim):
+                            bars[i, n] += (h * weights[i]) * part.x[n]
         return made, h_bar
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
@@ -97,6 +101,7 @@ def flow_reverse(
         before: wp.array(dtype=state_type),  # the states before the steps of this part
         log: wp.array2d(dtype=state_type),  # after each of them
         after: wp.array(dtype=state_type),  # when all frames that it recorded were there
+        velocities: wp.array3d(dtype=wide),  # of the stages of each step
         opening: int,  # whether this part is the first
         from_foot: int,  # whether the start was a footpoint
         start_foot: wp.array(dtype=vector),
@@ -123,7 +128,7 @@ def flow_reverse(
         seat.ball = ball
         final = origin
         if count > 0:
-            final = log[count - 1, ball]
+            final = log[ball, count - 1]
         for f in range(final.next_frame, after[ball].next_frame):  # the last state stayed
             bar = frame_bar(f, ball, seen, foot_bar, center_bar, center_height_bar, height_bar)
             if asked(bar):
@@ -137,10 +142,11 @@ def flow_reverse(
             now = was
             was = origin
             if r > 0:
-                was = log[r - 1, ball]
+                was = log[ball, r - 1]
             if bars.status == FOUND:
                 h = now.time - was.time
-                k, end = stages(was.x, was.memory, h, method, p, settings)
+                k = kept(velocities, ball, r)
+                end = was.x + h * mean(k, method.table[method.stages], method.stages)
                 x_bar = wide()
                 k_bars = rows()
                 h_bar = zero
@@ -152,19 +158,18 @@ def flow_reverse(
                         if h > zero:
                             share = wp.clamp((save_at[f] - was.time) / h, zero, one)
                         value, rate = inside(method, share)
-                        where = stage(was.x, k, h, value, method.stages)
+                        slope = mean(k, value, method.stages)
+                        where = was.x + h * slope
                         _speed, held = field(where, was.memory, p, settings)
                         seat.row = wp.where(framed.point.shape[0] > 0, f, -1)
                         part = frame(where, held, bar, seat, p, settings, framed)
                         bars = gathered(bars, part)
                         x_bar += part.x
-                        share_bar = zero
-                        for j in range(method.stages):
-                            along = wp.dot(row(k, j), part.x)
-                            h_bar += value[j] * along
-                            share_bar += h * rate[j] * along
-                            for i in range(dim):
-                                k_bars[j, i] += h * value[j] * part.x[i]
+                        h_bar += wp.dot(slope, part.x)
+                        share_bar = h * wp.dot(mean(k, rate, method.stages), part.x)
+                        for j in range(STAGES):
+                            for n in range(dim):
+                                k_bars[j, n] += (h * value[j]) * part.x[n]
                         if h > zero:  # share = (t_f - t) / h, and t_f is a share of the duration
                             time_bar -= share_bar / h
                             h_bar -= share_bar * share / h
@@ -215,7 +220,7 @@ def flow_reverse(
                     )
                     if turn == 0:
                         ahead = answer
-                        speeding = wp.length(out_bar) * wp.length(row(k, 0))
+                        speeding = wp.length(out_bar) * wp.length(velocities[ball, r, 0])
                         if not (wp.abs(ahead) > wp.float64(1e-9) * speeding):
                             bars.status = KINK  # the contact only grazes
                     elif turn == 1:

@@ -13,14 +13,15 @@ from rollingball.adjoint.flow_crease import crease_pull
 from rollingball.adjoint.flow_footpoint import footpoint_pull
 from rollingball.adjoint.flow_program import FlowPull
 from rollingball.adjoint.flow_push import crease_push, footpoint_push
-from rollingball.adjoint.flow_step import method_of
+from rollingball.adjoint.flow_step import method_of, stages_of
 from rollingball.adjoint.given import Derivatives, on_device, on_host
 from rollingball.adjoint.methods import checked_method
 from rollingball.adjoint.parameters import parameter_cotangents
 from rollingball.errors import InputError
 from rollingball.flow_run import FlowPlan, Launcher
 from rollingball.methods import FootpointFlow, IronedFlow
-from rollingball.numeric import Numeric, fill, launch, layout
+from rollingball.methods.integrators import Explicit
+from rollingball.numeric import Numeric, empty, fill, launch, layout
 from rollingball.simulate import rebuilt
 from rollingball.status import Status
 from rollingball.surfaces.base import Surface, SurfaceFunctions
@@ -32,16 +33,22 @@ ROOM = 2**27  # bytes of their states
 
 @dataclass(frozen=True)
 class Part:
-    """Some steps of a run: on the device, the states before them, after each of them, and when all was recorded."""
+    """Some steps of a run: on the device, the states before them, after each of them, and when all was recorded.
+
+    ``velocities`` are those of the stages of each step, none of them for a method that is not explicit.
+    """
 
     before: Any
     log: Any
+    velocities: Any
     after: Any
+    steps: np.ndarray  # of each ball
     opening: bool
 
-    def inputs(self) -> list[Any]:
-        """As both kernels take them."""
-        return [self.before, self.log, self.after, int(self.opening)]
+    def inputs(self, discrete: bool) -> list[Any]:
+        """As the kernels take them; those that take steps one by one see their stages."""
+        stages = [self.velocities] if discrete else []
+        return [self.before, self.log, self.after, *stages, int(self.opening)]
 
 
 def is_flow(trajectory: Any) -> bool:
@@ -76,24 +83,35 @@ def ahead(plan: FlowPlan, steps: int, threads: int | None) -> Iterator[Part]:
 
     launcher = Launcher(plan, plan.start, threads)
     launcher.launch(0)  # places the balls
-    size = launcher.states.numpy().nbytes
+    size = sum(array.capacity for array in _log(plan, launcher.states, 1))
     before, rows, opening = wp.clone(launcher.states), max(min(MOST_STEPS, ROOM // size, steps), 1), True
     while True:
-        part = _part(launcher, before, rows, opening)
+        part = _part(plan, launcher, before, rows, opening)
         yield part
         before, opening = part.after, False
         if np.isnan(launcher.going()).all():
             return
 
 
-def _part(launcher: Launcher, before: Any, rows: int, opening: bool) -> Part:
+def _log(plan: FlowPlan, states: Any, rows: int) -> tuple[Any, Any]:
+    """Room for so many steps of every ball: for the states after them, and for the velocities of their stages.
+
+    A ball reads through its own, so they lie side by side.
+    """
+    integrator, balls, device = plan.method.integrator, len(states), states.device
+    stages = stages_of(integrator) if isinstance(integrator, Explicit) else 0
+    kind = Numeric(plan.surface.dim).wide.vector
+    return empty((balls, rows), states.dtype, device), empty((balls, rows, stages), kind, device)
+
+
+def _part(plan: FlowPlan, launcher: Launcher, before: Any, rows: int, opening: bool) -> Part:
     """Up to so many steps more."""
     import warp as wp
 
-    log: Any = wp.zeros((rows, len(before)), dtype=before.dtype, device=before.device)
+    log = _log(plan, before, rows)
     launcher.launch(rows, log)
-    made = int((launcher.states.numpy()["steps"] - before.numpy()["steps"]).max(initial=0))
-    return Part(before, log if made == rows else wp.clone(log[:made]), wp.clone(launcher.states), opening)
+    steps = launcher.states.numpy()["steps"] - before.numpy()["steps"]
+    return Part(before, *log, wp.clone(launcher.states), steps, opening)
 
 
 def back(plan: FlowPlan, steps: int, every: int | None, threads: int | None) -> Iterator[Part]:
@@ -111,7 +129,7 @@ def back(plan: FlowPlan, steps: int, every: int | None, threads: int | None) -> 
         launcher.launch(every)
     for index in reversed(range(len(marks))):
         wp.copy(launcher.states, marks[index])
-        yield _part(launcher, marks[index], every, index == 0)
+        yield _part(plan, launcher, marks[index], every, index == 0)
 
 
 def reverse_flow(
@@ -135,7 +153,7 @@ def reverse_flow(
     numeric, device, count = Numeric(plan.surface.dim), plan.device, len(plan.start)
     functions, settings, scale = plan.surface.functions(numeric), plan.method.settings(), plan.surface.loss_scale
     pulls = pulls_of(plan.method, functions, numeric)
-    method = None if continuous else method_of(plan.method.integrator)
+    method = None if continuous else method_of(plan.method.integrator, device)
     shared, begun = _shared(plan, method), _begun(plan, from_foot, trajectory)
     compiled = flow_continuous.flow_continuous if continuous else flow_reverse
     stages = flow_continuous.STAGES if method is None else method.stages
@@ -173,9 +191,9 @@ def reverse_flow(
             bars["status"] = status
             balls = wp.array(bars, dtype=made.bars, device=device)
         most = _most_contacts(part) if parameters else 1  # only points that are taken down need room
-        rows = part.log.shape[0] + (len(plan.save_at) + 1 if continuous else 0)  # a stretch ends at each frame, too
+        rows = int(part.steps.max()) + (len(plan.save_at) + 1 if continuous else 0)  # a stretch ends at each frame, too
         inner = points(rows, stages * most * pulls.seats + 4 * most)
-        inputs = [*shared, *part.inputs(), *begun, *frame_bars, most, balls, inner, framed, started]
+        inputs = [*shared, *part.inputs(not continuous), *begun, *frame_bars, most, balls, inner, framed, started]
         launch(made.kernel, count, inputs, device, threads)
         wp.synchronize_device(device)
         if parameters:
@@ -226,8 +244,9 @@ def _begun(plan: FlowPlan, from_foot: bool, trajectory: Trajectory) -> list[Any]
 
 def _most_contacts(part: Part) -> int:
     """The most contacts that a ball has at once."""
-    counts = [states.numpy()["memory"] for states in (part.before, part.log, part.after)]
-    return max(int(memory["count"].max(initial=1)) for memory in counts)
+    before, log, after = (states.numpy()["memory"]["count"] for states in (part.before, part.log, part.after))
+    made = np.arange(log.shape[1]) < part.steps[:, None]
+    return int(max(count.max(initial=1) for count in (before, log[made], after)))
 
 
 def forward_flow(
@@ -253,10 +272,10 @@ def forward_flow(
     found: Any = wp.full(
         (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
     )
-    shared, begun = _shared(plan, method_of(plan.method.integrator)), _begun(plan, from_foot, trajectory)
+    shared, begun = _shared(plan, method_of(plan.method.integrator, device)), _begun(plan, from_foot, trajectory)
     for part in ahead(plan, int(trajectory.steps.max()), threads):
         kernel = flow_tangents(pulls, push, functions, layout(settings), numeric, part.before.dtype)
-        inputs = [*shared, *part.inputs(), *begun, columns, states, inner_struct(numeric)(), found]
+        inputs = [*shared, *part.inputs(True), *begun, columns, states, inner_struct(numeric)(), found]
         launch(kernel, count * columns, inputs, device, threads)
         wp.synchronize_device(device)
     ended = states.numpy()["status"].reshape(count, columns).max(axis=1)

@@ -1,4 +1,7 @@
-"""One step of an explicit method, its numbers being arguments of the kernels: one kernel serves all methods."""
+"""One step of an explicit method, its numbers being arguments of the kernels: one kernel serves all methods.
+
+The velocities of its stages were kept by the run (balls, steps, stages), so that no step is made again.
+"""
 
 import functools
 from typing import Any
@@ -9,41 +12,42 @@ import warp as wp
 from rollingball.methods.integrators import Explicit
 from rollingball.numeric import Numeric
 
+HALF = 4
 STAGES = 8  # at most, with the velocity at the end of the step
-SQUARE = wp.types.matrix((STAGES, STAGES), wp.float64)
 ROW = wp.types.vector(STAGES, wp.float64)
-DENSE = wp.types.matrix((STAGES, 4), wp.float64)
 
 
 @wp.struct
 class Method:
     """An explicit method with the velocity at the end of its step as its last stage.
 
-    The step ends at x + h sum_j weights_j k_j, k_j the velocity at x + h sum_i matrix_ji k_i; a share of it, at
-    x + h sum_j dense_j(share) k_j, polynomials of up to the fourth power.
+    With k_j the velocity at x + h sum_i table_ji k_i, the step ends at the same sum with the row after the last
+    stage's; a share of it ends at x + h sum_j dense_j(share) k_j, polynomials of up to the fourth power.
     """
 
     stages: int
-    matrix: SQUARE
-    weights: ROW
-    dense: DENSE
+    table: wp.array(dtype=ROW)  # the stages, then the end
+    dense: wp.array(dtype=ROW)  # the first to the fourth power
+
+
+def stages_of(integrator: Explicit) -> int:
+    """The velocities of a step, that at its end among them."""
+    tableau = integrator.tableau
+    assert tableau is not None
+    return tableau.stages + (0 if tableau.error is not None else 1)  # a pair's last stage is at the end
 
 
 @functools.cache
-def method_of(integrator: Explicit) -> Any:
-    """An explicit method as a kernel takes it.
-
-    Inside a step x is x_0 + h sum_j dense_j(share) k_j, polynomials of up to the fourth power.
-    """
-    tableau = integrator.tableau
+def method_of(integrator: Explicit, device: str) -> Any:
+    """An explicit method as a kernel takes it."""
+    tableau, count = integrator.tableau, stages_of(integrator)
     assert tableau is not None
-    ends = tableau.error is not None  # the last stage of a pair is there already
-    count = tableau.stages + (0 if ends else 1)
-    matrix, weights, dense = np.zeros((STAGES, STAGES)), np.zeros(STAGES), np.zeros((STAGES, 4))
-    matrix[: tableau.stages, : tableau.stages] = tableau.matrix
-    weights[: tableau.stages] = tableau.weights
-    if not ends:
-        matrix[count - 1] = weights
+    table, dense = np.zeros((count + 1, STAGES)), np.zeros((STAGES, 4))
+    table[: tableau.stages, : tableau.stages] = tableau.matrix
+    table[count, : tableau.stages] = tableau.weights
+    weights = table[count]
+    if count > tableau.stages:
+        table[count - 1] = weights
     if tableau.dense is not None:
         dense[: tableau.stages] = tableau.dense
     else:  # the cubic through both ends and their velocities
@@ -52,62 +56,58 @@ def method_of(integrator: Explicit) -> Any:
         dense[count - 1, 1:3] += [-1, 1]
     method = Method()
     method.stages = count
-    method.matrix, method.weights, method.dense = SQUARE(matrix.ravel()), ROW(weights), DENSE(dense.ravel())
+    method.table = wp.array(table, dtype=ROW, device=device)
+    method.dense = wp.array(np.ascontiguousarray(dense.T), dtype=ROW, device=device)
     return method
 
 
 @functools.cache
 def step_program(numeric: Numeric) -> tuple[Any, Any, Any]:
-    """``row(k, j)``, ``stage(x, k, h, weights, count) -> x + h sum_j weights_j k_j``, ``inside(method, share)``."""
+    """The Warp functions of a step.
+
+    kept(velocities, ball, r) -> k, the velocities of the stages of the r-th step
+    mean(k, weights) -> sum_j weights_j k_j, weights a row of the table or those of a share of the step
+    inside(method, share) -> weights and rates, the polynomials of a share of the step and their derivatives
+
+    All their loops are unrolled: an index that is no constant costs more than what is done with the number.
+    """
     wide, dim, rows = numeric.wide.vector, numeric.dim, wp.types.matrix((STAGES, numeric.dim), wp.float64)
-    zero = wp.float64(0.0)
 
     @wp.func
-    def row(k: rows, j: int):
-        x = wide()
-        for i in range(dim):
-            x[i] = k[j, i]
-        return x
+    def kept(velocities: wp.array3d(dtype=wide), ball: int, r: int):
+        k = rows()
+        for i in range(STAGES):
+            if i < velocities.shape[2]:
+                speed = velocities[ball, r, i]
+                for n in range(dim):
+                    k[i, n] = speed[n]
+        return k
 
     @wp.func
-    def stage(x: wide, k: rows, h: wp.float64, weights: ROW, upto: int):
-        there = x
-        for j in range(upto):  # no ``row``: a call copies all of k
-            for i in range(dim):
-                there[i] += h * weights[j] * k[j, i]
-        return there
+    def mean(k: rows, weights: ROW, upto: int):
+        found = wide()
+        for n in range(dim):
+            even = weights[0] * k[0, n]
+            odd = weights[1] * k[1, n]  # two sums, so that neither waits for the other
+            for i in range(2, HALF, 2):
+                even += weights[i] * k[i, n]
+                odd += weights[i + 1] * k[i + 1, n]
+            found[n] = even + odd
+        if upto > HALF:
+            for n in range(dim):
+                for i in range(HALF, STAGES):
+                    found[n] += weights[i] * k[i, n]
+        return found
 
     @wp.func
     def inside(method: Method, share: wp.float64):
-        """The polynomials of a share of the step, and their derivatives."""
-        value = ROW()
-        rate = ROW()
-        for j in range(method.stages):
-            for power in range(4):
-                value[j] = value[j] * share + method.dense[j, 3 - power]
-            slope = zero
-            for power in range(4):
-                slope = slope * share + wp.float64(4 - power) * method.dense[j, 3 - power]
-            value[j] = value[j] * share
-            rate[j] = slope
-        return value, rate
+        weights = ROW()
+        rates = ROW()
+        power = wp.float64(1.0)
+        for q in range(4):
+            rates += (wp.float64(q + 1) * power) * method.dense[q]
+            power = power * share
+            weights += power * method.dense[q]
+        return weights, rates
 
-    return row, stage, inside
-
-
-@functools.cache
-def stages_program(field: Any, memory: Any, settings_type: Any, parameters: Any, numeric: Numeric) -> Any:
-    """``stages(x, Memory, h, method, p, settings) -> k, end``: the velocities of a step, made again, and its end."""
-    wide, dim, rows = numeric.wide.vector, numeric.dim, wp.types.matrix((STAGES, numeric.dim), wp.float64)
-    _row, stage, _inside = step_program(numeric)
-
-    @wp.func
-    def stages(x: wide, held: memory, h: wp.float64, method: Method, p: parameters, settings: settings_type):
-        k = rows()
-        for j in range(method.stages):
-            speed, _moved = field(stage(x, k, h, method.matrix[j], j), held, p, settings)
-            for i in range(dim):
-                k[j, i] = speed[i]
-        return k, stage(x, k, h, method.weights, method.stages)
-
-    return stages
+    return kept, mean, inside

@@ -11,7 +11,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat
-from rollingball.adjoint.flow_step import STAGES, Method, stages_program, step_program
+from rollingball.adjoint.flow_step import STAGES, Method, step_program
 from rollingball.adjoint.program import inner_struct
 from rollingball.adjoint.tangents import Push
 from rollingball.geometry.foot import FOUND, KINK, NOT_FINITE
@@ -42,8 +42,7 @@ def flow_tangents(
     memory, tangent_type, inner_type = pulls.memory, tangent_struct(numeric), inner_struct(numeric)
     settings_type, rows = struct(settings_layout, numeric), wp.types.matrix((STAGES, dim), wp.float64)
     field, settled, event, start = pulls.field, pulls.settled, pulls.event, pulls.start
-    row, stage, inside = step_program(numeric)
-    stages = stages_program(field, memory, settings_type, parameters, numeric)
+    kept, mean, inside = step_program(numeric)
     zero, one = wp.float64(0.0), wp.float64(1.0)
 
     @wp.func
@@ -63,9 +62,10 @@ def flow_tangents(
         changes = rows()
         status = FOUND
         for j in range(method.stages):
-            weights = method.matrix[j]  # once: every index copies the matrix
-            there = stage(x, k, h, weights, j)
-            change = stage(moved, changes, h, weights, j) + stage(wide(), k, longer, weights, j)
+            weights = method.table[j]
+            slope = mean(k, weights, j)
+            there = x + h * slope
+            change = moved + h * mean(changes, weights, j) + longer * slope
             speed, here = field(there, held, p, settings)
             answer, said = push(there, here, speed, change, given, p, settings)
             if status == FOUND:
@@ -85,6 +85,7 @@ def flow_tangents(
         before: wp.array(dtype=state_type),
         log: wp.array2d(dtype=state_type),
         after: wp.array(dtype=state_type),
+        velocities: wp.array3d(dtype=wide),  # of the stages of each step
         opening: int,
         from_foot: int,
         start_foot: wp.array(dtype=vector),
@@ -127,31 +128,33 @@ def flow_tangents(
         count = after[ball].steps - origin.steps
         final = origin
         if count > 0:
-            final = log[count - 1, ball]
+            final = log[ball, count - 1]
         for r in range(count):
-            now = log[r, ball]
+            now = log[ball, r]
             was = origin
             if r > 0:
-                was = log[r - 1, ball]
+                was = log[ball, r - 1]
             if tangent.status == FOUND:
                 h = now.time - was.time
-                k, end = stages(was.x, was.memory, h, method, p, settings)
+                k = kept(velocities, ball, r)
+                weights = method.table[method.stages]
+                slope = mean(k, weights, method.stages)
+                end = was.x + h * slope
                 _speed, held = field(end, was.memory, p, settings)
                 by_event, kind = event(end, held, now.memory, one, nowhere, p, settings, unused)
                 last = kind == NO_EVENT and now.time >= duration
                 changes, status = stepped(was.x, was.memory, h, k, tangent.x, zero, given, method, p, settings)
-                moved = stage(tangent.x, changes, h, method.weights, method.stages)
+                moved = tangent.x + h * mean(changes, weights, method.stages)
                 longer = zero
                 if kind != NO_EVENT or last:
                     still = Push()
                     rates, _said = stepped(was.x, was.memory, h, k, wide(), one, still, method, p, settings)
-                    rate = stage(wide(), rates, h, method.weights, method.stages)
-                    rate += stage(wide(), k, one, method.weights, method.stages)
+                    rate = h * mean(rates, weights, method.stages) + slope
                     if last:
                         longer = stretch - tangent.time
                     else:
                         ahead = wp.dot(by_event.x, rate)
-                        speeding = wp.length(by_event.x) * wp.length(row(k, 0))
+                        speeding = wp.length(by_event.x) * wp.length(velocities[ball, r, 0])
                         if not (wp.abs(ahead) > wp.float64(1e-9) * speeding) or by_event.status != FOUND:
                             status = KINK
                         rising = by_event.radius * given.radius + by_event.scale * given.loss_scale
@@ -164,10 +167,11 @@ def flow_tangents(
                     if h > zero:
                         share = wp.clamp((save_at[f] - was.time) / h, zero, one)
                         sooner = (stretch * save_at[f] / duration - tangent.time - share * longer) / h
-                    value, slope = inside(method, share)
-                    change = stage(tangent.x, changes, h, value, method.stages)
-                    change += stage(wide(), k, longer, value, method.stages)
-                    change += stage(wide(), k, h * sooner, slope, method.stages)
+                    value, speeds = inside(method, share)
+                    change = (
+                        tangent.x + h * mean(changes, value, method.stages) + longer * mean(k, value, method.stages)
+                    )
+                    change += (h * sooner) * mean(k, speeds, method.stages)
                     found[f, place] = vector(change)
                 if tangent.status == FOUND:
                     tangent.status = status

@@ -160,4 +160,4 @@ def catching_up(crease: Any, functions: SurfaceFunctions, numeric: Numeric, ambi
     def travelled(velocity: wide, made: step_type, h: wp.float64):
         return h * wp.dot(made.velocity, made.velocity)
 
-    return Stepper(1, 1, step_type, step, between, travelled)
+    return Stepper(1, 1, 1, step_type, step, between, travelled)

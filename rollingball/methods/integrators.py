@@ -122,6 +122,7 @@ class Stepper:
 
     order: int
     control: int  # the order of the error estimate in the step
+    stages: int  # velocities that a Step keeps
     struct: Any
     step: Any
     between: Any
@@ -196,7 +197,7 @@ def _explicit(tableau: Tableau, field: Any, memory: Any, numeric: Numeric) -> St
     e = row(*(np.zeros(stages) if tableau.error is None else tableau.error).tolist())
     # the last stage of a pair is the velocity at the end of the step
     ends = 1 if tableau.error is not None else 0
-    estimated = tableau.error is not None
+    estimated, control = tableau.error is not None, max(tableau.error_order, 1) + 1
 
     @wp.func
     def step(x: wide, velocity: wide, carried: memory, h: wp.float64, p: Any, settings: Any):
@@ -242,9 +243,7 @@ def _explicit(tableau: Tableau, field: Any, memory: Any, numeric: Numeric) -> St
         return total
 
     if tableau.dense is None:
-        return Stepper(
-            tableau.order, max(tableau.error_order, 1) + 1, step_type, step, cubic(step_type, numeric), travelled
-        )
+        return Stepper(tableau.order, control, stages, step_type, step, cubic(step_type, numeric), travelled)
     extension = wp.types.matrix((stages, 4), wp.float64)(*tableau.dense.ravel().tolist())
 
     @wp.func
@@ -258,4 +257,4 @@ def _explicit(tableau: Tableau, field: Any, memory: Any, numeric: Numeric) -> St
                 there[i] += h * weight * made.stages[j, i]
         return there
 
-    return Stepper(tableau.order, max(tableau.error_order, 1) + 1, step_type, step, between, travelled)
+    return Stepper(tableau.order, control, stages, step_type, step, between, travelled)

@@ -43,7 +43,7 @@ def rosenbrock(field: Any, jacobian: Any, memory: Any, numeric: Numeric) -> Step
     def travelled(velocity: wide, made: step_type, h: wp.float64):
         return half * h * (wp.dot(velocity, velocity) + wp.dot(made.velocity, made.velocity))
 
-    return Stepper(2, 3, step_type, step, cubic(step_type, numeric), travelled)
+    return Stepper(2, 3, 2, step_type, step, cubic(step_type, numeric), travelled)
 
 
 @functools.cache

@@ -24,30 +24,30 @@ TAU = wp.constant(wp.float64(6.283185307179586))
 @wp.func
 def rosenbrock_value(x: Any, p: Any):
     total = x.dtype(0.0)
-    for i in range(len(x) - 1):
-        valley = x[i + 1] - x[i] * x[i]
-        total += p.b * valley * valley + (p.a - x[i]) * (p.a - x[i])
+    for i in range(1, len(x)):  # such a range is unrolled, and one up to len(x) - 1 is not
+        valley = x[i] - x[i - 1] * x[i - 1]
+        total += p.b * valley * valley + (p.a - x[i - 1]) * (p.a - x[i - 1])
     return total
 
 
 @wp.func
 def rosenbrock_gradient(x: Any, p: Any):
     slope = x * x.dtype(0.0)
-    for i in range(len(x) - 1):
-        valley = x[i + 1] - x[i] * x[i]
-        slope[i] += -x.dtype(4.0) * p.b * valley * x[i] - x.dtype(2.0) * (p.a - x[i])
-        slope[i + 1] += x.dtype(2.0) * p.b * valley
+    for i in range(1, len(x)):
+        valley = x[i] - x[i - 1] * x[i - 1]
+        slope[i - 1] += -x.dtype(4.0) * p.b * valley * x[i - 1] - x.dtype(2.0) * (p.a - x[i - 1])
+        slope[i] += x.dtype(2.0) * p.b * valley
     return slope
 
 
 @wp.func
 def rosenbrock_hessian(x: Any, p: Any):
     bend = zero_matrix(x)
-    for i in range(len(x) - 1):
-        bend[i, i] += p.b * (x.dtype(12.0) * x[i] * x[i] - x.dtype(4.0) * x[i + 1]) + x.dtype(2.0)
-        bend[i, i + 1] += -x.dtype(4.0) * p.b * x[i]
-        bend[i + 1, i] += -x.dtype(4.0) * p.b * x[i]
-        bend[i + 1, i + 1] += x.dtype(2.0) * p.b
+    for i in range(1, len(x)):
+        bend[i - 1, i - 1] += p.b * (x.dtype(12.0) * x[i - 1] * x[i - 1] - x.dtype(4.0) * x[i]) + x.dtype(2.0)
+        bend[i - 1, i] += -x.dtype(4.0) * p.b * x[i - 1]
+        bend[i, i - 1] += -x.dtype(4.0) * p.b * x[i - 1]
+        bend[i, i] += x.dtype(2.0) * p.b
     return bend
 
 
@@ -56,8 +56,8 @@ def rosenbrock_bounds(x: Any, reach: wp.float64, p: Any):
     b = wp.abs(p.b)
     # how fast the Hessian changes: its diagonal, and the two diagonals beside it
     linear = wp.float64(0.0)
-    for i in range(len(x) - 1):
-        linear = wp.max(linear, wp.sqrt(wp.float64(576.0) * x[i] * x[i] + wp.float64(16.0)))
+    for i in range(1, len(x)):
+        linear = wp.max(linear, wp.sqrt(wp.float64(576.0) * x[i - 1] * x[i - 1] + wp.float64(16.0)))
     beside = wp.where(len(x) == 2, wp.float64(4.0), wp.float64(5.656854249492381))
     here = spectral_norm(rosenbrock_hessian(x, p))
     steepness = wp.length(rosenbrock_gradient(x, p))
