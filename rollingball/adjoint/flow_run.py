@@ -101,7 +101,8 @@ def _log(plan: FlowPlan, states: Any, rows: int) -> tuple[Any, Any]:
     integrator, balls, device = plan.method.integrator, len(states), states.device
     stages = stages_of(integrator) if isinstance(integrator, Explicit) else 0
     kind = Numeric(plan.surface.dim).wide.vector
-    return empty((balls, rows), states.dtype, device), empty((balls, rows, stages), kind, device)
+    velocities = empty((balls, rows if stages else 0, stages), kind, device)
+    return empty((balls, rows), states.dtype, device), velocities
 
 
 def _part(plan: FlowPlan, launcher: Launcher, before: Any, rows: int, opening: bool) -> Part:
