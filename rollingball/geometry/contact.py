@@ -97,12 +97,12 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             nearest += aside * aside
         square = q.radius * q.radius
         if nearest > square:
-            return infinite, infinite, 1, zero
+            return middle, infinite, infinite, 1, zero
         height, gradient = first(x, p)
         g = wide(gradient)
         rise, bend = spread(x, wp.length(g), wp.length(half), estimate, p)
         if rise < zero:
-            return infinite, infinite, 1, zero
+            return middle, infinite, infinite, 1, zero
         steady = wp.where(wp.isfinite(height + rise), 1, 0)  # not at the rim of a surface
         highest_cap = wp.sqrt(square - nearest)
         bound = -(height + rise + highest_cap)
@@ -115,11 +115,16 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
         s = sideways(middle, q)
         square = q.radius * q.radius - wp.dot(s, s)
         here = infinite
+        at = middle
         if square > zero:
             cap = wp.sqrt(square)
             here = -(height + cap)
             if wp.isfinite(bend):
                 bound = wp.max(bound, under_paraboloid(one / cap, here, g, bend, s, half, q))
+        else:  # across the rim of the ball: where its cap is highest, or cells would be halved to no end there
+            for i in range(dim):
+                at[i] = wp.clamp(q.center[i], middle[i] - half[i], middle[i] + half[i])
+            here = -(height_of(vector(at), p) + highest_cap)
         if wp.isfinite(bend) and q.rounder > zero:
             tangent = -height - half_ * (q.rounder * square + one / q.rounder)
             bound = wp.max(bound, under_paraboloid(q.rounder, tangent, g, bend, s, half, q))
@@ -127,7 +132,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
         for i in range(dim):
             if q.core[i] > zero:
                 least_bend = -bend
-        return here, bound, steady, least_bend
+        return at, here, bound, steady, least_bend
 
     @wp.func
     def clamped(x: wide, q: query):
@@ -172,6 +177,19 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
         return straight * (wp.where(ahead > zero, ahead, zero) / reach)
 
     @wp.func
+    def retracted(s: wide, step: wide, cap: wp.float64, radius: wp.float64):
+        """The step put back onto the ball: its height changes with it, and at the rim that is all that changes."""
+        out = wp.dot(s, step)
+        most = wp.float64(0.9) * cap * cap
+        way = step
+        if out > most:  # not below the ball's middle
+            way = step * (most / out)
+            out = most
+        up = cap - out / cap
+        straight = s + way
+        return straight * (radius / wp.sqrt(wp.length_sq(straight) + up * up)) - s
+
+    @wp.func
     def polish(start: wide, q: query, p: parameters, settings: Any):
         x = clamped(start, q)
         height, gradient, hessian = second(vector(x), p)
@@ -185,12 +203,19 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
         while not done and iteration < settings.max_iterations:
             iteration += 1
             s = sideways(x, q)
-            cap = wp.max(wp.sqrt(q.radius * q.radius - wp.dot(s, s)), wp.float64(1e-12) * q.radius)
-            slope = s / cap - wide(gradient)
-            a = wp.outer(s, s) / (cap * cap * cap) - matrix(hessian)
+            square = q.radius * q.radius - wp.dot(s, s)
+            least_square = wp.float64(1e-24) * q.radius * q.radius
+            cap = wp.sqrt(wp.where(square > least_square, square, least_square))
+            g = wide(gradient)
+            slope = s / cap - g
+            # what the sphere adds to the Hessian along it, from the slope across it; at a contact that is 1 / cap
+            rounder = (wp.dot(g, s) + cap) / (q.radius * q.radius)
+            if rounder <= zero:
+                rounder = one / cap
+            a = wp.outer(s, s) * (rounder / (cap * cap)) - matrix(hessian)
             for i in range(dim):
                 if q.core[i] == zero or s[i] != zero:
-                    a[i, i] += one / cap
+                    a[i, i] += rounder
                 # at a border of the graph that the slope presses against, this coordinate stays
                 if (x[i] <= q.low[i] and slope[i] > zero) or (x[i] >= q.high[i] and slope[i] < zero):
                     slope[i] = zero
@@ -201,8 +226,9 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             least_shift = wp.float64(1e-3) * (one / q.radius + wp.sqrt(wp.ddot(a, a)))
             slack = wp.float64(4.0) * rounding * (wp.abs(here) + wp.abs(height))
             step, smallest = damped_step(a, slope, shift, wp.float64(0.1) * q.radius)
+            step = step * wp.min(half_ * q.radius / wp.max(wp.length(step), wp.float64(1e-300)), one)
+            step = retracted(s, step, cap, q.radius)
             size = wp.length(step)
-            step = step * wp.min(half_ * q.radius / wp.max(size, wp.float64(1e-300)), one)
             trial = clamped(x + step, q)
             there = value(trial, q, p)
             evaluations += 1
@@ -217,7 +243,6 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             newton = smallest > zero and there <= here + slack
             if not newton:
                 # the contact of a plane as steep as the loss is here lies uphill, and never beyond the ball's rim
-                g = wide(gradient)
                 aim = g * (q.radius / wp.sqrt(one + wp.dot(g, g))) - s
                 share = one
                 tries = int(0)

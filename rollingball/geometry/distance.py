@@ -70,7 +70,7 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         here = half_ * (wp.dot(away, away) + drop * drop)
         rise, bend = spread(x, wp.length(g), wp.length(half), estimate, p)
         if rise < zero:
-            return infinite, infinite, 1, zero
+            return middle, infinite, infinite, 1, zero
         steady = wp.where(wp.isfinite(height + rise), 1, 0)  # not at the rim of a surface
         above = wp.max(wp.abs(drop) - rise, zero)
         bound = above * above
@@ -82,7 +82,7 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         if wp.isfinite(bend):
             bound = wp.max(bound, beside_paraboloid(drop, away, drop, g, bend, half))
             bound = wp.max(bound, beside_paraboloid(q.drop, away, drop, g, bend, half))
-        return here, bound, steady, least_bend
+        return middle, here, bound, steady, least_bend
 
     @wp.func
     def polish(start: wide, q: query, p: parameters, settings: Any):

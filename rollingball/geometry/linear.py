@@ -65,7 +65,7 @@ def inverse_program(numeric: Numeric) -> Any:
             made[0, 0] = one / least
         elif wp.static(dim == 2):
             determinant = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
-            least = wp.where(determinant > zero, a[0, 0], zero)
+            least = wp.where(a[0, 0] < determinant, a[0, 0], determinant)
             share = one / determinant
             made[0, 0] = share * a[1, 1]
             made[0, 1] = -share * a[0, 1]

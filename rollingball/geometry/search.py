@@ -93,6 +93,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         nodes = int(0)
         before = found.evaluations
         scale = one
+        crowded = bool(False)  # whether cells were left out since so many minima were known
         found.outcome = COMPLETE
         while level >= 0:
             # polishing counts, or it would not end along a flat valley
@@ -104,7 +105,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
             middle = low
             for i in range(dim):
                 middle[i] += half[i] * wp.float64(wp.int64(2) * at[i] + wp.int64(1))
-            here, bound, steady, bend = examine(middle, half, q, estimate, p)
+            spot, here, bound, steady, bend = examine(middle, half, q, estimate, p)
             if coarse == 1 and level == 0:
                 margin = -within
                 if here < huge:
@@ -117,30 +118,33 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                 alone = rests(middle, half, bend, quarter * wp.min(within, exact), found, q, p)
                 if not alone and holds(middle, two * half, found.points, found.count):
                     nodes += 1
-                    _here, _bound, level_around, around = examine(middle, two * half, q, estimate, p)
+                    _spot, _here, _bound, level_around, around = examine(middle, two * half, q, estimate, p)
                     if around > zero and level_around == 1:
                         alone = rests(middle, two * half, around, quarter * wp.min(within, exact), found, q, p)
             if not higher and not alone:
                 # where nothing lower than the best can be, only another within a tie of it is of interest
                 reach = wp.length(half)
-                no_other = found.count == MOST or here - bound <= quarter * within
-                no_other = no_other or near_known(middle, found, same - reach)
-                leaf = here - bound <= quarter * exact or (bound >= found.best - quarter * exact and no_other)
+                no_other = here - bound <= quarter * within or near_known(middle, found, same - reach)
+                no_lower = bound >= found.best - quarter * exact
+                leaf = here - bound <= quarter * exact or (no_lower and no_other)
+                if no_lower and found.count == MOST and not leaf:
+                    leaf = True
+                    crowded = True
                 # what is lower than all that is known lies within a tolerance of here
                 room = found.count < MOST or here < found.best
                 lower = here < found.best - wp.min(within, wp.float64(10.0) * exact)
                 if lower or (leaf and room and not near_known(middle, found, two * reach + same)):
-                    found = polished(found, middle, here, same, tie, q, p, settings)
+                    found = polished(found, spot, here, same, tie, q, p, settings)
                 if leaf:
                     pass
-                elif here >= huge and bound >= found.best - quarter * exact and reach <= same:
+                elif here >= huge and no_lower and reach <= same:
                     pass  # across the rim of the ball, and no lower than what is known beside it
                 elif steady == 0 and scale <= RIM:
                     found.outcome = OUT_OF_NODES  # no proof ends at a rim
-                    found = add(found, middle, here, same, tie)
+                    found = add(found, spot, here, same, tie)
                 elif level >= DEEPEST:
                     found.outcome = OUT_OF_NODES  # a kink so fine that rounding hides what happens there
-                    found = add(found, middle, here, same, tie)
+                    found = add(found, spot, here, same, tie)
                 else:
                     descend = True
             if descend:
@@ -166,6 +170,8 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                         scale = scale * two
                         for i in range(dim):
                             at[i] = at[i] >> wp.int64(1)
+        if crowded and found.count < MOST and found.outcome == COMPLETE:
+            found.outcome = OUT_OF_NODES  # a lower one made room: others may be within a tie of it
         found.nodes += nodes
         found.evaluations += nodes
         return found

@@ -78,7 +78,7 @@ def seeking(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
         high.evaluations = all.evaluations
         k = int(0)
         while k < all.count:
-            if all.values[k] <= all.best + wp.float64(settings.tie) * ball.radius:
+            if all.values[k] <= all.best + wp.float64(settings.tie) * wp.min(ball.radius, wp.float64(1.0)):
                 high = added(high, row(all.points, k), all.values[k])
             k += 1
         return high

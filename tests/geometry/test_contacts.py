@@ -263,6 +263,29 @@ def test_a_proof_does_not_lean_on_its_seeds(amplitude, rho, seeds):
     assert (found.height >= heights.max(axis=1) - 1e-9 * rho).all()
 
 
+@pytest.mark.parametrize(("amplitude", "rho"), [(3.0, 1.0), (30.0, 1.0), (30.0, 0.01)])
+def test_on_steep_ground_seeds_lead_to_contacts_and_not_to_the_rim(amplitude, rho):
+    surface, x = S.sine(amplitude=amplitude), np.linspace(-3, 3, 301)[:, None]
+    seeded = rb.contacts(surface, x, rho, rb.GlobalProjection(nodes=0))
+    assert (seeded.height >= rb.contacts(surface, x, rho).height - 1e-9 * rho).all()
+    # there the ball is as steep as the ground
+    touch = seeded.feet[:, 0]
+    slope = (touch - x) / (seeded.height[:, None] - surface.value(touch)[:, None])
+    np.testing.assert_allclose(slope, surface.gradient(touch), rtol=1e-6, atol=1e-6)
+
+
+def test_a_proof_ends_where_cells_lie_across_the_rim_of_the_ball():
+    # the rim comes as high as the highest contact that seeds find: such cells were halved to no end
+    surface, rho = S.rastrigin(2), 10.0
+    centers = np.array([[-0.6002504, -1.10491541], [-1.00338948, -1.79371972], [0.3, 1.2], [1.9, -1.4]])
+    found = rb.contacts(surface, centers, rho, rb.GlobalProjection(nodes=10_000))
+    assert (found.certified == PROVEN).all()
+    around, down = np.meshgrid(np.linspace(0, 2 * np.pi, 1601), np.linspace(0, np.pi / 2, 801))
+    on_ball = rho * np.stack([np.sin(down) * np.cos(around), np.sin(down) * np.sin(around)], axis=-1).reshape(-1, 2)
+    for center, height in zip(centers, found.height, strict=True):
+        assert height >= (surface.value(center + on_ball) + rho * np.cos(down).ravel()).max() - 1e-9
+
+
 # Identities
 
 
