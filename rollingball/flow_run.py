@@ -92,6 +92,7 @@ class Launcher:
     Attributes:
         states: The state of each ball (B,), a Warp struct: that of the kernel.
         record: The arrays that launches fill, by name.
+        dim: The dimension of the surface.
     """
 
     def __init__(self, plan: FlowPlan, begins: np.ndarray, threads: int | None) -> None:
@@ -130,6 +131,7 @@ class Launcher:
             wp.array(plan.save_at, dtype=wp.float64, device=device),
             wp.float64(plan.duration),
         ]
+        self.dim = surface.dim
         self._kernel, self._plan, self._threads, self._first = made.kernel, plan, threads, 1
         wp.load_module(made.kernel.module, device=device, block_dim=1 if device == "cpu" else None)
 

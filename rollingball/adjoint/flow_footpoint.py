@@ -21,7 +21,8 @@ from rollingball.methods.footpoint_flow import footpoint_field
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
-# of the differences, in the units of theta: rounding costs 1e-10 of them, and slopes of 300 radians a unit 2e-7
+# of the differences, in units of theta, for coordinates of order 1: their error is 1e-10 |H|, and 2e-7 of them for a
+# loss that turns by 300 radians a unit
 REACH = wp.constant(wp.float64(4e-6))
 
 

@@ -13,14 +13,13 @@ from rollingball.adjoint.flow_crease import crease_pull
 from rollingball.adjoint.flow_footpoint import footpoint_pull
 from rollingball.adjoint.flow_program import FlowPull
 from rollingball.adjoint.flow_push import crease_push, footpoint_push
-from rollingball.adjoint.flow_step import method_of, stages_of
+from rollingball.adjoint.flow_step import method_of
 from rollingball.adjoint.given import Derivatives, on_device, on_host
 from rollingball.adjoint.methods import checked_method
 from rollingball.adjoint.parameters import parameter_cotangents
 from rollingball.errors import InputError
 from rollingball.flow_run import FlowPlan, Launcher
 from rollingball.methods import FootpointFlow, IronedFlow
-from rollingball.methods.integrators import Explicit
 from rollingball.numeric import Numeric, empty, fill, launch, layout
 from rollingball.simulate import rebuilt
 from rollingball.status import Status
@@ -28,14 +27,14 @@ from rollingball.surfaces.base import Surface, SurfaceFunctions
 from rollingball.trajectory import Trajectory
 
 MOST_STEPS = 256  # of a ball that are made again at once
-ROOM = 2**27  # bytes of their states
+ROOM = 2**27  # bytes of their states and of the velocities of their stages
 
 
 @dataclass(frozen=True)
 class Part:
     """Some steps of a run: on the device, the states before them, after each of them, and when all was recorded.
 
-    ``velocities`` are those of the stages of each step, none of them for a method that is not explicit.
+    ``velocities`` are those of the stages of each step, for what takes them backwards stage by stage.
     """
 
     before: Any
@@ -77,50 +76,48 @@ def pulls_of(method: Any, functions: SurfaceFunctions, numeric: Numeric) -> Flow
     return footpoint_pull(functions, numeric)
 
 
-def ahead(plan: FlowPlan, steps: int, threads: int | None) -> Iterator[Part]:
-    """The run again in parts, the first first; ``steps`` are the most that a ball made."""
+def ahead(plan: FlowPlan, steps: int, stages: int, threads: int | None) -> Iterator[Part]:
+    """The run again in parts, the first first; ``steps`` are the most that a ball made, of so many ``stages``."""
     import warp as wp
 
     launcher = Launcher(plan, plan.start, threads)
     launcher.launch(0)  # places the balls
-    size = sum(array.capacity for array in _log(plan, launcher.states, 1))
+    size = sum(array.capacity for array in _log(launcher.states, 1, stages, plan.surface.dim))
     before, rows, opening = wp.clone(launcher.states), max(min(MOST_STEPS, ROOM // size, steps), 1), True
     while True:
-        part = _part(plan, launcher, before, rows, opening)
+        part = _part(launcher, before, rows, rows, stages, opening)
         yield part
         before, opening = part.after, False
         if np.isnan(launcher.going()).all():
             return
 
 
-def _log(plan: FlowPlan, states: Any, rows: int) -> tuple[Any, Any]:
+def _log(states: Any, rows: int, stages: int, dim: int) -> tuple[Any, Any]:
     """Room for so many steps of every ball: for the states after them, and for the velocities of their stages.
 
     A ball reads through its own, so they lie side by side.
     """
-    integrator, balls, device = plan.method.integrator, len(states), states.device
-    stages = stages_of(integrator) if isinstance(integrator, Explicit) else 0
-    kind = Numeric(plan.surface.dim).wide.vector
-    velocities = empty((balls, rows if stages else 0, stages), kind, device)
+    balls, device = len(states), states.device
+    velocities = empty((balls, rows if stages else 0, stages), Numeric(dim).wide.vector, device)
     return empty((balls, rows), states.dtype, device), velocities
 
 
-def _part(plan: FlowPlan, launcher: Launcher, before: Any, rows: int, opening: bool) -> Part:
-    """Up to so many steps more."""
+def _part(launcher: Launcher, before: Any, budget: int, rows: int, stages: int, opening: bool) -> Part:
+    """What ``budget`` more tries of a step do, ``rows`` of them accepted at most."""
     import warp as wp
 
-    log = _log(plan, before, rows)
-    launcher.launch(rows, log)
+    log = _log(before, rows, stages, launcher.dim)
+    launcher.launch(budget, log)
     steps = launcher.states.numpy()["steps"] - before.numpy()["steps"]
     return Part(before, *log, wp.clone(launcher.states), steps, opening)
 
 
-def back(plan: FlowPlan, steps: int, every: int | None, threads: int | None) -> Iterator[Part]:
+def back(plan: FlowPlan, steps: int, stages: int, every: int | None, threads: int | None) -> Iterator[Part]:
     """The run again in parts, the last first: all of it kept, or with ``every`` each part made twice."""
     import warp as wp
 
     if every is None:
-        yield from reversed(list(ahead(plan, steps, threads)))
+        yield from reversed(list(ahead(plan, steps, stages, threads)))
         return
     launcher = Launcher(plan, plan.start, threads)
     launcher.launch(0)
@@ -130,7 +127,7 @@ def back(plan: FlowPlan, steps: int, every: int | None, threads: int | None) -> 
         launcher.launch(every)
     for index in reversed(range(len(marks))):
         wp.copy(launcher.states, marks[index])
-        yield _part(plan, launcher, marks[index], every, index == 0)
+        yield _part(launcher, marks[index], every, min(every, steps), stages, index == 0)
 
 
 def reverse_flow(
@@ -185,7 +182,7 @@ def reverse_flow(
     framed, started = points(len(plan.save_at), 1), points(1, 1)
     made: Any = None
     balls: Any = None
-    for part in back(plan, int(trajectory.steps.max()), every, threads):
+    for part in back(plan, int(trajectory.steps.max()), 0 if method is None else method.stages, every, threads):
         if made is None:
             made = compiled(pulls, functions, layout(settings), numeric, part.before.dtype)
             bars = np.zeros(count, dtype=made.bars.numpy_dtype())
@@ -273,8 +270,9 @@ def forward_flow(
     found: Any = wp.full(
         (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
     )
-    shared, begun = _shared(plan, method_of(plan.method.integrator, device)), _begun(plan, from_foot, trajectory)
-    for part in ahead(plan, int(trajectory.steps.max()), threads):
+    method = method_of(plan.method.integrator, device)
+    shared, begun = _shared(plan, method), _begun(plan, from_foot, trajectory)
+    for part in ahead(plan, int(trajectory.steps.max()), method.stages, threads):
         kernel = flow_tangents(pulls, push, functions, layout(settings), numeric, part.before.dtype)
         inputs = [*shared, *part.inputs(True), *begun, columns, states, inner_struct(numeric)(), found]
         launch(kernel, count * columns, inputs, device, threads)

@@ -1,6 +1,6 @@
 """One step of an explicit method, its numbers being arguments of the kernels: one kernel serves all methods.
 
-The velocities of its stages were kept by the run (balls, steps, stages), so that no step is made again.
+The velocities of its stages were kept by the run (balls, steps, stages), so that none is computed twice.
 """
 
 import functools
@@ -66,7 +66,7 @@ def step_program(numeric: Numeric) -> tuple[Any, Any, Any]:
     """The Warp functions of a step.
 
     kept(velocities, ball, r) -> k, the velocities of the stages of the r-th step
-    mean(k, weights) -> sum_j weights_j k_j, weights a row of the table or those of a share of the step
+    mean(k, weights, upto) -> sum_j weights_j k_j, weights a row of the table or those of a share; 0 from ``upto`` on
     inside(method, share) -> weights and rates, the polynomials of a share of the step and their derivatives
 
     All their loops are unrolled: an index that is no constant costs more than what is done with the number.

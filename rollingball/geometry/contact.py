@@ -123,8 +123,9 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                 bound = wp.max(bound, under_paraboloid(one / cap, here, g, bend, s, half, q))
         else:  # across the rim of the ball: where its cap is highest, or cells would be halved to no end there
             for i in range(dim):
-                at[i] = wp.clamp(q.center[i], middle[i] - half[i], middle[i] + half[i])
-            here = -(height_of(vector(at), p) + highest_cap)
+                inside = wp.clamp(q.center[i], middle[i] - half[i], middle[i] + half[i])
+                at[i] = wp.clamp(inside, q.low[i], q.high[i])
+            here = value(at, q, p)
         if wp.isfinite(bend) and q.rounder > zero:
             tangent = -height - half_ * (q.rounder * square + one / q.rounder)
             bound = wp.max(bound, under_paraboloid(q.rounder, tangent, g, bend, s, half, q))
@@ -178,15 +179,9 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
 
     @wp.func
     def retracted(s: wide, step: wide, cap: wp.float64, radius: wp.float64):
-        """The step put back onto the ball: its height changes with it, and at the rim that is all that changes."""
-        out = wp.dot(s, step)
-        most = wp.float64(0.9) * cap * cap
-        way = step
-        if out > most:  # not below the ball's middle
-            way = step * (most / out)
-            out = most
-        up = cap - out / cap
-        straight = s + way
+        """Where a step along the ball's tangent plane leads, put back onto the ball; at the rim, it is mostly down."""
+        up = cap - wp.dot(s, step) / cap
+        straight = s + step
         return straight * (radius / wp.sqrt(wp.length_sq(straight) + up * up)) - s
 
     @wp.func
@@ -208,17 +203,24 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             cap = wp.sqrt(wp.where(square > least_square, square, least_square))
             g = wide(gradient)
             slope = s / cap - g
-            # what the sphere adds to the Hessian along it, from the slope across it; at a contact that is 1 / cap
-            rounder = (wp.dot(g, s) + cap) / (q.radius * q.radius)
+            # at a border of the graph that the slope presses against, a coordinate stays: the ball is a section of it
+            free = s
+            held = wide()
+            for i in range(dim):
+                if (x[i] <= q.low[i] and slope[i] > zero) or (x[i] >= q.high[i] and slope[i] < zero):
+                    slope[i] = zero
+                    free[i] = zero
+                    held[i] = one
+            radius = wp.sqrt(wp.length_sq(free) + cap * cap)
+            # the curvature that the sphere adds, by its normal slope; 1 / cap at a contact
+            rounder = (wp.dot(g, free) + cap) / (radius * radius)
             if rounder <= zero:
                 rounder = one / cap
-            a = wp.outer(s, s) * (rounder / (cap * cap)) - matrix(hessian)
+            a = wp.outer(free, free) * (rounder / (cap * cap)) - matrix(hessian)
             for i in range(dim):
                 if q.core[i] == zero or s[i] != zero:
                     a[i, i] += rounder
-                # at a border of the graph that the slope presses against, this coordinate stays
-                if (x[i] <= q.low[i] and slope[i] > zero) or (x[i] >= q.high[i] and slope[i] < zero):
-                    slope[i] = zero
+                if held[i] > zero:
                     for j in range(dim):
                         a[i, j] = zero
                         a[j, i] = zero
@@ -227,14 +229,18 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             slack = wp.float64(4.0) * rounding * (wp.abs(here) + wp.abs(height))
             step, smallest = damped_step(a, slope, shift, wp.float64(0.1) * q.radius)
             step = step * wp.min(half_ * q.radius / wp.max(wp.length(step), wp.float64(1e-300)), one)
-            step = retracted(s, step, cap, q.radius)
-            size = wp.length(step)
-            trial = clamped(x + step, q)
+            out = wp.dot(free, step)
+            whole = out <= wp.float64(0.9) * cap * cap
+            if not whole:  # not below the middle of the ball
+                step = step * (wp.float64(0.9) * cap * cap / out)
+            way = retracted(free, step, cap, radius)
+            size = wp.length(way)
+            trial = clamped(x + way, q)
             there = value(trial, q, p)
             evaluations += 1
             if not (there < here - slack) and size > wp.float64(1e-9) * q.radius:
                 # a valley all around the ball bends away from the step
-                turned = clamped(x + rotated(s, step) - s, q)
+                turned = clamped(x + rotated(free, step) - free, q)
                 lower = value(turned, q, p)
                 evaluations += 1
                 if lower < here:
@@ -257,7 +263,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                 noise = wp.float64(8.0) * rounding * wp.length(s) / (cap * wp.max(smallest, wp.float64(1e-300)))
                 noise = wp.max(noise, wp.float64(4.0) * rounding * (wp.length(x) + q.radius))
                 tiny = size <= wp.float64(settings.tol) and shift == zero
-                done = newton and (tiny or size <= noise)
+                done = newton and whole and (tiny or size <= noise)
                 x = trial
                 here = there
                 height, gradient, hessian = second(vector(x), p)
@@ -265,7 +271,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                 shift = wp.where(newton and shift > least_shift, wp.float64(0.2) * shift, zero)
             else:
                 shift = wp.max(wp.float64(4.0) * shift, least_shift)
-                if size <= wp.float64(1e-8) * q.radius:
+                if whole and size <= wp.float64(1e-8) * q.radius:
                     iteration = settings.max_iterations
         if not done and here < infinite:
             x, here, tries = at_kink(x, here, wp.float64(1e-3) * q.radius, q, p)

@@ -18,8 +18,8 @@ class Objective:
     value(x, q, p) -> float64                             infinite or NaN where there is no surface
     slope(x, q, p) -> vector                              the first derivatives, float64
     examine(middle, half, q, estimate, p) -> x, value, bound, steady, bend
-                                                          at a point of a cell: its middle, or where it is nearest to
-                                                          what is sought; below ``bound`` it is nowhere in the cell;
+                                                          the value at a point x of a cell: its middle, or one nearer to
+                                                          the centre; below ``bound`` it is nowhere in the cell;
                                                           not steady (0): the loss may do anything there; no second
                                                           derivative is below ``bend``: above 0, it is convex in it
     polish(x, q, p, settings) -> x, value, evaluations    a local minimum from x

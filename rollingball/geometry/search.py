@@ -133,12 +133,15 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                 # what is lower than all that is known lies within a tolerance of here
                 room = found.count < MOST or here < found.best
                 lower = here < found.best - wp.min(within, wp.float64(10.0) * exact)
-                if lower or (leaf and room and not near_known(middle, found, two * reach + same)):
+                another = leaf and not near_known(middle, found, two * reach + same)
+                if lower or (another and room):
                     found = polished(found, spot, here, same, tie, q, p, settings)
+                elif another:
+                    crowded = True
                 if leaf:
                     pass
                 elif here >= huge and no_lower and reach <= same:
-                    pass  # across the rim of the ball, and no lower than what is known beside it
+                    pass  # across a rim, and no lower than what is known beside it
                 elif steady == 0 and scale <= RIM:
                     found.outcome = OUT_OF_NODES  # no proof ends at a rim
                     found = add(found, spot, here, same, tie)
