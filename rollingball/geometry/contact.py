@@ -263,7 +263,8 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                 noise = wp.float64(8.0) * rounding * wp.length(s) / (cap * wp.max(smallest, wp.float64(1e-300)))
                 noise = wp.max(noise, wp.float64(4.0) * rounding * (wp.length(x) + q.radius))
                 tiny = size <= wp.float64(settings.tol) and shift == zero
-                done = newton and whole and (tiny or size <= noise)
+                settled = size <= noise and smallest > wp.float64(0.9) * shift  # at no saddle that the shift hides
+                done = newton and whole and (tiny or settled)
                 x = trial
                 here = there
                 height, gradient, hessian = second(vector(x), p)

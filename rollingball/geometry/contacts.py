@@ -171,6 +171,7 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     query, minima, height_of, vector = contact_query(numeric), minima_struct(numeric), functions.height, numeric.vector
     estimate, domain = estimate_program(functions, numeric), functions.domain
     same, rounding, one, two = wp.float64(1e-7), wp.float64(4e-16), wp.float64(1.0), wp.float64(2.0)
+    infinite = wp.float64(float("inf"))
     second, matrix, basin_of = functions.second, numeric.wide.matrix, basin(numeric)
     identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
 
@@ -199,22 +200,35 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         tie = wp.float64(settings.tie) * wp.min(q.radius, wp.float64(1.0)) + rounding * size
         exact = wp.float64(1e-9) * wp.min(q.radius, wp.float64(1.0)) + rounding * size
         # around a contact, the height is the same to rounding up to sqrt(2 exact rho) away
-        apart = wp.max(same * q.radius, wp.float64(4.0) * wp.sqrt(exact * q.radius))
+        close = same * q.radius
+        level = wp.float64(4.0) * wp.sqrt(exact * q.radius)
+        apart = wp.where(level > close, level, close)
         found = from_seeds(known, first, low, high, apart, tie, q, p, settings)
         if settings.nodes > 0 and dim <= 2:
             rely = estimate(first, low, high, p, settings)
-            if found.count > 0:
-                highest = lowest_of(found)  # the objective is less the height
-                for i in range(dim):
-                    first[i] = found.points[highest, i]
-                height, _gradient, hessian = second(vector(first), p)
-                s = first - q.center
-                q.rounder = one / wp.max(-found.best - height, wp.float64(1e-12) * q.radius)
-                a = q.rounder * (identity + wp.outer(s, s) * (q.rounder * q.rounder)) - matrix(hessian)
-                apart = wp.max(apart, two * basin_of(a, exact, wp.float64(0.25) * q.radius))
-            exact = wp.min(tie, exact)
-            within = wp.where(known.count == 0, tie, exact)
-            found = branch_and_bound(found, low, high, apart, tie, within, exact, rely, q, p, settings)
+            within = wp.where(known.count == 0, tie, wp.min(tie, exact))
+            widest = infinite
+            turns = int(0)
+            while turns < 4:  # its shape tells what is one contact with the highest, so anew where another is that
+                before = found.best
+                same_one = apart
+                if found.count > 0:
+                    highest = lowest_of(found)  # the objective is less the height
+                    for i in range(dim):
+                        first[i] = found.points[highest, i]
+                    height, _gradient, hessian = second(vector(first), p)
+                    s = first - q.center
+                    q.rounder = one / wp.max(-found.best - height, wp.float64(1e-12) * q.radius)
+                    a = q.rounder * (identity + wp.outer(s, s) * (q.rounder * q.rounder)) - matrix(hessian)
+                    flat = two * basin_of(a, exact, wp.float64(0.25) * q.radius)
+                    same_one = wp.where(flat > apart, flat, apart)
+                if not same_one < widest:
+                    break
+                widest = same_one
+                found = branch_and_bound(
+                    found, low, high, same_one, tie, within, wp.min(tie, exact), rely, q, p, settings
+                )
+                turns = wp.where(found.best < before - tie, turns + 1, 4)
             if found.count > 0:
                 found.status = FOUND
         return found

@@ -36,7 +36,7 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     estimate, domain = estimate_program(functions, numeric), functions.domain
     ratios = wide(*golden_ratios(dim))
     half_, two = wp.float64(0.5), wp.float64(2.0)
-    one, wider = wp.float64(1.0), wp.float64(1.0 + 1e-9)
+    one, wider, infinite = wp.float64(1.0), wp.float64(1.0 + 1e-9), wp.float64(float("inf"))
     rounding = wp.float64(4e-16 if numeric.dtype == "float64" else 4e-7)
 
     @wp.func
@@ -99,15 +99,23 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             tie = reach * (wp.float64(settings.tie) * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
             rely = estimate(begin, low, high, p, settings)
             same = wp.max(SAME * reach, FLAT * wp.sqrt(tie))
-            lowest = lowest_of(found)
-            for i in range(dim):
-                aside[i] = found.points[lowest, i]
-            height, gradient, hessian = second(vector(aside), p)
-            q.drop = height - center_height
             exact = reach * (EXACT * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
-            a = identity + wp.outer(wide(gradient), wide(gradient)) + q.drop * matrix(hessian)
-            same = wp.max(same, two * basin_of(a, exact, wp.float64(0.25) * reach))
-            found = branch_and_bound(found, low, high, same, tie, tie, wp.min(tie, exact), rely, q, p, settings)
+            widest = infinite
+            turns = int(0)
+            while turns < 4:  # its shape tells what is one foot with the nearest, so anew where another is that
+                before = found.best
+                lowest = lowest_of(found)
+                for i in range(dim):
+                    aside[i] = found.points[lowest, i]
+                height, gradient, hessian = second(vector(aside), p)
+                q.drop = height - center_height
+                a = identity + wp.outer(wide(gradient), wide(gradient)) + q.drop * matrix(hessian)
+                same_one = wp.max(same, two * basin_of(a, exact, wp.float64(0.25) * reach))
+                if not same_one < widest:
+                    break
+                widest = same_one
+                found = branch_and_bound(found, low, high, same_one, tie, tie, wp.min(tie, exact), rely, q, p, settings)
+                turns = wp.where(found.best < before - tie, turns + 1, 4)
         return found
 
     return nearest

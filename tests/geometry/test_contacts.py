@@ -274,6 +274,45 @@ def test_on_steep_ground_seeds_lead_to_contacts_and_not_to_the_rim(amplitude, rh
     np.testing.assert_allclose(slope, surface.gradient(touch), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("amplitude", [0.5, 3.0, 30.0])
+def test_at_a_border_of_the_graph_newtons_method_converges(amplitude):
+    # a coordinate that the border holds has to stay there: pulled off it, the steps went to and fro
+    ground = S.formula(f"{amplitude} * (x + 0.3 * sin(3 * x + y) + 0.6 * cos(2 * y + x))", "x, y")
+    centers, box = np.random.default_rng(0).uniform(-0.9, 0.9, (100, 2)), [(-1, 1), (-1, 1)]
+    seeded = rb.contacts(ground, centers, 1.0, rb.GlobalProjection(nodes=0), box=box)
+    at_border = (np.abs(seeded.feet[:, 0]) == 1).any(axis=1)
+    assert at_border.any()
+    assert not at_border.all()
+    assert (seeded.height >= rb.contacts(ground, centers, 1.0, box=box).height - 1e-9 * amplitude).all()
+    assert seeded.evaluations.max() < 400  # 64 seeds and at most nine minima: the search for kinks takes thousands
+
+
+def test_over_a_round_bowl_newtons_method_goes_all_around():
+    centers = np.random.default_rng(0).uniform(-0.01, 0.01, (50, 2))
+    found = rb.contacts(S.quadratic(2 * np.eye(2)), centers, 1.0, rb.GlobalProjection(nodes=0))
+    aside = np.linalg.norm(centers, axis=1)  # the contact is straight across, where r of f = r^2 meets the ball
+    r = np.linspace(0, 1.1, 200_001)
+    highest = [(r * r + np.sqrt(np.maximum(1 - (r - d) ** 2, 0)))[r - d <= 1].max() for d in aside]
+    np.testing.assert_allclose(found.height, highest, rtol=0, atol=1e-10)
+    assert found.evaluations.max() < 400
+
+
+@pytest.mark.parametrize(("rho", "slope"), [(1e-6, 1e4), (1e-6, 1e6), (1e-4, 1e6)])
+def test_a_tiny_ball_on_a_steep_plane(rho, slope):
+    found = rb.contacts(S.plane([0.6 * slope, 0.8 * slope]), [[0.0, 0.0]], rho, rb.GlobalProjection(nodes=0))
+    assert found.height[0] == pytest.approx(rho * np.hypot(1, slope), rel=1e-14)
+
+
+@pytest.mark.parametrize("rho", [300.0, 1000.0, 3000.0])
+@pytest.mark.parametrize("seeds", [0, 8, 64])
+def test_a_flat_place_known_first_hides_no_contact(rho, seeds):
+    # all within the flat part around the first contact known are one with it: at the bottom that part is the whole box
+    found = rb.contacts(S.sine(), [[-np.pi / 2]], rho, rb.GlobalProjection(seeds=seeds))
+    assert found.certified[0] == PROVEN
+    assert found.count[0] == 2
+    assert found.feet[0].sum() == pytest.approx(-np.pi, abs=1e-8)
+
+
 def test_a_proof_ends_where_cells_lie_across_the_rim_of_the_ball():
     # the rim comes as high as the highest contact that seeds find: such cells were halved to no end
     surface, rho = S.rastrigin(2), 10.0
