@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -37,6 +38,16 @@ def version(package: str) -> str | None:
         return None
 
 
+def file_sizes(folder: Path) -> list[int]:
+    """The sizes of the files below a folder, in bytes, while other programs may compile there."""
+    sizes = []
+    for where, _folders, names in os.walk(folder):  # passes over a folder that has just gone
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append((Path(where) / name).stat().st_size)
+    return sizes
+
+
 def report() -> str:
     """Versions, devices, kernel cache, and what is missing, as text."""
     import warp as wp
@@ -51,9 +62,8 @@ def report() -> str:
     if not wp.is_cuda_available():
         lines.append("  no CUDA device; everything runs on the CPU")
     cache = Path(wp.config.kernel_cache_dir or "")
-    files = [path for path in cache.rglob("*") if path.is_file()] if cache.is_dir() else []
-    size = sum(path.stat().st_size for path in files) / 2**20
-    lines.append(f"kernel cache\n  {cache}: {size:.0f} MiB in {len(files)} files")
+    sizes = file_sizes(cache)
+    lines.append(f"kernel cache\n  {cache}: {sum(sizes) / 2**20:.0f} MiB in {len(sizes)} files")
     lines.append("extras")
     for extra, packages in EXTRAS.items():
         missing = [package for package in packages if version(package) is None]

@@ -1,6 +1,7 @@
 """The command line, in this process: what it leaves, and how it refuses, in one line and before compiling."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from PIL import Image
 
 import rollingball as rb
 from rollingball import cli
-from rollingball.doctor import EXTRAS, NEEDED, report
+from rollingball.doctor import EXTRAS, NEEDED, file_sizes, report
 from rollingball.scene import load_scene, schema, shipped
 
 SHORT = ["--run.0.steps", "3", "--run.1.steps", "3"]
@@ -411,6 +412,22 @@ def test_doctor_names_every_package_and_a_device(capsys):
         assert f"  {package} " in printed
     assert rb.__version__ in printed
     assert "\n  cpu " in printed
+
+
+def test_doctor_bears_files_that_go_while_it_looks(tmp_path, monkeypatch):
+    for name in ("kept", "gone"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "kernel").write_bytes(b"12345")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
+    listed = os.scandir
+
+    def scandir(folder):  # another program takes one away just before it is looked into
+        if str(folder).endswith("gone"):
+            shutil.rmtree(folder, ignore_errors=True)
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert file_sizes(tmp_path) == [5]
 
 
 def test_doctor_says_what_is_missing(monkeypatch):
