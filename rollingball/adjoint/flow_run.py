@@ -44,9 +44,9 @@ class Part:
     steps: np.ndarray  # of each ball
     opening: bool
 
-    def inputs(self, discrete: bool) -> list[Any]:
-        """As the kernels take them; those that take steps one by one see their stages."""
-        stages = [self.velocities] if discrete else []
+    def inputs(self) -> list[Any]:
+        """As the kernels take them; those that take steps stage by stage see the stages, which were kept for them."""
+        stages = [self.velocities] if self.velocities.shape[2] else []
         return [self.before, self.log, self.after, *stages, int(self.opening)]
 
 
@@ -82,7 +82,7 @@ def ahead(plan: FlowPlan, steps: int, stages: int, threads: int | None) -> Itera
 
     launcher = Launcher(plan, plan.start, threads)
     launcher.launch(0)  # places the balls
-    size = sum(array.capacity for array in _log(launcher.states, 1, stages, plan.surface.dim))
+    size = sum(array.capacity for array in _log(launcher, 1, stages))
     before, rows, opening = wp.clone(launcher.states), max(min(MOST_STEPS, ROOM // size, steps), 1), True
     while True:
         part = _part(launcher, before, rows, rows, stages, opening)
@@ -92,21 +92,21 @@ def ahead(plan: FlowPlan, steps: int, stages: int, threads: int | None) -> Itera
             return
 
 
-def _log(states: Any, rows: int, stages: int, dim: int) -> tuple[Any, Any]:
+def _log(launcher: Launcher, rows: int, stages: int) -> tuple[Any, Any]:
     """Room for so many steps of every ball: for the states after them, and for the velocities of their stages.
 
     A ball reads through its own, so they lie side by side.
     """
-    balls, device = len(states), states.device
-    velocities = empty((balls, rows if stages else 0, stages), Numeric(dim).wide.vector, device)
-    return empty((balls, rows), states.dtype, device), velocities
+    states, vector = launcher.states, Numeric(launcher.dim).wide.vector
+    velocities = empty((len(states), rows if stages else 0, stages), vector, states.device)
+    return empty((len(states), rows), states.dtype, states.device), velocities
 
 
 def _part(launcher: Launcher, before: Any, budget: int, rows: int, stages: int, opening: bool) -> Part:
     """What ``budget`` more tries of a step do, ``rows`` of them accepted at most."""
     import warp as wp
 
-    log = _log(before, rows, stages, launcher.dim)
+    log = _log(launcher, rows, stages)
     launcher.launch(budget, log)
     steps = launcher.states.numpy()["steps"] - before.numpy()["steps"]
     return Part(before, *log, wp.clone(launcher.states), steps, opening)
@@ -191,7 +191,7 @@ def reverse_flow(
         most = _most_contacts(part) if parameters else 1  # only points that are taken down need room
         rows = int(part.steps.max()) + (len(plan.save_at) + 1 if continuous else 0)  # a stretch ends at each frame, too
         inner = points(rows, stages * most * pulls.seats + 4 * most)
-        inputs = [*shared, *part.inputs(not continuous), *begun, *frame_bars, most, balls, inner, framed, started]
+        inputs = [*shared, *part.inputs(), *begun, *frame_bars, most, balls, inner, framed, started]
         launch(made.kernel, count, inputs, device, threads)
         wp.synchronize_device(device)
         if parameters:
@@ -274,7 +274,7 @@ def forward_flow(
     shared, begun = _shared(plan, method), _begun(plan, from_foot, trajectory)
     for part in ahead(plan, int(trajectory.steps.max()), method.stages, threads):
         kernel = flow_tangents(pulls, push, functions, layout(settings), numeric, part.before.dtype)
-        inputs = [*shared, *part.inputs(True), *begun, columns, states, inner_struct(numeric)(), found]
+        inputs = [*shared, *part.inputs(), *begun, columns, states, inner_struct(numeric)(), found]
         launch(kernel, count * columns, inputs, device, threads)
         wp.synchronize_device(device)
     ended = states.numpy()["status"].reshape(count, columns).max(axis=1)
