@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,6 +43,8 @@ def _short(value: object) -> str:
 
 def numbers(field: str, value: Any, allowed: str = "finite numbers") -> np.ndarray:
     """``value`` as a float64 array of finite numbers, or an :class:`InputError`."""
+    if type(value) is float and math.isfinite(value):
+        return np.array(value)
     try:
         given = np.asarray(value)
     except (TypeError, ValueError, OverflowError):

@@ -7,6 +7,7 @@ feet come from differences of heights.
 import functools
 import itertools
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -206,11 +207,43 @@ def launch(
             wp.launch(kernel, dim=size, **options)
 
     # on a CPU the tiles of all launches share one buffer, so block sums there must not run side by side
-    slices = min(thread_count(threads), count) if device == "cpu" and not block else 1
-    if slices <= 1:
-        run(0, count)
-        return
+    parts = _slices(count, threads) if device == "cpu" and not block else [(0, count)]
+    if len(parts) > 1:
+        wp.load_module(kernel.module, device=device, block_dim=1)  # one thread compiles, the others find it done
+    _together([functools.partial(run, *part) for part in parts])
+
+
+def recorded(kernel: Any, count: int, arguments: list[Any], threads: int | None = None) -> Callable[[], None]:
+    """What :func:`launch` does on a CPU, to be called again and again, with what the arrays hold then.
+
+    It spares taking the arguments apart, which is most of a short launch.
+    """
+    commands = [
+        wp.launch(kernel, dim=size, inputs=[*arguments, first], device="cpu", record_tape=False, record_cmd=True)
+        for first, size in _slices(count, threads)
+    ]
+    return functools.partial(_together, [command.launch for command in commands])
+
+
+def _slices(count: int, threads: int | None) -> list[tuple[int, int]]:
+    """The first ball of each thread, and how many it has."""
+    slices = max(min(thread_count(threads), count), 1)
     edges = [count * part // slices for part in range(slices + 1)]
-    wp.load_module(kernel.module, device=device, block_dim=1)  # one thread compiles, the others find it done
-    with ThreadPoolExecutor(slices) as pool:
-        list(pool.map(lambda pair: run(pair[0], pair[1] - pair[0]), itertools.pairwise(edges)))
+    return [(first, last - first) for first, last in itertools.pairwise(edges)]
+
+
+def _together(jobs: list[Callable[[], None]]) -> None:
+    """Do all of them, the first in this thread."""
+    others = [_pool(len(jobs) - 1).submit(job) for job in jobs[1:]]
+    jobs[0]()
+    for other in others:
+        other.result()
+
+
+@functools.cache
+def _pool(size: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(size, thread_name_prefix="rollingball")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # its threads stay behind

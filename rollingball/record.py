@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import msgspec
@@ -64,16 +65,18 @@ def to_timed_trajectory(
     **more: Any,
 ) -> Trajectory:  # fmt: skip
     """The Trajectory of a run in continuous time: foot, center, height, residual and contacts of every frame."""
-    surface, radius = plan.surface, plan.radius * np.ones((len(plan.save_at), 1))
+    surface, radius = plan.surface, plan.radius[None].repeat(len(plan.save_at), axis=0)
     status, gap, certified = states["status"].astype(np.int32), np.full(radius.shape, np.nan), False
     if search is not None and plan.ball is None:
         gap = np.zeros_like(radius)
     elif search is not None:
         gap, below, certified = gaps(surface, host["foot"], host["center"], radius, search, plan.device, threads)
         status[(status == Status.RUNNING) & below] = Status.TUNNELLED
-    kept = max(int((events["kind"] >= 0).sum(axis=1).max(initial=0)), 1)
+    if events["kind"].shape[1] > 1:
+        kept = max(int((events["kind"] >= 0).sum(axis=1).max(initial=0)), 1)
+        events = {name: value[:, :kept] for name, value in events.items()}
     run = {**written(plan.method), "duration": plan.duration, "dtype": "float64", "device": plan.device, **(told or {})}
-    named = {"name": surface.name, "dim": surface.dim, "loss_scale": surface.loss_scale}
+    recipe = surface.recipe or {"name": surface.name, "dim": surface.dim, "loss_scale": surface.loss_scale}
     return Trajectory(
         step=np.arange(len(plan.save_at)),
         time=plan.save_at,
@@ -88,11 +91,11 @@ def to_timed_trajectory(
         evaluations=evaluations.astype(np.int64),
         seconds=seconds,
         scene={
-            "surface": surface.recipe or named, "ball": written(plan.ball), "run": run, "versions": versions(),
+            "surface": recipe, "ball": written(plan.ball), "run": run, "versions": versions(),
         },
         certified=certified,
         contacts=host["contacts"],
-        events={name: value[:, :kept] for name, value in events.items()},
+        events=events,
         **more,
     )  # fmt: skip
 
@@ -151,6 +154,11 @@ def written(value: Any) -> Any:
 
 def versions() -> dict[str, str]:
     """The versions that a run depends on."""
+    return dict(_versions())
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
     import platform
 
     import warp as wp

@@ -20,7 +20,7 @@ import numpy as np
 from rollingball.ball import Ball
 from rollingball.body_plan import check_body
 from rollingball.errors import FileError, InputError
-from rollingball.flow_run import check_flow
+from rollingball.flow_plan import check_flow
 from rollingball.geometry.projection import Projection
 from rollingball.methods import BODIES, FLOWS, METHODS, Flow, Method, RigidBall
 from rollingball.methods.body import BodyIntegrator

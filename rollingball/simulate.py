@@ -15,7 +15,8 @@ from rollingball.body_plan import plan_body
 from rollingball.body_run import run_body
 from rollingball.errors import BallError, InputError, whole
 from rollingball.fit import fitted
-from rollingball.flow_run import plan_flow, run_flow
+from rollingball.flow_plan import plan_flow
+from rollingball.flow_run import run_flow
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.methods import BODIES, FLOWS, Flow, Method, RigidBall
 from rollingball.numeric import fill, launch, layout
@@ -162,8 +163,10 @@ def _check_options(gap: Any, lift: Any, threads: Any, chunk: Any) -> None:
 
 def _judged(trajectory: Trajectory, throw: bool) -> Trajectory:
     """The trajectory, or with ``throw`` an error for a ball that failed."""
+    if not throw:
+        return trajectory
     failed = np.flatnonzero(np.isin(trajectory.status, [status for status in Status if status.failed]))
-    if throw and len(failed):
+    if len(failed):
         message = Status(trajectory.status[failed[0]]).message
         raise BallError(f"{len(failed)} of {trajectory.balls} balls failed; ball {failed[0]}: {message}")
     return trajectory

@@ -18,7 +18,8 @@ from rollingball.adjoint.given import Derivatives, on_device, on_host
 from rollingball.adjoint.methods import checked_method
 from rollingball.adjoint.parameters import parameter_cotangents
 from rollingball.errors import InputError
-from rollingball.flow_run import FlowPlan, Launcher
+from rollingball.flow_launcher import Launcher
+from rollingball.flow_plan import FlowPlan
 from rollingball.methods import FootpointFlow, IronedFlow
 from rollingball.numeric import Numeric, empty, fill, launch, layout
 from rollingball.simulate import rebuilt
@@ -88,7 +89,7 @@ def ahead(plan: FlowPlan, steps: int, stages: int, threads: int | None) -> Itera
         part = _part(launcher, before, rows, rows, stages, opening)
         yield part
         before, opening = part.after, False
-        if np.isnan(launcher.going()).all():
+        if not launcher.going().any():
             return
 
 
@@ -122,7 +123,7 @@ def back(plan: FlowPlan, steps: int, stages: int, every: int | None, threads: in
     launcher = Launcher(plan, plan.start, threads)
     launcher.launch(0)
     marks: list[Any] = []
-    while not marks or not np.isnan(launcher.going()).all():
+    while not marks or launcher.going().any():
         marks.append(wp.clone(launcher.states))
         launcher.launch(every)
     for index in reversed(range(len(marks))):

@@ -14,6 +14,8 @@ from rollingball.methods.stiff import jacobian_by_differences
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
+LARGEST = wp.constant(wp.float64(1.7e308))
+
 
 @functools.cache
 def footpoint_field(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
@@ -31,35 +33,39 @@ def footpoint_field(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any,
 
     @wp.func
     def field(x: wide, held: Foot, p: parameters, settings: Any):
-        height, gradient, hessian = second(vector(x), p)
+        _height, gradient, bends = second(vector(x), p)
         g = wide(gradient)
+        hessian = held.radius * matrix(bends)
         square = one + wp.dot(g, g)
         w = wp.sqrt(square)
-        # I - (rho / w) G^-1 H = G^-1 A / w, and G g = (1 + |g|^2) g
-        a = wp.outer(g, g) * w - matrix(hessian) * held.radius
-        for i in range(dim):
-            a[i, i] += w
-        share = -square * w / p.wide.loss_scale
         moved = held
         moved.evaluations += 1
         smallest = zero
         speed = wide()
+        # I - (rho / w) G^-1 H = G^-1 A / w for A = w G - rho H, and G g = (1 + |g|^2) g
+        share = -square * w
         if wp.static(dim == 1):
-            smallest = a[0, 0]
-            speed = g * (share / smallest)
+            smallest = w * square - hessian[0, 0]
+            speed = g * (share / (smallest * p.wide.loss_scale))
         elif wp.static(dim == 2):
-            determinant = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
-            smallest = wp.min(a[0, 0], determinant)
-            share = share / determinant
-            speed[0] = share * (a[1, 1] * g[0] - a[0, 1] * g[1])
-            speed[1] = share * (a[0, 0] * g[1] - a[1, 0] * g[0])
+            # det G = 1 + |g|^2; what waits for the root, and then for the division, is kept short
+            a, b, c = hessian[0, 0], hessian[0, 1], hessian[1, 1]
+            mixed = (one + g[0] * g[0]) * c + (one + g[1] * g[1]) * a - wp.float64(2.0) * g[0] * g[1] * b
+            determinant = square * square + (a * c - b * b) - w * mixed
+            smallest = wp.min(w * (one + g[0] * g[0]) - a, determinant)
+            share = share / (determinant * p.wide.loss_scale)
+            speed[0] = share * (w * g[0] - (c * g[0] - b * g[1]))
+            speed[1] = share * (w * g[1] - (a * g[1] - b * g[0]))
         else:
-            factor, pivot = cholesky(a, zero)
+            whole = wp.outer(g, g) * w - hessian
+            for i in range(dim):
+                whole[i, i] += w
+            factor, pivot = cholesky(whole, zero)
             smallest = pivot
-            speed = share * cholesky_solve(factor, g)
+            speed = (share / p.wide.loss_scale) * cholesky_solve(factor, g)
         if not (smallest > wp.float64(1e-12)):
             moved.status = FOCAL_POINT
-        if not wp.isfinite(wp.length_sq(speed) + height):
+        if not (wp.length_sq(speed) <= LARGEST):  # wp.isfinite is a call, which costs as much as a division
             moved.status = NOT_FINITE
         return speed, moved
 

@@ -34,7 +34,7 @@ def test_the_ironed_loss_never_rises_and_the_ball_never_sinks(name, radius, requ
     starts = np.random.default_rng(4).uniform(low, high, (balls, len(box)))
     run = rb.simulate(
         surface, rb.Ball(radius), rb.IronedFlow(rb.Dopri5(RTOL, ATOL)), start_center=starts, duration=2.0,
-        save_at=np.linspace(0, 2, 21), gap=rb.GlobalProjection(nodes=1_000_000),
+        save_at=np.linspace(0, 2, 21), gap=rb.GlobalProjection(nodes=30_000_000),
     )  # fmt: skip
     assert np.isin(run.status, [rb.Status.RUNNING, rb.Status.RESTING]).all(), run.messages()
     heights = run.center[..., -1]
@@ -43,7 +43,6 @@ def test_the_ironed_loss_never_rises_and_the_ball_never_sinks(name, radius, requ
     error = (ATOL + RTOL * np.abs(run.center[..., :-1]).max(axis=-1)) * slope
     rounding = 1e-13 * (radius + np.abs(heights))
     assert (np.diff(heights, axis=0) <= np.maximum(error[1:], error[:-1]) + rounding[1:]).all()
-    if (name, radius) != ("rosenbrock", 10.0):  # between walls as steep as 1e5 the proof does not end
-        assert run.certified  # over a paraboloid a large ball rests on a ring of feet, which takes many nodes
+    assert run.certified  # between walls as steep as 1e5, or on a ring of feet, the proof takes millions of nodes
     assert run.gap.min() >= -1e-9
     assert run.gap.max() <= 1e-9

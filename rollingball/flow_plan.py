@@ -1,0 +1,78 @@
+"""The plan of a run in continuous time: every argument checked, starts and radii for each ball."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rollingball.ball import Ball
+from rollingball.errors import InputError, numbers, one_of, points, positive_scalar
+from rollingball.methods.flows import FootpointFlow
+from rollingball.numeric import device_name
+from rollingball.schedule import Schedule
+from rollingball.surfaces.base import Surface, checked_surface
+
+FRAMES = 100  # recorded where no times are asked for
+
+
+@dataclass(frozen=True)
+class FlowPlan:
+    """A run in continuous time whose every argument has been checked."""
+
+    surface: Surface
+    ball: Ball | None
+    method: Any
+    start: np.ndarray  # the state: a footpoint, or the horizontal part of a centre (B, d)
+    on_center: bool  # whether the start was given as one
+    radius: np.ndarray  # (B,)
+    duration: float
+    save_at: np.ndarray  # (T,)
+    device: str
+    lift: bool
+
+
+def plan_flow(
+    surface: Any, ball: Any, method: Any, start: Any, start_center: Any, duration: Any, save_at: Any, lift: Any,
+    device: str, dtype: Any,
+) -> FlowPlan:  # fmt: skip
+    """Check every argument of a run and broadcast starts and radii over its balls."""
+    checked_surface(surface)
+    if not isinstance(ball, Ball) and not (ball is None and isinstance(method, FootpointFlow)):
+        raise InputError("ball", ball, "a Ball, such as rb.Ball(radius=1.0)")
+    if ball is not None and isinstance(ball.radius, Schedule):
+        raise InputError("radius", ball.radius, "a number, or one for each ball, in continuous time")
+    if (start is None) == (start_center is None):
+        raise InputError("start", start, "footpoints in start, or horizontal centres in start_center, and not both")
+    if start_center is not None and isinstance(method, FootpointFlow):
+        raise InputError("start_center", start_center, "nothing: this flow starts from footpoints")
+    if not isinstance(lift, bool):
+        raise InputError("lift", lift, "True or False")
+    one_of("dtype", getattr(dtype, "__name__", dtype), ("float64",))
+    if duration is None:
+        raise InputError("duration", None, "a time above 0, for a continuous method")
+    length = positive_scalar("duration", duration)
+    times = np.linspace(0, length, FRAMES) if save_at is None else np.atleast_1d(numbers("save_at", save_at))
+    if times.ndim != 1 or (times[1:] <= times[:-1]).any() or times[0] < 0 or times[-1] > length:
+        raise InputError("save_at", save_at, f"ascending times within [0, {length:g}]")
+    on_center = start_center is not None
+    field = "start_center" if on_center else "start"
+    places = points(field, start_center if on_center else start, surface.dim)
+    radius = np.zeros(1) if ball is None else ball.radii(1)[0]
+    balls = max(len(places), len(radius))
+    for name, count in ((field, len(places)), ("radius", len(radius))):
+        if count not in (1, balls):
+            raise InputError(name, f"{count} of them", f"one, or one for each of the {balls} balls")
+    places, radius = (np.ascontiguousarray(x if len(x) == balls else x.repeat(balls, axis=0)) for x in (places, radius))
+    return FlowPlan(surface, ball, method, places, on_center, radius, length, times, device_name(device), lift)
+
+
+def check_flow(surface: Surface, ball: Ball | None, method: Any, **options: Any) -> None:
+    """Check the arguments of a run in continuous time without running it.
+
+    Raises:
+        InputError: as :func:`rollingball.simulate` would.
+    """
+    given = {"start": None, "start_center": None, "save_at": None, "lift": False, "device": "cpu", "dtype": "float64"}
+    plan_flow(surface, ball, method, **{**given, **options})
