@@ -4,10 +4,11 @@ All integrate theta' = -(I - (rho / w) G^-1 H)^-1 g with Dormand and Prince's 5(
 surfaces where the ball stays below the upper reach, so that it has one contact throughout. Only the end is recorded.
 
 * rollingball: the whole call of ``rb.simulate`` with ``rb.FootpointFlow`` and ``gap=None``, and beside it the part of
-  it in the kernel (``trajectory.seconds``); a second row has its tolerances scaled to diffrax's error;
+  it in the kernel (``trajectory.seconds``); a second row has its tolerances scaled to diffrax's error, and "formula"
+  is the same loss by ``rb.formula``, which takes the derivatives of the text;
 * diffrax: ``jit(vmap(diffeqsolve))``, compiled before; the derivatives and the inverse are written out by hand, with
   its default controller, and with the coefficients that rollingball has. "diffrax, derived" is the same with
-  ``jax.grad``, ``jax.hessian`` and ``jnp.linalg.solve``, which serves any loss and any dimension;
+  ``jax.grad``, ``jax.hessian`` and ``jnp.linalg.solve``, which serves any loss and any dimension, as rollingball does;
 * SciPy: ``solve_ivp`` with RK45, a Python loop over balls, the field in plain floats; a part of many balls is timed;
 * IronedFlow: rollingball's flow of the centre, which seeks all contacts over the whole ball at each step and so would
   notice a second one. It does far more than the others; a part of many balls is timed.
@@ -29,7 +30,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from machine import hardware
@@ -50,7 +51,7 @@ Derivatives = Callable[[Point, Any], tuple[Point, Point]]
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A surface, a ball and a time.
+    """A surface, a ball and a time; ``formula`` is the same loss as text, of which rollingball takes the derivatives.
 
     ``derivatives(x, module)`` gives the gradient and the Hessian (its upper triangle) of the loss at the coordinates x,
     with the functions of ``module`` (math, numpy or jax.numpy); ``value`` is the loss in JAX.
@@ -58,6 +59,7 @@ class Problem:
 
     name: str
     surface: rb.Surface
+    formula: rb.Surface
     value: Callable[[Any], Any]
     derivatives: Derivatives
     radius: float
@@ -90,8 +92,7 @@ class Problem:
         return share * (c * gradient[0] - b * gradient[1]), share * (a * gradient[1] - b * gradient[0])
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(NamedTuple):
     """The end of a run: positions, the accepted steps of each ball, and the seconds inside the kernel where known."""
 
     x: np.ndarray
@@ -125,9 +126,13 @@ def himmelblau_value(x: Any) -> Any:
 def problems() -> list[Problem]:
     surfaces = rb.surfaces
     return [
-        Problem("sine", surfaces.sine(), sine_value, sine, 0.5, ((-3.0, 3.0),), 3.0, 1e-8, 1e-10),
         Problem(
-            "himmelblau", surfaces.himmelblau(loss_scale=0.01), himmelblau_value, himmelblau,
+            "sine", surfaces.sine(), rb.formula("sin(x)", "x"), sine_value, sine,
+            0.5, ((-3.0, 3.0),), 3.0, 1e-8, 1e-10,
+        ),
+        Problem(
+            "himmelblau", surfaces.himmelblau(loss_scale=0.01),
+            rb.formula("(x**2 + y - 11)**2 + (x + y**2 - 7)**2", "x y", loss_scale=0.01), himmelblau_value, himmelblau,
             0.5, ((-4.0, 4.0), (-4.0, 4.0)), 0.1, 1e-7, 1e-9,
         ),
     ]  # fmt: skip
@@ -148,15 +153,29 @@ def reference(problem: Problem, start: np.ndarray) -> np.ndarray:
     return np.concatenate(ends)
 
 
+@functools.cache
+def described(problem: Problem, flow: type) -> tuple[rb.Ball, Any]:
+    """The ball and the method, made once, as diffrax's program is."""
+    return rb.Ball(problem.radius), flow(rb.Dopri5(rtol=problem.rtol, atol=problem.atol))
+
+
 def run_rollingball(problem: Problem, start: np.ndarray, flow: type = rb.FootpointFlow) -> Ended:
-    method = flow(rb.Dopri5(rtol=problem.rtol, atol=problem.atol))
-    ball, until = rb.Ball(problem.radius), problem.duration
+    ball, method = described(problem, flow)
+    until = problem.duration
     run = rb.simulate(problem.surface, ball, method, start=start, duration=until, save_at=[until], gap=None)
-    if (run.status != rb.Status.RUNNING).any():
-        sys.exit(
-            f"error: {problem.name}: {int((run.status != rb.Status.RUNNING).sum())} balls of {flow.__name__} failed"
-        )
+    if run.status.any():
+        sys.exit(f"error: {problem.name}: {np.count_nonzero(run.status)} balls of {flow.__name__} failed")
     return Ended(run.foot[-1], run.steps, run.seconds)
+
+
+@functools.cache
+def as_text(problem: Problem) -> Problem:
+    """The problem on the surface of its formula."""
+    return replace(problem, surface=problem.formula)
+
+
+def run_formula(problem: Problem, start: np.ndarray) -> Ended:
+    return run_rollingball(as_text(problem), start)
 
 
 @functools.cache
@@ -214,7 +233,7 @@ def run_scipy(problem: Problem, start: np.ndarray) -> Ended:
 
 def programs() -> dict[str, Program]:
     """The programs that can run here, rollingball first; a line for each that cannot."""
-    found: dict[str, Program] = {"rollingball": run_rollingball}
+    found: dict[str, Program] = {"rollingball": run_rollingball, "formula": run_formula}
     missing = [name for name in ("jax", "diffrax") if importlib.util.find_spec(name) is None]
     if missing:
         print(f"skipped diffrax: {' and '.join(missing)} not installed")

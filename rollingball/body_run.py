@@ -10,7 +10,7 @@ import numpy as np
 from rollingball.body_plan import BodyPlan, starts
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.methods.body_integrators import MoreauJean
-from rollingball.numeric import Numeric, fill, launch, layout
+from rollingball.numeric import Numeric, blank, fill, launch, layout
 from rollingball.record import to_timed_trajectory
 from rollingball.status import Status
 from rollingball.trajectory import Trajectory
@@ -38,10 +38,7 @@ def run_body(plan: BodyPlan, search: GlobalProjection | None, threads: int | Non
         made = body_rollout(kind, functions, layout(settings), numeric, integrator.adaptive, seeks)
     space = wp.types.vector(numeric.dim + 1, wp.float64)
     balls, frames = plan.balls, len(plan.save_at)
-    blank = np.zeros((frames, balls), dtype=made.record.numpy_dtype())
-    for name in blank.dtype.names or ():
-        blank[name] = np.inf if blank[name].dtype.kind == "f" else 0
-    records: Any = wp.array(blank, dtype=made.record, device=device)
+    records: Any = wp.array(blank(made.record, (frames, balls)), dtype=made.record, device=device)
     by_event = (balls, MOST_EVENTS)
     events = {
         "time": wp.full(by_event, np.inf, dtype=wp.float64, device=device),

@@ -41,6 +41,11 @@ def _short(value: object) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
+def some(mask: Any) -> bool:
+    """Whether any is true: for a few of them ``mask.any()`` takes four times as long."""
+    return bool(np.count_nonzero(mask))
+
+
 def numbers(field: str, value: Any, allowed: str = "finite numbers") -> np.ndarray:
     """``value`` as a float64 array of finite numbers, or an :class:`InputError`."""
     if type(value) is float and math.isfinite(value):
@@ -52,7 +57,7 @@ def numbers(field: str, value: Any, allowed: str = "finite numbers") -> np.ndarr
     if given.dtype.kind not in "iuf":  # "2" and True are not numbers here
         raise InputError(field, value, allowed)
     array = given.astype(np.float64)
-    if array.size == 0 or not np.isfinite(array).all():
+    if array.size == 0 or some(~np.isfinite(array)):
         raise InputError(field, value, allowed)
     return array
 
@@ -60,7 +65,7 @@ def numbers(field: str, value: Any, allowed: str = "finite numbers") -> np.ndarr
 def positive(field: str, value: Any) -> np.ndarray:
     """``value`` as a float64 array of finite numbers above zero."""
     array = numbers(field, value, "finite numbers above 0")
-    if (array <= 0).any():
+    if some(array <= 0):
         raise InputError(field, value, "finite numbers above 0")
     return array
 
@@ -68,7 +73,7 @@ def positive(field: str, value: Any) -> np.ndarray:
 def not_negative(field: str, value: Any) -> np.ndarray:
     """``value`` as a float64 array of finite numbers, none below zero."""
     array = numbers(field, value, "finite numbers, 0 or above")
-    if (array < 0).any():
+    if some(array < 0):
         raise InputError(field, value, "finite numbers, 0 or above")
     return array
 

@@ -8,7 +8,7 @@ import warp as wp
 
 from rollingball.geometry.foot import FOUND, NO_FOOT, NOT_FINITE, RESTING, STEP_TOO_SMALL
 from rollingball.methods.events import NOTHING, SHORTER
-from rollingball.methods.flow_program import FlowProgram, frame_struct
+from rollingball.methods.flow_program import FlowProgram, event_struct, frame_struct
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
@@ -20,10 +20,12 @@ REST = wp.constant(4)
 
 @dataclass(frozen=True, eq=False)
 class FlowRollout:
-    """A compiled flow and the struct in which it keeps its balls."""
+    """A compiled flow, and the structs of its balls, of what it records of them and of what happens to them."""
 
     kernel: Any
     state: Any
+    frame: Any
+    event: Any
 
 
 @functools.cache
@@ -61,7 +63,7 @@ def flow_rollout(
     memory_type, settings_type = program.memory, struct(settings_layout, numeric)
     begin, around, velocity_of, check = program.begin, program.around, program.velocity, program.check
     settled, frame_of, carrying_of, higher = program.settled, program.frame, program.carrying, program.higher
-    frame_type = frame_struct(numeric)
+    frame_type, event_type = frame_struct(numeric), event_struct(numeric)
     step, between, travelled = program.stepper.step, program.stepper.between, program.stepper.travelled
     zero, one, two = wp.float64(0.0), wp.float64(1.0), wp.float64(2.0)
     power, stages = wp.float64(1 / program.stepper.control), program.stepper.stages
@@ -105,25 +107,6 @@ def flow_rollout(
         ends = rest * rest * (one + two * share) * before + share * share * (one + two * rest) * after
         return ends + share * rest * (rest * start - share * finish)
 
-    @wp.func
-    def record(
-        f: int,
-        ball: int,
-        here: frame_type,
-        foot: wp.array2d(dtype=vector),
-        center: wp.array2d(dtype=vector),
-        center_height: wp.array2d(dtype=wp.float64),
-        height: wp.array2d(dtype=wp.float64),
-        residual: wp.array2d(dtype=wp.float64),
-        contacts: wp.array2d(dtype=wp.int32),
-    ):
-        foot[f, ball] = vector(here.foot)
-        center[f, ball] = vector(here.center)
-        center_height[f, ball] = here.center_height
-        height[f, ball] = here.height
-        residual[f, ball] = here.residual
-        contacts[f, ball] = here.contacts
-
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def flow(
         # in:
@@ -138,16 +121,8 @@ def flow_rollout(
         # in, out:
         states: wp.array(dtype=State),
         # out:
-        foot: wp.array2d(dtype=vector),
-        center: wp.array2d(dtype=vector),
-        center_height: wp.array2d(dtype=wp.float64),
-        height: wp.array2d(dtype=wp.float64),
-        residual: wp.array2d(dtype=wp.float64),
-        contacts: wp.array2d(dtype=wp.int32),
-        event_time: wp.array2d(dtype=wp.float64),
-        event_kind: wp.array2d(dtype=wp.int32),
-        event_contacts: wp.array2d(dtype=wp.int32),
-        event_center: wp.array2d(dtype=vector),
+        frames: wp.array2d(dtype=frame_type),  # (T, B)
+        events: wp.array2d(dtype=event_type),  # (B, E)
         log: wp.array2d(dtype=State),  # after each step of this launch, where it has room
         velocities: wp.array3d(dtype=wide),  # of its stages, and of its end where that is none of them, likewise
         first_ball: int,
@@ -231,7 +206,7 @@ def flow_rollout(
                     if seen:  # a step that ends at this frame finds when the contact came
                         state.h = save_at[state.next_frame] - state.time
                     else:
-                        record(state.next_frame, ball, here, foot, center, center_height, height, residual, contacts)
+                        frames[state.next_frame, ball] = here
                         state.next_frame += 1
                 if seen:
                     state.rejected += 1
@@ -287,11 +262,13 @@ def flow_rollout(
                     state.memory = sought
                     noted = REST
             if noted != NOTHING:
-                if state.events < event_time.shape[1]:
-                    event_time[ball, state.events] = state.time
-                    event_kind[ball, state.events] = noted
-                    event_contacts[ball, state.events] = state.memory.count
-                    event_center[ball, state.events] = vector(state.x)
+                if state.events < events.shape[1]:
+                    happened = event_type()
+                    happened.time = state.time
+                    happened.kind = noted
+                    happened.contacts = state.memory.count
+                    happened.center = state.x
+                    events[ball, state.events] = happened
                 state.events += 1
                 if noted == REST:
                     state.status = RESTING
@@ -303,8 +280,8 @@ def flow_rollout(
             if settings.reproject == 0:
                 here.center_height = state.height
             while state.next_frame < save_at.shape[0]:  # the last state stays
-                record(state.next_frame, ball, here, foot, center, center_height, height, residual, contacts)
+                frames[state.next_frame, ball] = here
                 state.next_frame += 1
         states[ball] = state
 
-    return FlowRollout(flow, State)
+    return FlowRollout(flow, State, frame_type, event_type)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rollingball.errors import some
 from rollingball.methods.flows import IronedFlow
-from rollingball.numeric import Numeric, fill, launch, layout, recorded
+from rollingball.numeric import Numeric, blank, fill, launch, layout, recorded
 from rollingball.status import Status
 
 if TYPE_CHECKING:
@@ -19,11 +19,8 @@ if TYPE_CHECKING:
 
 RUNNING = int(Status.RUNNING)
 KEPT = 16  # launchers kept for later runs
-ALIGNED = 64  # bytes to which arrays that share memory begin
 ROOM = 2**20  # bytes of the arrays of one that is kept
 FEW = 2**10  # bytes of a parameter of its surface
-
-Wanted = tuple[tuple[int, ...], Any, float]  # a shape, a Warp type, and what it is filled with
 
 
 class Launcher:
@@ -31,7 +28,6 @@ class Launcher:
 
     Attributes:
         states: The state of each ball (B,), a Warp struct: that of the kernel.
-        record: The arrays that launches fill, by name.
         dim: The dimension of the surface.
     """
 
@@ -45,33 +41,24 @@ class Launcher:
         program = plan.method.program(functions, numeric)
         made = flow_rollout(program, functions, layout(settings), numeric, plan.method.integrator.adaptive)
         balls, frames, vector = len(begins), len(plan.save_at), numeric.vector
+        events = MOST_EVENTS if isinstance(plan.method, IronedFlow) else 1
+        self._hosts = [
+            blank(made.frame, (frames, balls)),
+            blank(made.event, (balls, events), kind=-1),
+            np.zeros(balls, made.state.numpy_dtype()),
+        ]
 
-        by_frame, by_event = (frames, balls), (balls, MOST_EVENTS if isinstance(plan.method, IronedFlow) else 1)
-        arrays = self._arrays(
-            {
-                "foot": (by_frame, vector, np.inf),
-                "center": (by_frame, vector, np.inf),
-                **dict.fromkeys(("center_height", "height", "residual"), (by_frame, wp.float64, np.inf)),
-                "contacts": (by_frame, wp.int32, 0),
-                "event_time": (by_event, wp.float64, np.inf),
-                "event_kind": (by_event, wp.int32, -1),
-                "event_contacts": (by_event, wp.int32, 0),
-                "event_center": (by_event, vector, np.inf),
-                "states": ((balls,), made.state, 0),
-            },
-            device,
-        )
-        self.states: Any = arrays.pop("states")
-        self.record: dict[str, Any] = arrays
+        def array(values: np.ndarray, kind: Any = wp.float64) -> Any:
+            return wp.array(values, dtype=kind, device=device, copy=device != "cpu")
+
+        kinds = made.frame, made.event, made.state
+        self._frames, self._events, self.states = (array(*one) for one in zip(self._hosts, kinds, strict=True))
         nowhere: Any = wp.zeros((0, 0), dtype=made.state, device=device)
         self._unlogged = [nowhere, wp.zeros((0, 0, 0), dtype=numeric.wide.vector, device=device)]
-        self._given: list[Any] = [
-            wp.array(plan.radius, dtype=wp.float64, device=device),
-            wp.array(begins, dtype=vector, device=device),
-            wp.array(plan.save_at, dtype=wp.float64, device=device),
-        ]
+        self._given = [plan.radius.copy(), begins.copy(), plan.save_at.copy()]
         self._inputs = [
-            surface.parameters(numeric, device), fill(settings, numeric, device), *self._given,
+            surface.parameters(numeric, device), fill(settings, numeric, device),
+            *(array(*one) for one in zip(self._given, (wp.float64, vector, wp.float64), strict=True)),
             wp.float64(plan.duration),
         ]  # fmt: skip
         self.dim = surface.dim
@@ -79,106 +66,78 @@ class Launcher:
         self._first = 1
         wp.load_module(made.kernel.module, device=device, block_dim=1 if device == "cpu" else None)
 
-    def _arrays(self, wanted: dict[str, Wanted], device: str) -> dict[str, Any]:
-        """The arrays that launches fill, by name: of a shape and a Warp type, each filled with one value, or zero."""
-        import warp as wp
-
-        return {
-            name: wp.full(shape, kind(value), dtype=kind, device=device) if value else wp.zeros(shape, kind, device)
-            for name, (shape, kind, value) in wanted.items()
-        }
-
     def launch(self, budget: int, log: tuple[Any, Any] | None = None) -> None:
         """Up to ``budget`` steps more of every ball.
 
         ``log`` gets the states after each of them (B, budget) and the velocities of its stages (B, budget, stages).
         """
-        record = [*self.record.values(), *(self._unlogged if log is None else log)]
-        inputs = [*self._inputs, self._first, budget, self.states, *record]
-        launch(self._kernel, len(self.states), inputs, self._device, self._threads)
+        launch(self._kernel, len(self.states), self._arguments(budget, log), self._device, self._threads)
         self._first = 0
 
-    def going(self) -> np.ndarray:
-        """Which balls still roll (B,)."""
-        now = self._host_states()
-        return (now["status"] == RUNNING) & (now["time"] < self._duration)
+    def going(self) -> bool:
+        """Whether some balls still roll."""
+        return some(self._going())
 
     def shares(self) -> np.ndarray:
         """How far each ball has come (B,), as a share of the duration; 1 where it has ended."""
-        return np.where(self.going(), self._host_states()["time"] / self._duration, 1.0)
+        return np.where(self._going(), self._now()["time"] / self._duration, 1.0)
 
-    def host(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """The record by name, and the states."""
-        return {name: array.numpy() for name, array in self.record.items()}, self._host_states()
+    def host(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The frames (T, B), the events (B, E) and the states (B,), as structured arrays."""
+        return self._frames.numpy(), self._events.numpy(), self._now()
 
-    def _host_states(self) -> np.ndarray:
+    def _arguments(self, budget: int, log: tuple[Any, Any] | None = None) -> list[Any]:
+        logs = self._unlogged if log is None else log
+        return [*self._inputs, self._first, budget, self.states, self._frames, self._events, *logs]
+
+    def _going(self) -> np.ndarray:
+        now = self._now()
+        return (now["status"] == RUNNING) & (now["time"] < self._duration)
+
+    def _now(self) -> np.ndarray:
         return self.states.numpy()
 
 
 class KeptLauncher(Launcher):
-    """A launcher on a CPU, kept for later runs of as many balls: a short run is mostly the making of its launcher.
-
-    What launches fill lies in one piece of memory, which is made blank, and given to a trajectory, at a stroke.
-    """
+    """A launcher on a CPU, kept for later runs of as many balls: a short run is mostly the making of its launcher."""
 
     def __init__(self, plan: FlowPlan, begins: np.ndarray, threads: int | None) -> None:
         super().__init__(plan, begins, threads)
-        self._blank = self._room.copy()
-        self._now = self.states.numpy()
-        self._places = [array.numpy() for array in self._given]
+        self._bytes = [array.reshape(-1).view(np.uint8) for array in self._hosts]  # NumPy copies structs slowly
+        self._blank = [array.copy() for array in self._bytes[:2]]
         self._commands: dict[tuple[int, int], Callable[[], None]] = {}
 
     @property
     def size(self) -> int:
         """The bytes of what launches fill."""
-        return self._room.nbytes
+        return sum(map(len, self._bytes))
 
     def begin(self, plan: FlowPlan, begins: np.ndarray) -> None:
         """As new, for other balls."""
-        for place, values in zip(self._places, (plan.radius, begins, plan.save_at), strict=True):
+        for place, values in zip(self._given, (plan.radius, begins, plan.save_at), strict=True):
             place[...] = values
-        self._room[...] = self._blank
+        for array, empty in zip(self._bytes, self._blank, strict=False):
+            array[...] = empty
         self._first = 1
 
     def launch(self, budget: int, log: tuple[Any, Any] | None = None) -> None:
         """As for every launcher, without a log."""
         asked = self._first, budget
         if asked not in self._commands:
-            inputs = [*self._inputs, *asked, self.states, *self.record.values(), *self._unlogged]
-            self._commands[asked] = recorded(self._kernel, len(self._now), inputs, self._threads)
+            self._commands[asked] = recorded(self._kernel, len(self.states), self._arguments(budget), self._threads)
         self._commands[asked]()
         self._first = 0
 
-    def host(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Copies of the record and of the states."""
-        arrays = _laid(self._room.copy(), self._layout)
-        return arrays, arrays.pop("states")
+    def host(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Copies of the frames, the events and the states."""
+        frames, events, states = (
+            np.ndarray(array.shape, array.dtype, inside.copy())
+            for inside, array in zip(self._bytes, self._hosts, strict=True)
+        )
+        return frames, events, states
 
-    def _host_states(self) -> np.ndarray:
-        return self._now
-
-    def _arrays(self, wanted: dict[str, Wanted], device: str) -> dict[str, Any]:
-        import warp as wp
-
-        self._layout, first = {}, 0
-        for name, (shape, kind, _value) in wanted.items():
-            one = wp.zeros(1, dtype=kind, device=device).numpy()
-            self._layout[name] = (*shape, *one.shape[1:]), one.dtype, first
-            first += -(-one.nbytes * math.prod(shape) // ALIGNED) * ALIGNED
-        self._room = np.zeros(first, dtype=np.uint8)
-        hosts = _laid(self._room, self._layout)
-        for name, (_shape, _kind, value) in wanted.items():
-            if value:
-                hosts[name].fill(value)
-        return {
-            name: wp.array(ptr=hosts[name].ctypes.data, dtype=kind, shape=shape, device=device)
-            for name, (shape, kind, _value) in wanted.items()
-        }
-
-
-def _laid(room: np.ndarray, layout: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays (shape, dtype, first byte) that share one piece of memory."""
-    return {name: np.ndarray(shape, dtype, room, first) for name, (shape, dtype, first) in layout.items()}
+    def _now(self) -> np.ndarray:
+        return self._hosts[2]
 
 
 class Shelf:

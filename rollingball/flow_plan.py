@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from rollingball.ball import Ball
-from rollingball.errors import InputError, numbers, one_of, points, positive_scalar
+from rollingball.errors import InputError, numbers, one_of, points, positive_scalar, some
 from rollingball.methods.flows import FootpointFlow
 from rollingball.numeric import device_name
 from rollingball.schedule import Schedule
@@ -17,8 +17,7 @@ from rollingball.surfaces.base import Surface, checked_surface
 FRAMES = 100  # recorded where no times are asked for
 
 
-@dataclass(frozen=True)
-class FlowPlan:
+class FlowPlan(msgspec.Struct, frozen=True):
     """A run in continuous time whose every argument has been checked."""
 
     surface: Surface
@@ -54,7 +53,7 @@ def plan_flow(
         raise InputError("duration", None, "a time above 0, for a continuous method")
     length = positive_scalar("duration", duration)
     times = np.linspace(0, length, FRAMES) if save_at is None else np.atleast_1d(numbers("save_at", save_at))
-    if times.ndim != 1 or (times[1:] <= times[:-1]).any() or times[0] < 0 or times[-1] > length:
+    if times.ndim != 1 or some(times[1:] <= times[:-1]) or times[0] < 0 or times[-1] > length:
         raise InputError("save_at", save_at, f"ascending times within [0, {length:g}]")
     on_center = start_center is not None
     field = "start_center" if on_center else "start"

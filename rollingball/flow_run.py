@@ -32,14 +32,14 @@ def run_flow(plan: FlowPlan, search: GlobalProjection | None, threads: int | Non
         launcher.launch(BUDGET)
         if bar is not None:
             bar.update(int(100 * launcher.shares().mean()) - bar.n)
-        if not launcher.going().any():
+        if not launcher.going():
             break
     seconds = time.perf_counter() - began
     if bar is not None:
         bar.close()
-    host, states = launcher.host()
+    record = launcher.host()
     SHELF.put(launcher, key)
-    return _trajectory(plan, host, states, search, seconds, threads)
+    return _trajectory(plan, *record, search, seconds, threads)
 
 
 def _centers(plan: FlowPlan, threads: int | None) -> np.ndarray:
@@ -53,12 +53,13 @@ def _centers(plan: FlowPlan, threads: int | None) -> np.ndarray:
 
 
 def _trajectory(
-    plan: FlowPlan, host: dict[str, np.ndarray], states: np.ndarray, search: Any, seconds: float, threads: int | None
-) -> Trajectory:
-    center = np.concatenate([host["center"], host["center_height"][..., None]], axis=-1)
-    events = {name: host[f"event_{name}"] for name in ("time", "kind", "contacts", "center")}
+    plan: FlowPlan, frames: np.ndarray, events: np.ndarray, states: np.ndarray, search: Any, seconds: float,
+    threads: int | None,
+) -> Trajectory:  # fmt: skip
+    host = {name: np.ascontiguousarray(frames[name]) for name in ("foot", "height", "residual", "contacts")}
+    host["center"] = np.empty((*frames.shape, plan.surface.dim + 1))
+    host["center"][..., :-1], host["center"][..., -1] = frames["center"], frames["center_height"]
+    happened = {name: np.ascontiguousarray(events[name]) for name in ("time", "kind", "contacts", "center")}
     evaluations = states["memory"]["evaluations"]
     told = {"start": "center" if plan.on_center or plan.lift else "foot"}
-    return to_timed_trajectory(
-        plan, {**host, "center": center}, states, evaluations, events, search, seconds, threads, told
-    )
+    return to_timed_trajectory(plan, host, states, evaluations, happened, search, seconds, threads, told)

@@ -171,6 +171,14 @@ def empty(shape: tuple[int, ...], kind: Any, device: Any) -> Any:
     return wp.array(host, dtype=kind, device=device, copy=False)
 
 
+def blank(kind: Any, shape: tuple[int, ...], /, **values: Any) -> np.ndarray:
+    """An array of a struct, on the host: its floats infinite and its other fields 0, or as given."""
+    array = np.zeros(shape, dtype=kind.numpy_dtype())
+    for name in array.dtype.names or ():
+        array[name] = values.get(name, np.inf if array[name].dtype.kind == "f" else 0)
+    return array
+
+
 def device_name(device: str) -> str:
     """The name of a device that is there, or an :class:`InputError`."""
     wp.init()

@@ -89,7 +89,7 @@ def ahead(plan: FlowPlan, steps: int, stages: int, threads: int | None) -> Itera
         part = _part(launcher, before, rows, rows, stages, opening)
         yield part
         before, opening = part.after, False
-        if not launcher.going().any():
+        if not launcher.going():
             return
 
 
@@ -123,7 +123,7 @@ def back(plan: FlowPlan, steps: int, stages: int, every: int | None, threads: in
     launcher = Launcher(plan, plan.start, threads)
     launcher.launch(0)
     marks: list[Any] = []
-    while not marks or launcher.going().any():
+    while not marks or launcher.going():
         marks.append(wp.clone(launcher.states))
         launcher.launch(every)
     for index in reversed(range(len(marks))):

@@ -33,7 +33,7 @@ def footpoint_field(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any,
 
     @wp.func
     def field(x: wide, held: Foot, p: parameters, settings: Any):
-        _height, gradient, bends = second(vector(x), p)
+        height, gradient, bends = second(vector(x), p)
         g = wide(gradient)
         hessian = held.radius * matrix(bends)
         square = one + wp.dot(g, g)
@@ -65,7 +65,8 @@ def footpoint_field(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any,
             speed = (share / p.wide.loss_scale) * cholesky_solve(factor, g)
         if not (smallest > wp.float64(1e-12)):
             moved.status = FOCAL_POINT
-        if not (wp.length_sq(speed) <= LARGEST):  # wp.isfinite is a call, which costs as much as a division
+        # wp.isfinite is a call, which costs as much as a division
+        if not (wp.length_sq(speed) + wp.abs(height) <= LARGEST):
             moved.status = NOT_FINITE
         return speed, moved
 

@@ -26,7 +26,7 @@ class Pieces:
     The first three see a point and parameters of one precision; ``value`` is called in float64, the other two in the
     precision of the run (``in_float64``: in float64 too). A surface that is a long sum gives fused ones in the
     precision of the run, ``(height float64, gradient)`` and ``(height float64, gradient, hessian)``, and its ``value``
-    is then a float64 height of a point in that precision.
+    is then a float64 height of a point in that precision. One whose derivatives share calls gives the second alone.
 
     ``bounds(x, reach, p)`` is what makes a global search a proof: numbers that |grad f| and the norm of Hess f do not
     exceed within the Euclidean distance ``reach`` of x, both float64 and finite or infinite, called in float64; where
@@ -175,11 +175,11 @@ def checked_surface(surface: Any) -> Surface:
 
 
 @functools.cache
-def analytic(value: Any, gradient: Any, hessian: Any, bounds: Any = None) -> Builder:
-    """The builder of a surface whose functions are generic in dimension and precision."""
+def analytic(value: Any, gradient: Any, hessian: Any, bounds: Any = None, second: Any = None) -> Builder:
+    """The builder of a surface whose functions are generic in dimension and precision; ``second`` is for float64."""
 
     def build(numeric: Numeric, cooperative: bool) -> Pieces:
-        return Pieces(value, gradient, hessian, bounds=bounds)
+        return Pieces(value, gradient, hessian, second=second if numeric == numeric.wide else None, bounds=bounds)
 
     return build
 
@@ -229,10 +229,6 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
         def first(x: vector, p: SurfaceParameters):
             return scaled_value(x, p), scaled_gradient(x, p)
 
-        @wp.func
-        def second(x: vector, p: SurfaceParameters):
-            return scaled_value(x, p), scaled_gradient(x, p), scaled_hessian(x, p)
-
     else:
 
         @wp.func
@@ -243,6 +239,14 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
         def first(x: vector, p: SurfaceParameters):
             rise, slope = fused_first(x, p.narrow)
             return p.wide.loss_scale * rise, p.narrow.loss_scale * slope
+
+    if fused_second is None:
+
+        @wp.func
+        def second(x: vector, p: SurfaceParameters):
+            return scaled_value(x, p), scaled_gradient(x, p), scaled_hessian(x, p)
+
+    else:
 
         @wp.func
         def second(x: vector, p: SurfaceParameters):

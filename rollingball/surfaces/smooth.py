@@ -138,6 +138,17 @@ def sine_hessian(x: Any, p: Any):
 
 
 @wp.func
+def sine_second(x: Any, p: Any):
+    total, slope, bend = x.dtype(0.0), x, zero_matrix(x)
+    for i in range(len(x)):
+        wave = p.amplitude * wp.sin(p.frequency * x[i])
+        total += wave
+        slope[i] = p.amplitude * p.frequency * wp.cos(p.frequency * x[i])
+        bend[i, i] = -p.frequency * p.frequency * wave
+    return total, slope, bend
+
+
+@wp.func
 def sine_bounds(x: Any, reach: wp.float64, p: Any):
     wave = wp.abs(p.amplitude * p.frequency)
     square, bend = wp.float64(0.0), wp.float64(0.0)
@@ -155,7 +166,7 @@ def sine_bounds(x: Any, reach: wp.float64, p: Any):
 def sine(dim: int = 1, amplitude: float = 1.0, frequency: float = 1.0, loss_scale: float = 1.0) -> Surface:
     """The sum over coordinates of amplitude * sin(frequency * x_i)."""
     params = {"amplitude": scalar("amplitude", amplitude), "frequency": scalar("frequency", frequency)}
-    builder = analytic(sine_value, sine_gradient, sine_hessian, sine_bounds)
+    builder = analytic(sine_value, sine_gradient, sine_hessian, sine_bounds, sine_second)
     return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
 
 
