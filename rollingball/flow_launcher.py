@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -34,31 +35,25 @@ class Launcher:
     def __init__(self, plan: FlowPlan, begins: np.ndarray, threads: int | None) -> None:
         import warp as wp
 
-        from rollingball.flow import MOST_EVENTS, flow_rollout
+        from rollingball.flow import flow_rollout
 
         surface, device, numeric = plan.surface, plan.device, Numeric(plan.surface.dim)
         functions, settings = surface.functions(numeric), plan.method.settings()
         program = plan.method.program(functions, numeric)
         made = flow_rollout(program, functions, layout(settings), numeric, plan.method.integrator.adaptive)
         balls, frames, vector = len(begins), len(plan.save_at), numeric.vector
-        events = MOST_EVENTS if isinstance(plan.method, IronedFlow) else 1
-        self._hosts = [
-            blank(made.frame, (frames, balls)),
-            blank(made.event, (balls, events), kind=-1),
-            np.zeros(balls, made.state.numpy_dtype()),
-        ]
 
         def array(values: np.ndarray, kind: Any = wp.float64) -> Any:
-            return wp.array(values, dtype=kind, device=device, copy=device != "cpu")
+            return wp.array(values, dtype=kind, device=device)
 
-        kinds = made.frame, made.event, made.state
-        self._frames, self._events, self.states = (array(*one) for one in zip(self._hosts, kinds, strict=True))
+        self._frames: Any = array(blank(made.frame, (frames, balls)), made.frame)
+        self._events: Any = array(blank(made.event, (balls, _most_events(plan)), kind=-1), made.event)
+        self.states: Any = wp.zeros(balls, dtype=made.state, device=device)
         nowhere: Any = wp.zeros((0, 0), dtype=made.state, device=device)
         self._unlogged = [nowhere, wp.zeros((0, 0, 0), dtype=numeric.wide.vector, device=device)]
-        self._given = [plan.radius.copy(), begins.copy(), plan.save_at.copy()]
+        self._given = [array(plan.radius), array(begins, vector), array(plan.save_at)]
         self._inputs = [
-            surface.parameters(numeric, device), fill(settings, numeric, device),
-            *(array(*one) for one in zip(self._given, (wp.float64, vector, wp.float64), strict=True)),
+            surface.parameters(numeric, device), fill(settings, numeric, device), *self._given,
             wp.float64(plan.duration),
         ]  # fmt: skip
         self.dim = surface.dim
@@ -103,18 +98,15 @@ class KeptLauncher(Launcher):
 
     def __init__(self, plan: FlowPlan, begins: np.ndarray, threads: int | None) -> None:
         super().__init__(plan, begins, threads)
+        self._places = [array.numpy() for array in self._given]  # the same memory
+        self._hosts = [array.numpy() for array in (self._frames, self._events, self.states)]
         self._bytes = [array.reshape(-1).view(np.uint8) for array in self._hosts]  # NumPy copies structs slowly
         self._blank = [array.copy() for array in self._bytes[:2]]
         self._commands: dict[tuple[int, int], Callable[[], None]] = {}
 
-    @property
-    def size(self) -> int:
-        """The bytes of what launches fill."""
-        return sum(map(len, self._bytes))
-
     def begin(self, plan: FlowPlan, begins: np.ndarray) -> None:
         """As new, for other balls."""
-        for place, values in zip(self._given, (plan.radius, begins, plan.save_at), strict=True):
+        for place, values in zip(self._places, (plan.radius, begins, plan.save_at), strict=True):
             place[...] = values
         for array, empty in zip(self._bytes, self._blank, strict=False):
             array[...] = empty
@@ -140,6 +132,13 @@ class KeptLauncher(Launcher):
         return self._hosts[2]
 
 
+def _most_events(plan: FlowPlan) -> int:
+    """How many events of a ball are recorded."""
+    from rollingball.flow import MOST_EVENTS
+
+    return MOST_EVENTS if isinstance(plan.method, IronedFlow) else 1
+
+
 class Shelf:
     """Launchers that no run uses now, the latest last; those of small runs on the CPU, whose surface is a few numbers.
 
@@ -147,16 +146,15 @@ class Shelf:
     """
 
     def __init__(self) -> None:
-        self._free: OrderedDict[Any, KeptLauncher] = OrderedDict()
-        self._lock = threading.Lock()
+        self.clear()
 
     def __len__(self) -> int:
         return len(self._free)
 
     def clear(self) -> None:
-        """Keep none of them."""
-        with self._lock:
-            self._free.clear()
+        """Keep none of them; what other threads hold of it is let go."""
+        self._free: OrderedDict[Any, KeptLauncher] = OrderedDict()
+        self._lock = threading.Lock()
 
     def take(self, plan: FlowPlan, begins: np.ndarray, threads: int | None) -> tuple[Launcher, Any]:
         """A launcher for a run, and what :meth:`put` wants with it."""
@@ -171,8 +169,8 @@ class Shelf:
         return found, key
 
     def put(self, launcher: Launcher, key: Any) -> None:
-        """Keep a launcher for a later run, unless it is large."""
-        if not isinstance(launcher, KeptLauncher) or launcher.size > ROOM:
+        """Keep a launcher for a later run, if it is one of those."""
+        if not isinstance(launcher, KeptLauncher):
             return
         with self._lock:
             self._free[key] = launcher
@@ -181,24 +179,32 @@ class Shelf:
 
 
 SHELF = Shelf()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=SHELF.clear)  # another thread may have held its lock
 
 
 def _key(plan: FlowPlan, balls: int, threads: int | None) -> Any:
     """What a launcher is made of; None where it is not kept."""
     surface, frames = plan.surface, len(plan.save_at)
-    if plan.device != "cpu" or balls * frames > ROOM:
+    numbers = balls * (frames + _most_events(plan)) * (2 * surface.dim + 4)  # of a frame; an event has fewer
+    if plan.device != "cpu" or 8 * numbers > ROOM:
         return None
-    params = tuple([(name, *_known(value)) for name, value in surface.params.items()])
-    key = surface.builder, params, surface.loss_scale, plan.method, balls, frames, plan.duration, threads
+    params = tuple([_known(value) for value in surface.params.values()])
+    if None in params:
+        return None
+    made = surface.builder, surface.dim, tuple(surface.params), params, surface.loss_scale
+    key = *made, plan.method, balls, frames, plan.duration, threads
     try:
         hash(key)
-    except TypeError:  # a number of the method or of the surface is a long array, or something else that may change
+    except TypeError:  # a number of the method is an array
         return None
     return key
 
 
-def _known(value: Any) -> tuple[Any, ...]:
-    """A number, or a few of them, as they are now."""
-    if isinstance(value, np.ndarray) and value.nbytes <= FEW:
-        return value.dtype.str, value.shape, value.tobytes()
-    return type(value), value
+def _known(value: Any) -> Any:
+    """A number, or a few of them, as they are now; None for what may change unseen."""
+    if isinstance(value, float):
+        return type(value), value.hex()  # 0.0 and -0.0 are two
+    if isinstance(value, np.ndarray):
+        return (value.dtype.str, value.shape, value.tobytes()) if value.nbytes <= FEW else None
+    return (type(value), value) if isinstance(value, int) else None

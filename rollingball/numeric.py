@@ -8,7 +8,7 @@ import functools
 import itertools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from rollingball.errors import InputError, one_of
 
 # A lane loop of 32 is long enough that Warp leaves it rolled, so that the compiler vectorises it (16 it unrolls).
 LANES = 32
+MOST_THREADS = 1024  # at work at once; more wait for one of these
 PRECISIONS = {"float64": wp.float64, "float32": wp.float32}
 
 
@@ -242,15 +243,22 @@ def _slices(count: int, threads: int | None) -> list[tuple[int, int]]:
 
 def _together(jobs: list[Callable[[], None]]) -> None:
     """Do all of them, the first in this thread."""
-    others = [_pool(len(jobs) - 1).submit(job) for job in jobs[1:]]
-    jobs[0]()
+    if len(jobs) == 1:
+        return jobs[0]()
+    others = [_pool().submit(job) for job in jobs[1:]]
+    try:
+        jobs[0]()
+    finally:  # what they write to may be let go after this
+        wait(others)
     for other in others:
         other.result()
+    return None
 
 
 @functools.cache
-def _pool(size: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(size, thread_name_prefix="rollingball")
+def _pool() -> ThreadPoolExecutor:
+    """Threads that stay; another begins only when all of them are busy."""
+    return ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="rollingball")
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,7 +1,10 @@
 """Launchers that are used again: a run never sees the one before, nor changes what that one returned."""
 
 import os
+import signal
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 
 import rollingball as rb
 from rollingball.flow_launcher import KEPT, ROOM, SHELF
+from rollingball.numeric import _together
 
 S = rb.surfaces
 FOOTPOINT = rb.FootpointFlow(rb.RK4(0.01))
@@ -85,6 +89,8 @@ def test_radii_and_times_are_those_of_the_run():
     "other",
     [
         {"surface": S.sine(loss_scale=2.0)},
+        {"surface": S.sine(dim=2), "start": [[0.5, 0.6]]},
+        {"surface": S.sine(amplitude=-0.0)},
         {"surface": S.cubic()},
         {"method": rb.FootpointFlow(rb.RK4(0.02))},
         {"method": rb.FootpointFlow(rb.Euler(0.01))},
@@ -119,6 +125,12 @@ def test_a_surface_whose_numbers_were_changed_is_another():
 
 def test_numbers_that_may_change_unseen_are_not_kept():
     roll([[0.5]], S.sampled(np.sin(np.linspace(0, 6, 200)), box=[[0, 6]]))
+    roll([[0.5, 0.6]], S.gaussian_wells(count=3))
+    well = S.quadratic([[1.0]])
+    ironed = rb.ironed(well, 0.3)
+    before = roll([[0.5]], ironed).foot[-1]
+    well.params["matrix"][...] = 3.0
+    assert np.abs(roll([[0.5]], ironed).foot[-1] - before).max() > 1e-3
     roll([[0.5]], method=rb.FootpointFlow(rb.Dopri5(rtol=np.array(1e-6))))
     assert len(SHELF) == 0
 
@@ -150,14 +162,56 @@ def test_runs_of_several_python_threads_at_once_do_not_meet():
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_process_rolls_on_threads_of_its_own():
     alone = roll([[0.5], [1.5]], threads=2)
-    child = os.fork()
+    with SHELF._lock:  # as another thread may
+        child = os.fork()
     if child == 0:  # the pool's threads are not here
         try:
             same(roll([[0.5], [1.5]], threads=2), alone)
             os._exit(0)
         finally:
             os._exit(1)
-    assert os.waitpid(child, 0)[1] == 0
+    ended, until = (0, 0), time.monotonic() + 60
+    while ended[0] == 0 and time.monotonic() < until:
+        time.sleep(0.01)
+        ended = os.waitpid(child, os.WNOHANG)
+    if ended[0] == 0:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert ended == (child, 0)
+
+
+def test_threads_of_the_pool_are_used_again():
+    def pool():
+        return sum(thread.name.startswith("rollingball") for thread in threading.enumerate())
+
+    before = pool()
+    for threads in range(2, 12):
+        roll(np.linspace(0, 1, 12)[:, None], threads=threads)
+    assert pool() <= before + 10
+
+
+def test_callers_do_not_wait_for_each_other():
+    together = threading.Barrier(16)
+    with ThreadPoolExecutor(8) as callers:
+        list(callers.map(lambda _: _together([lambda: together.wait(timeout=60)] * 2), range(8)))
+    assert not together.broken
+
+
+def test_what_fails_waits_for_the_rest():
+    done = []
+
+    def fails():
+        raise RuntimeError("as it should")
+
+    def rest():
+        time.sleep(0.1)
+        done.append(True)
+
+    for jobs in ([fails, rest, rest], [rest, fails, rest]):
+        done.clear()
+        with pytest.raises(RuntimeError, match="as it should"):
+            _together(jobs)
+        assert len(done) == 2
 
 
 def test_a_second_run_prepares_nothing(request):
