@@ -90,7 +90,6 @@ def test_radii_and_times_are_those_of_the_run():
     [
         {"surface": S.sine(loss_scale=2.0)},
         {"surface": S.sine(dim=2), "start": [[0.5, 0.6]]},
-        {"surface": S.sine(amplitude=-0.0)},
         {"surface": S.cubic()},
         {"method": rb.FootpointFlow(rb.RK4(0.02))},
         {"method": rb.FootpointFlow(rb.Euler(0.01))},
@@ -121,6 +120,12 @@ def test_a_surface_whose_numbers_were_changed_is_another():
     for was, now, new in zip(before, after, (S.quadratic([[3.0]]), S.double_well(depth=2.0)), strict=True):
         assert np.abs(was - now).max() > 1e-3
         np.testing.assert_array_equal(roll([[0.5]], new).foot[-1], now)
+
+
+def test_zero_and_minus_zero_are_two_numbers():
+    for amplitude in (0.0, -0.0):
+        roll([[0.5]], S.sine(amplitude=amplitude))
+    assert len(SHELF) == 2
 
 
 def test_numbers_that_may_change_unseen_are_not_kept():
