@@ -43,7 +43,7 @@ def _short(value: object) -> str:
 
 def some(mask: Any) -> bool:
     """Whether any is true: for a few of them ``mask.any()`` takes four times as long."""
-    return bool(np.count_nonzero(mask))
+    return bool(np.count_nonzero(mask) if mask.ndim else mask)
 
 
 def numbers(field: str, value: Any, allowed: str = "finite numbers") -> np.ndarray:

@@ -12,7 +12,6 @@ from rollingball.methods.flow_program import FlowProgram, event_struct, frame_st
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
-MOST_EVENTS = 64  # kept for one ball
 ENDLESS = wp.constant(10000)  # events: the contacts come and go without an end
 RUNNING = FOUND
 REST = wp.constant(4)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rollingball.flow_plan import FlowPlan
 
 RUNNING = int(Status.RUNNING)
+MOST_EVENTS = 64  # kept for one ball
 KEPT = 16  # launchers kept for later runs
 ROOM = 2**20  # bytes of the arrays of one that is kept
 FEW = 2**10  # bytes of a parameter of its surface
@@ -134,8 +135,6 @@ class KeptLauncher(Launcher):
 
 def _most_events(plan: FlowPlan) -> int:
     """How many events of a ball are recorded."""
-    from rollingball.flow import MOST_EVENTS
-
     return MOST_EVENTS if isinstance(plan.method, IronedFlow) else 1
 
 
