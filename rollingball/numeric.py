@@ -8,7 +8,7 @@ import functools
 import itertools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +19,6 @@ from rollingball.errors import InputError, one_of
 
 # A lane loop of 32 is long enough that Warp leaves it rolled, so that the compiler vectorises it (16 it unrolls).
 LANES = 32
-MOST_THREADS = 1024  # at work at once; more wait for one of these
 PRECISIONS = {"float64": wp.float64, "float32": wp.float32}
 
 
@@ -203,7 +202,7 @@ def launch(
 ) -> None:
     """Run ``kernel`` for ``count`` balls; its last argument, added here, is the first ball of the slice.
 
-    A CPU launch uses one thread but releases the interpreter lock, so slices of the batch run on a thread pool. With
+    A CPU launch uses one thread but releases the interpreter lock, so slices of the batch run on threads of their own. With
     ``block`` above 0 one block of that many threads works on each ball.
     """
 
@@ -242,24 +241,15 @@ def _slices(count: int, threads: int | None) -> list[tuple[int, int]]:
 
 
 def _together(jobs: list[Callable[[], None]]) -> None:
-    """Do all of them, the first in this thread."""
+    """Do all of them, each in a thread of its own; all have ended after this, even where one failed.
+
+    Threads that begin while this one waits are spread over the cores at once. One that stays and is woken, or a share
+    done here, was seen to keep to this one's core for 10 ms.
+    """
     if len(jobs) == 1:
         return jobs[0]()
-    others = [_pool().submit(job) for job in jobs[1:]]
-    try:
-        jobs[0]()
-    finally:  # what they write to may be let go after this
-        wait(others)
-    for other in others:
-        other.result()
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        begun = [pool.submit(job) for job in jobs]
+    for job in begun:
+        job.result()
     return None
-
-
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    """Threads that stay; another begins only when all of them are busy."""
-    return ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="rollingball")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # its threads stay behind

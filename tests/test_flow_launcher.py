@@ -165,11 +165,11 @@ def test_runs_of_several_python_threads_at_once_do_not_meet():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_forked_process_rolls_on_threads_of_its_own():
+def test_a_forked_process_rolls_too():
     alone = roll([[0.5], [1.5]], threads=2)
     with SHELF._lock:  # as another thread may
         child = os.fork()
-    if child == 0:  # the pool's threads are not here
+    if child == 0:
         try:
             same(roll([[0.5], [1.5]], threads=2), alone)
             os._exit(0)
@@ -183,16 +183,6 @@ def test_a_forked_process_rolls_on_threads_of_its_own():
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
     assert ended == (child, 0)
-
-
-def test_threads_of_the_pool_are_used_again():
-    def pool():
-        return sum(thread.name.startswith("rollingball") for thread in threading.enumerate())
-
-    before = pool()
-    for threads in range(2, 12):
-        roll(np.linspace(0, 1, 12)[:, None], threads=threads)
-    assert pool() <= before + 10
 
 
 def test_callers_do_not_wait_for_each_other():
