@@ -202,8 +202,8 @@ def launch(
 ) -> None:
     """Run ``kernel`` for ``count`` balls; its last argument, added here, is the first ball of the slice.
 
-    A CPU launch uses one thread but releases the interpreter lock, so slices of the batch run on threads of their own. With
-    ``block`` above 0 one block of that many threads works on each ball.
+    A CPU launch uses one thread but releases the interpreter lock, so slices of the batch run on threads of their own.
+    With ``block`` above 0 one block of that many threads works on each ball.
     """
 
     def run(first: int, size: int) -> None:
