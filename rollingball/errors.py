@@ -42,7 +42,7 @@ def _short(value: object) -> str:
 
 
 def some(mask: Any) -> bool:
-    """Whether any is true: for a few of them ``mask.any()`` takes four times as long."""
+    """Whether any is true: for a few of them ``mask.any()`` takes three times as long."""
     return bool(np.count_nonzero(mask) if mask.ndim else mask)
 
 

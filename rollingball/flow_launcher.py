@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RUNNING = int(Status.RUNNING)
 MOST_EVENTS = 64  # kept for one ball
 KEPT = 16  # launchers kept for later runs
-ROOM = 2**20  # bytes of the arrays of one that is kept
+ROOM = 2**20  # bytes of the frames and events of one that is kept; it has up to three times as many
 FEW = 2**10  # bytes of a parameter of its surface
 
 
@@ -44,11 +44,12 @@ class Launcher:
         made = flow_rollout(program, functions, layout(settings), numeric, plan.method.integrator.adaptive)
         balls, frames, vector = len(begins), len(plan.save_at), numeric.vector
 
-        def array(values: np.ndarray, kind: Any = wp.float64) -> Any:
-            return wp.array(values, dtype=kind, device=device)
+        def array(values: np.ndarray, kind: Any = wp.float64, copy: bool = True) -> Any:
+            return wp.array(values, dtype=kind, device=device, copy=copy)
 
-        self._frames: Any = array(blank(made.frame, (frames, balls)), made.frame)
-        self._events: Any = array(blank(made.event, (balls, _most_events(plan)), kind=-1), made.event)
+        own = device != "cpu"  # where the record cannot lie in NumPy's memory
+        self._frames: Any = array(blank(made.frame, (frames, balls)), made.frame, own)
+        self._events: Any = array(blank(made.event, (balls, _most_events(plan)), kind=-1), made.event, own)
         self.states: Any = wp.zeros(balls, dtype=made.state, device=device)
         nowhere: Any = wp.zeros((0, 0), dtype=made.state, device=device)
         self._unlogged = [nowhere, wp.zeros((0, 0, 0), dtype=numeric.wide.vector, device=device)]
@@ -114,12 +115,15 @@ class KeptLauncher(Launcher):
         self._first = 1
 
     def launch(self, budget: int, log: tuple[Any, Any] | None = None) -> None:
-        """As for every launcher, without a log."""
+        """As for every launcher."""
+        if log is not None:
+            return super().launch(budget, log)
         asked = self._first, budget
         if asked not in self._commands:
             self._commands[asked] = recorded(self._kernel, len(self.states), self._arguments(budget), self._threads)
         self._commands[asked]()
         self._first = 0
+        return None
 
     def host(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Copies of the frames, the events and the states."""
@@ -151,7 +155,7 @@ class Shelf:
         return len(self._free)
 
     def clear(self) -> None:
-        """Keep none of them; what other threads hold of it is let go."""
+        """Keep none of them, under a new lock: in a forked process nobody would let go of the old one."""
         self._free: OrderedDict[Any, KeptLauncher] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -179,7 +183,7 @@ class Shelf:
 
 SHELF = Shelf()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=SHELF.clear)  # another thread may have held its lock
+    os.register_at_fork(after_in_child=SHELF.clear)
 
 
 def _key(plan: FlowPlan, balls: int, threads: int | None) -> Any:
@@ -195,7 +199,7 @@ def _key(plan: FlowPlan, balls: int, threads: int | None) -> Any:
     key = *made, plan.method, balls, frames, plan.duration, threads
     try:
         hash(key)
-    except TypeError:  # a number of the method is an array
+    except TypeError:  # a number of the method, or the loss scale, is an array
         return None
     return key
 

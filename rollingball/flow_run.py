@@ -56,7 +56,8 @@ def _trajectory(
     plan: FlowPlan, frames: np.ndarray, events: np.ndarray, states: np.ndarray, search: Any, seconds: float,
     threads: int | None,
 ) -> Trajectory:  # fmt: skip
-    host = {name: np.ascontiguousarray(frames[name]) for name in ("foot", "height", "residual", "contacts")}
+    host = {name: np.ascontiguousarray(frames[name]) for name in ("foot", "residual", "contacts")}
+    host["height"] = frames["height"]
     host["center"] = np.empty((*frames.shape, plan.surface.dim + 1))
     host["center"][..., :-1], host["center"][..., -1] = frames["center"], frames["center_height"]
     happened = {name: np.ascontiguousarray(events[name]) for name in ("time", "kind", "contacts", "center")}

@@ -6,6 +6,7 @@ feet come from differences of heights.
 
 import functools
 import itertools
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -173,10 +174,10 @@ def empty(shape: tuple[int, ...], kind: Any, device: Any) -> Any:
 
 def blank(kind: Any, shape: tuple[int, ...], /, **values: Any) -> np.ndarray:
     """An array of a struct, on the host: its floats infinite and its other fields 0, or as given."""
-    array = np.zeros(shape, dtype=kind.numpy_dtype())
-    for name in array.dtype.names or ():
-        array[name] = values.get(name, np.inf if array[name].dtype.kind == "f" else 0)
-    return array
+    one = np.zeros(1, dtype=kind.numpy_dtype())
+    for name in one.dtype.names or ():
+        one[name] = values.get(name, np.inf if one[name].dtype.kind == "f" else 0)
+    return np.repeat(one, math.prod(shape)).reshape(shape)
 
 
 def device_name(device: str) -> str:

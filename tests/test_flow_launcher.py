@@ -33,7 +33,7 @@ def roll(start, surface=None, radius=0.4, method=FOOTPOINT, duration=1.0, **opti
 
 
 def parts(run):
-    return {**{name: getattr(run, name) for name in FIELDS}, **run.events}
+    return {name: getattr(run, name) for name in FIELDS} | {f"event {name}": run.events[name] for name in run.events}
 
 
 def same(one, other):
@@ -167,9 +167,11 @@ def test_runs_of_several_python_threads_at_once_do_not_meet():
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_process_rolls_too():
     alone = roll([[0.5], [1.5]], threads=2)
-    with SHELF._lock:  # as another thread may
-        child = os.fork()
-    if child == 0:
+    SHELF._lock.acquire()  # as another thread may
+    child = os.fork()
+    if child:
+        SHELF._lock.release()
+    else:
         try:
             same(roll([[0.5], [1.5]], threads=2), alone)
             os._exit(0)
