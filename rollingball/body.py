@@ -12,6 +12,7 @@ from rollingball.methods.body_events import FRAMING, LANDING, LOCATING, SLACK, S
 from rollingball.methods.body_program import NOTHING, REST, SETTLE, TOUCH, motion
 from rollingball.methods.body_record import record_program, record_struct
 from rollingball.methods.body_state import FLYING, body_struct, contact_laws, vectors
+from rollingball.methods.event_record import event_struct
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
@@ -21,11 +22,12 @@ ENDLESS = wp.constant(100_000)
 
 @dataclass(frozen=True, eq=False)
 class BodyRollout:
-    """A compiled body, and the structs in which it keeps and records its balls."""
+    """A compiled body, and the structs of its balls, of what it records of them and of what happens to them."""
 
     kernel: Any
     state: Any
     record: Any
+    event: Any
 
 
 @functools.cache
@@ -40,7 +42,7 @@ def body_rollout(
     advance, sought, leaning, grounded, slopes_of = (
         moves.advance, moves.sought, moves.leaning, moves.grounded, moves.slopes,
     )  # fmt: skip
-    state_type, record_type = run_struct(numeric), record_struct(numeric)
+    state_type, record_type, event_type = run_struct(numeric), record_struct(numeric), event_struct(numeric)
     recorded, happens = record_program(functions, numeric), happenings(numeric)
     pace, begun, finished, landed = happens.pace, happens.begun, happens.finished, happens.landed
     across, normal, push = frame.across, frame.normal, laws.push
@@ -68,10 +70,7 @@ def body_rollout(
         states: wp.array(dtype=state_type),
         # out:
         records: wp.array2d(dtype=record_type),
-        event_time: wp.array2d(dtype=wp.float64),
-        event_kind: wp.array2d(dtype=wp.int32),
-        event_contacts: wp.array2d(dtype=wp.int32),
-        event_center: wp.array2d(dtype=numeric.vector),
+        events: wp.array2d(dtype=event_type),  # (B, E)
         first_ball: int,
     ):
         i = first_ball + wp.tid()
@@ -257,11 +256,10 @@ def body_rollout(
                     state.status = RESTING
                     noted = REST
             if noted != NOTHING:
-                if state.events < event_time.shape[1]:
-                    event_time[i, state.events] = state.time + wp.where(noted == SETTLE, state.waits, zero)
-                    event_kind[i, state.events] = noted
-                    event_contacts[i, state.events] = wp.where(state.ball.mode == FLYING, 0, wp.max(state.count, 1))
-                    event_center[i, state.events] = across(state.ball.center)
+                if state.events < events.shape[1]:
+                    when = state.time + wp.where(noted == SETTLE, state.waits, zero)
+                    held = wp.where(state.ball.mode == FLYING, 0, wp.max(state.count, 1))
+                    events[i, state.events] = event_type(when, noted, held, across(state.ball.center))
                 state.events += 1
                 if state.events > ENDLESS:
                     state.status = STEP_TOO_SMALL
@@ -275,4 +273,4 @@ def body_rollout(
                 state.next_frame += 1
         states[i] = state
 
-    return BodyRollout(roll, state_type, record_type)
+    return BodyRollout(roll, state_type, record_type, event_type)

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 
 from rollingball.ball import Ball
-from rollingball.errors import InputError, numbers, one_of, points, positive_scalar
+from rollingball.continuous import checked_times, over_balls
+from rollingball.errors import InputError, numbers, points
 from rollingball.fit import refuse, sunk
 from rollingball.geometry.contacts import contacts
 from rollingball.methods.body import RigidBall
 from rollingball.numeric import device_name
 from rollingball.schedule import Schedule
 from rollingball.surfaces.base import Surface, checked_surface
-
-FRAMES = 100  # recorded where no times are asked for
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,7 @@ def plan_body(
     method.check_dim(dim)
     if (start is None) == (start_center is None):
         raise InputError("start", start, "footpoints in start, or centres in start_center, and not both")
-    if not isinstance(lift, bool):
-        raise InputError("lift", lift, "True or False")
-    one_of("dtype", getattr(dtype, "__name__", dtype), ("float64",))
-    if duration is None:
-        raise InputError("duration", None, "a time above 0, for a ball with mass")
-    length = positive_scalar("duration", duration)
-    times = np.linspace(0, length, FRAMES) if save_at is None else np.atleast_1d(numbers("save_at", save_at))
-    if times.ndim != 1 or (np.diff(times) <= 0).any() or times[0] < 0 or times[-1] > length:
-        raise InputError("save_at", save_at, f"ascending times within [0, {length:g}]")
+    length, times = checked_times(duration, save_at, lift, dtype, "a ball with mass")
     feet = None if start is None else points("start", start, dim)
     centers = None if start_center is None else _points("start_center", start_center, (dim, dim + 1))
     if centers is not None and centers.shape[1] > dim and method.contact == "bilateral":
@@ -77,16 +68,12 @@ def plan_body(
     if start_spin is not None and not sizes:
         raise InputError("start_spin", start_spin, f"nothing, in d = {dim}")
     spin = np.zeros((1, 1)) if start_spin is None else _points("start_spin", start_spin, sizes)
-    parts: dict[str, Any] = {
-        "start" if feet is not None else "start_center": feet if feet is not None else centers,
+    begin: Any = {"start": feet} if feet is not None else {"start_center": centers}
+    parts = over_balls({
+        **begin,
         "start_velocity": velocity, "start_spin": spin, "radius": ball.radii(1)[0], "mass": ball.masses(),
         "inertia": ball.inertias(dim),
-    }  # fmt: skip
-    balls = max(len(part) for part in parts.values())
-    for name, part in parts.items():
-        if len(part) not in (1, balls):
-            raise InputError(name, f"{len(part)} of them", f"one, or one for each of the {balls} balls")
-        parts[name] = np.ascontiguousarray(np.broadcast_to(part, (balls, *part.shape[1:])))
+    })  # fmt: skip
     return BodyPlan(
         surface, ball, method, parts.get("start"), parts.get("start_center"), parts["start_velocity"],
         parts["start_spin"], parts["radius"], parts["mass"], parts["inertia"], length, times, device_name(device), lift,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 
 from rollingball.body_plan import BodyPlan, starts
+from rollingball.continuous import rolled
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.methods.body_integrators import MoreauJean
 from rollingball.numeric import Numeric, blank, fill, launch, layout
 from rollingball.record import to_timed_trajectory
-from rollingball.status import Status
 from rollingball.trajectory import Trajectory
 
 BUDGET = 20_000  # trials of one launch
@@ -38,14 +37,8 @@ def run_body(plan: BodyPlan, search: GlobalProjection | None, threads: int | Non
         made = body_rollout(kind, functions, layout(settings), numeric, integrator.adaptive, seeks)
     space = wp.types.vector(numeric.dim + 1, wp.float64)
     balls, frames = plan.balls, len(plan.save_at)
-    records: Any = wp.array(blank(made.record, (frames, balls)), dtype=made.record, device=device)
-    by_event = (balls, MOST_EVENTS)
-    events = {
-        "time": wp.full(by_event, np.inf, dtype=wp.float64, device=device),
-        "kind": wp.full(by_event, -1, dtype=wp.int32, device=device),
-        "contacts": wp.full(by_event, 0, dtype=wp.int32, device=device),
-        "center": wp.full(by_event, numeric.vector(np.inf), dtype=numeric.vector, device=device),
-    }
+    records = blank(made.record, (frames, balls), device)
+    events = blank(made.event, (balls, MOST_EVENTS), device, kind=-1)
     states: Any = wp.zeros(balls, dtype=made.state, device=device)
 
     def array(values: np.ndarray, kind: Any = wp.float64) -> Any:
@@ -60,30 +53,19 @@ def run_body(plan: BodyPlan, search: GlobalProjection | None, threads: int | Non
         wp.float64(plan.duration),
     ]  # fmt: skip
     wp.load_module(made.kernel.module, device=device, block_dim=1 if device == "cpu" else None)
-    bar = None
-    if progress:
-        from tqdm import tqdm
+    first = 1
 
-        bar = tqdm(total=100, unit="%", desc=surface.name)
-    began, first = time.perf_counter(), 1
-    while True:
-        launch(made.kernel, balls, [*inputs, first, BUDGET, states, records, *events.values()], device, threads)
+    def roll() -> None:
+        nonlocal first
+        launch(made.kernel, balls, [*inputs, first, BUDGET, states, records, events], device, threads)
         first = 0
-        now = states.numpy()
-        going = (now["status"] == Status.RUNNING) & (now["time"] < plan.duration)
-        if bar is not None:
-            bar.update(int(100 * np.where(going, now["time"] / plan.duration, 1.0).mean()) - bar.n)
-        if not going.any():
-            break
-    seconds = time.perf_counter() - began
-    if bar is not None:
-        bar.close()
-    happened = {name: part.numpy() for name, part in events.items()}
-    return _trajectory(plan, records.numpy(), happened, now, search, seconds, threads)
+
+    seconds = rolled(roll, states.numpy, plan.duration, progress, surface.name)
+    return _trajectory(plan, records.numpy(), events.numpy(), states.numpy(), search, seconds, threads)
 
 
 def _trajectory(
-    plan: BodyPlan, host: Any, events: dict[str, np.ndarray], states: Any, search: GlobalProjection | None,
+    plan: BodyPlan, host: Any, events: np.ndarray, states: Any, search: GlobalProjection | None,
     seconds: float, threads: int | None,
 ) -> Trajectory:  # fmt: skip
     names = ("foot", "center", "height", "residual", "contacts", "velocity", "spin", "energy", "normal_force", "slip")

@@ -14,6 +14,7 @@ from rollingball.methods.body_rattle import fading
 from rollingball.methods.body_record import record_program, record_struct
 from rollingball.methods.body_search import seeking
 from rollingball.methods.body_state import FLYING, SLIDING, body_struct, vectors
+from rollingball.methods.event_record import event_struct
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
@@ -34,7 +35,7 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
     settings_type, body, frame = struct(settings_layout, numeric), body_struct(numeric), vectors(numeric)
     resolved, recorded = impact_program(numeric), record_program(functions, numeric)
     record_type, (sought, slopes_of) = record_struct(numeric), seeking(functions, numeric)
-    minima = minima_struct(numeric)
+    minima, event_type = minima_struct(numeric), event_struct(numeric)
     across, normal = frame.across, frame.normal
     zero, tiny = wp.float64(0.0), wp.float64(1e-14)
 
@@ -72,10 +73,7 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
         states: wp.array(dtype=State),
         # out:
         records: wp.array2d(dtype=record_type),
-        event_time: wp.array2d(dtype=wp.float64),
-        event_kind: wp.array2d(dtype=wp.int32),
-        event_contacts: wp.array2d(dtype=wp.int32),
-        event_center: wp.array2d(dtype=numeric.vector),
+        events: wp.array2d(dtype=event_type),  # (B, E)
         first_ball: int,
     ):
         i = first_ball + wp.tid()
@@ -170,11 +168,8 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
                 state.status = RESTING
                 event = REST
             if event != NOTHING:
-                if state.events < event_time.shape[1]:
-                    event_time[i, state.events] = state.time
-                    event_kind[i, state.events] = event
-                    event_contacts[i, state.events] = state.count
-                    event_center[i, state.events] = across(state.ball.center)
+                if state.events < events.shape[1]:
+                    events[i, state.events] = event_type(state.time, event, state.count, across(state.ball.center))
                 state.events += 1
         over = state.status != FOUND or state.time >= duration
         if over and state.next_frame < save_at.shape[0]:  # the last state stays
@@ -184,4 +179,4 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
                 state.next_frame += 1
         states[i] = state
 
-    return BodyRollout(roll, State, record_type)
+    return BodyRollout(roll, State, record_type, event_type)

@@ -48,7 +48,7 @@ def some(mask: Any) -> bool:
 
 def numbers(field: str, value: Any, allowed: str = "finite numbers") -> np.ndarray:
     """``value`` as a float64 array of finite numbers, or an :class:`InputError`."""
-    if type(value) is float and math.isfinite(value):
+    if type(value) is float and math.isfinite(value):  # the most frequent, in a fifth of the time
         return np.array(value)
     try:
         given = np.asarray(value)

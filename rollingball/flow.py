@@ -7,8 +7,9 @@ from typing import Any
 import warp as wp
 
 from rollingball.geometry.foot import FOUND, NO_FOOT, NOT_FINITE, RESTING, STEP_TOO_SMALL
+from rollingball.methods.event_record import event_struct
 from rollingball.methods.events import NOTHING, SHORTER
-from rollingball.methods.flow_program import FlowProgram, event_struct, frame_struct
+from rollingball.methods.flow_program import FlowProgram, frame_struct
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
@@ -262,12 +263,7 @@ def flow_rollout(
                     noted = REST
             if noted != NOTHING:
                 if state.events < events.shape[1]:
-                    happened = event_type()
-                    happened.time = state.time
-                    happened.kind = noted
-                    happened.contacts = state.memory.count
-                    happened.center = state.x
-                    events[ball, state.events] = happened
+                    events[ball, state.events] = event_type(state.time, noted, state.memory.count, state.x)
                 state.events += 1
                 if noted == REST:
                     state.status = RESTING

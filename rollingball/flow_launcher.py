@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rollingball.errors import some
 from rollingball.methods.flows import IronedFlow
 from rollingball.numeric import Numeric, blank, fill, launch, layout, recorded
-from rollingball.status import Status
 
 if TYPE_CHECKING:
     from rollingball.flow_plan import FlowPlan
 
-RUNNING = int(Status.RUNNING)
 MOST_EVENTS = 64  # kept for one ball
 KEPT = 16  # launchers kept for later runs
 ROOM = 2**20  # bytes of the frames and events of one that is kept; it has up to three times as many
@@ -44,12 +41,11 @@ class Launcher:
         made = flow_rollout(program, functions, layout(settings), numeric, plan.method.integrator.adaptive)
         balls, frames, vector = len(begins), len(plan.save_at), numeric.vector
 
-        def array(values: np.ndarray, kind: Any = wp.float64, copy: bool = True) -> Any:
-            return wp.array(values, dtype=kind, device=device, copy=copy)
+        def array(values: np.ndarray, kind: Any = wp.float64) -> Any:
+            return wp.array(values, dtype=kind, device=device)
 
-        own = device != "cpu"  # where the record cannot lie in NumPy's memory
-        self._frames: Any = array(blank(made.frame, (frames, balls)), made.frame, own)
-        self._events: Any = array(blank(made.event, (balls, _most_events(plan)), kind=-1), made.event, own)
+        self._frames = blank(made.frame, (frames, balls), device)
+        self._events = blank(made.event, (balls, _most_events(plan)), device, kind=-1)
         self.states: Any = wp.zeros(balls, dtype=made.state, device=device)
         nowhere: Any = wp.zeros((0, 0), dtype=made.state, device=device)
         self._unlogged = [nowhere, wp.zeros((0, 0, 0), dtype=numeric.wide.vector, device=device)]
@@ -59,7 +55,7 @@ class Launcher:
             wp.float64(plan.duration),
         ]  # fmt: skip
         self.dim = surface.dim
-        self._kernel, self._device, self._duration, self._threads = made.kernel, device, plan.duration, threads
+        self._kernel, self._device, self._threads = made.kernel, device, threads
         self._first = 1
         wp.load_module(made.kernel.module, device=device, block_dim=1 if device == "cpu" else None)
 
@@ -71,28 +67,17 @@ class Launcher:
         launch(self._kernel, len(self.states), self._arguments(budget, log), self._device, self._threads)
         self._first = 0
 
-    def going(self) -> bool:
-        """Whether some balls still roll."""
-        return some(self._going())
-
-    def shares(self) -> np.ndarray:
-        """How far each ball has come (B,), as a share of the duration; 1 where it has ended."""
-        return np.where(self._going(), self._now()["time"] / self._duration, 1.0)
+    def now(self) -> np.ndarray:
+        """The states on the host (B,), as a structured array."""
+        return self.states.numpy()
 
     def host(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The frames (T, B), the events (B, E) and the states (B,), as structured arrays."""
-        return self._frames.numpy(), self._events.numpy(), self._now()
+        return self._frames.numpy(), self._events.numpy(), self.now()
 
     def _arguments(self, budget: int, log: tuple[Any, Any] | None = None) -> list[Any]:
         logs = self._unlogged if log is None else log
         return [*self._inputs, self._first, budget, self.states, self._frames, self._events, *logs]
-
-    def _going(self) -> np.ndarray:
-        now = self._now()
-        return (now["status"] == RUNNING) & (now["time"] < self._duration)
-
-    def _now(self) -> np.ndarray:
-        return self.states.numpy()
 
 
 class KeptLauncher(Launcher):
@@ -110,7 +95,7 @@ class KeptLauncher(Launcher):
         """As new, for other balls."""
         for place, values in zip(self._places, (plan.radius, begins, plan.save_at), strict=True):
             place[...] = values
-        for array, empty in zip(self._bytes, self._blank, strict=False):
+        for array, empty in zip(self._bytes[:2], self._blank, strict=True):
             array[...] = empty
         self._first = 1
 
@@ -125,6 +110,10 @@ class KeptLauncher(Launcher):
         self._first = 0
         return None
 
+    def now(self) -> np.ndarray:
+        """As for every launcher."""
+        return self._hosts[2]
+
     def host(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Copies of the frames, the events and the states."""
         frames, events, states = (
@@ -132,9 +121,6 @@ class KeptLauncher(Launcher):
             for inside, array in zip(self._bytes, self._hosts, strict=True)
         )
         return frames, events, states
-
-    def _now(self) -> np.ndarray:
-        return self._hosts[2]
 
 
 def _most_events(plan: FlowPlan) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 
+from rollingball.continuous import rolled
 from rollingball.fit import refuse, sunk
 from rollingball.flow_launcher import SHELF
 from rollingball.flow_plan import FlowPlan
@@ -22,21 +22,7 @@ def run_flow(plan: FlowPlan, search: GlobalProjection | None, threads: int | Non
     """Roll balls in continuous time and record them."""
     begins = _centers(plan, threads) if isinstance(plan.method, IronedFlow) else plan.start
     launcher, key = SHELF.take(plan, begins, threads)
-    bar = None
-    if progress:
-        from tqdm import tqdm
-
-        bar = tqdm(total=100, unit="%", desc=plan.surface.name)
-    began = time.perf_counter()
-    while True:
-        launcher.launch(BUDGET)
-        if bar is not None:
-            bar.update(int(100 * launcher.shares().mean()) - bar.n)
-        if not launcher.going():
-            break
-    seconds = time.perf_counter() - began
-    if bar is not None:
-        bar.close()
+    seconds = rolled(lambda: launcher.launch(BUDGET), launcher.now, plan.duration, progress, plan.surface.name)
     record = launcher.host()
     SHELF.put(launcher, key)
     return _trajectory(plan, *record, search, seconds, threads)
@@ -60,7 +46,6 @@ def _trajectory(
     host["height"] = frames["height"]
     host["center"] = np.empty((*frames.shape, plan.surface.dim + 1))
     host["center"][..., :-1], host["center"][..., -1] = frames["center"], frames["center_height"]
-    happened = {name: np.ascontiguousarray(events[name]) for name in ("time", "kind", "contacts", "center")}
     evaluations = states["memory"]["evaluations"]
     told = {"start": "center" if plan.on_center or plan.lift else "foot"}
-    return to_timed_trajectory(plan, host, states, evaluations, happened, search, seconds, threads, told)
+    return to_timed_trajectory(plan, host, states, evaluations, events, search, seconds, threads, told)

@@ -172,12 +172,13 @@ def empty(shape: tuple[int, ...], kind: Any, device: Any) -> Any:
     return wp.array(host, dtype=kind, device=device, copy=False)
 
 
-def blank(kind: Any, shape: tuple[int, ...], /, **values: Any) -> np.ndarray:
-    """An array of a struct, on the host: its floats infinite and its other fields 0, or as given."""
+def blank(kind: Any, shape: tuple[int, ...], device: Any, /, **values: Any) -> Any:
+    """An array of a struct: its floats infinite and its other fields 0, or as given; on a CPU in NumPy's memory."""
     one = np.zeros(1, dtype=kind.numpy_dtype())
     for name in one.dtype.names or ():
         one[name] = values.get(name, np.inf if one[name].dtype.kind == "f" else 0)
-    return np.repeat(one, math.prod(shape)).reshape(shape)
+    host = np.repeat(one, math.prod(shape)).reshape(shape)
+    return wp.array(host, dtype=kind, device=device, copy=str(device) != "cpu")
 
 
 def device_name(device: str) -> str:

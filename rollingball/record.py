@@ -60,11 +60,14 @@ def to_trajectory(
 
 
 def to_timed_trajectory(
-    plan: Any, host: dict[str, np.ndarray], states: np.ndarray, evaluations: np.ndarray, events: dict[str, np.ndarray],
+    plan: Any, host: dict[str, np.ndarray], states: np.ndarray, evaluations: np.ndarray, events: np.ndarray,
     search: GlobalProjection | None, seconds: float, threads: int | None, told: dict[str, Any] | None = None,
     **more: Any,
 ) -> Trajectory:  # fmt: skip
-    """The Trajectory of a run in continuous time: foot, center, height, residual and contacts of every frame."""
+    """The Trajectory of a run in continuous time.
+
+    ``host`` has foot, center, height, residual and contacts of every frame, ``events`` is a structured array (B, E).
+    """
     surface, radius = plan.surface, plan.radius[None].repeat(len(plan.save_at), axis=0)
     status, gap, certified = states["status"].astype(np.int32), np.full(radius.shape, np.nan), False
     if search is not None and plan.ball is None:
@@ -72,9 +75,8 @@ def to_timed_trajectory(
     elif search is not None:
         gap, below, certified = gaps(surface, host["foot"], host["center"], radius, search, plan.device, threads)
         status[(status == Status.RUNNING) & below] = Status.TUNNELLED
-    if events["kind"].shape[1] > 1:
-        kept = max(int((events["kind"] >= 0).sum(axis=1).max(initial=0)), 1)
-        events = {name: value[:, :kept] for name, value in events.items()}
+    if events.shape[1] > 1:
+        events = events[:, : max(int((events["kind"] >= 0).sum(axis=1).max(initial=0)), 1)]
     run = {**written(plan.method), "duration": plan.duration, "dtype": "float64", "device": plan.device, **(told or {})}
     recipe = surface.recipe or {"name": surface.name, "dim": surface.dim, "loss_scale": surface.loss_scale}
     return Trajectory(
@@ -95,7 +97,7 @@ def to_timed_trajectory(
         },
         certified=certified,
         contacts=host["contacts"],
-        events=events,
+        events={name: np.ascontiguousarray(events[name]) for name in ("time", "kind", "contacts", "center")},
         **more,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from rollingball.adjoint.flow_step import method_of
 from rollingball.adjoint.given import Derivatives, on_device, on_host
 from rollingball.adjoint.methods import checked_method
 from rollingball.adjoint.parameters import parameter_cotangents
+from rollingball.continuous import rolling
 from rollingball.errors import InputError
 from rollingball.flow_launcher import Launcher
 from rollingball.flow_plan import FlowPlan
@@ -89,7 +90,7 @@ def ahead(plan: FlowPlan, steps: int, stages: int, threads: int | None) -> Itera
         part = _part(launcher, before, rows, rows, stages, opening)
         yield part
         before, opening = part.after, False
-        if not launcher.going():
+        if not rolling(launcher.now(), plan.duration).any():
             return
 
 
@@ -123,7 +124,7 @@ def back(plan: FlowPlan, steps: int, stages: int, every: int | None, threads: in
     launcher = Launcher(plan, plan.start, threads)
     launcher.launch(0)
     marks: list[Any] = []
-    while not marks or launcher.going():
+    while not marks or rolling(launcher.now(), plan.duration).any():
         marks.append(wp.clone(launcher.states))
         launcher.launch(every)
     for index in reversed(range(len(marks))):

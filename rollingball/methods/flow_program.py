@@ -51,18 +51,3 @@ def frame_struct(numeric: Numeric) -> Any:
         contacts: int
 
     return Frame
-
-
-@functools.cache
-def event_struct(numeric: Numeric) -> Any:
-    """What is recorded when a contact comes or goes, or a ball rests."""
-    wide = numeric.wide.vector
-
-    @wp.struct
-    class Event:
-        time: wp.float64
-        kind: int
-        contacts: int  # after it
-        center: wide
-
-    return Event
