@@ -1,11 +1,11 @@
 """The kernel that moves balls with mass: steps, events and frames, each ball for itself."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOUND, NOT_FINITE, RESTING, STEP_TOO_SMALL
 from rollingball.geometry.minima import lowest_of, minima_struct
 from rollingball.methods.body_events import FRAMING, LANDING, LOCATING, SLACK, STEPPING, happenings, run_struct
@@ -30,7 +30,7 @@ class BodyRollout:
     event: Any
 
 
-@functools.cache
+@compiled
 def body_rollout(
     kind: type, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, adaptive: bool, seeks: bool
 ) -> BodyRollout:

@@ -10,7 +10,7 @@ from rollingball.body_plan import BodyPlan, starts
 from rollingball.continuous import rolled
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.methods.body_integrators import MoreauJean
-from rollingball.numeric import Numeric, blank, fill, launch, layout
+from rollingball.numeric import Numeric, blank, fill, launch, layout, load
 from rollingball.record import to_timed_trajectory
 from rollingball.trajectory import Trajectory
 
@@ -52,7 +52,7 @@ def run_body(plan: BodyPlan, search: GlobalProjection | None, threads: int | Non
         array(begin.foot, numeric.vector), array(begin.touching, wp.int32), array(plan.save_at),
         wp.float64(plan.duration),
     ]  # fmt: skip
-    wp.load_module(made.kernel.module, device=device, block_dim=1 if device == "cpu" else None)
+    load(made.kernel, device)
     first = 1
 
     def roll() -> None:

@@ -1,11 +1,11 @@
 """The kernel of Moreau's and Jean's time steps: balls with mass and unilateral contact at several places at once."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
 from rollingball.body import BodyRollout
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOUND, NOT_FINITE, RESTING
 from rollingball.geometry.minima import MOST, lowest_of, minima_struct
 from rollingball.methods.body_impact import impact_program
@@ -21,7 +21,7 @@ from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 STILL = wp.constant(20)  # steps in a row without a move after which a ball rests
 
 
-@functools.cache
+@compiled
 def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric) -> BodyRollout:
     """The kernel on one family of surfaces.
 

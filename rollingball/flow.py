@@ -1,11 +1,11 @@
 """The kernel that rolls balls in continuous time: steps, their control, events and frames, each ball for itself."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOUND, NO_FOOT, NOT_FINITE, RESTING, STEP_TOO_SMALL
 from rollingball.methods.event_record import event_struct
 from rollingball.methods.events import NOTHING, SHORTER
@@ -28,7 +28,7 @@ class FlowRollout:
     event: Any
 
 
-@functools.cache
+@compiled
 def state_struct(memory_type: Any, numeric: Numeric) -> Any:
     """What is kept of one ball between its steps; one struct for all integrators, so that one kernel reads them all."""
     wide = numeric.wide.vector
@@ -54,7 +54,7 @@ def state_struct(memory_type: Any, numeric: Numeric) -> Any:
     return State
 
 
-@functools.cache
+@compiled
 def flow_rollout(
     program: FlowProgram, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, adaptive: bool
 ) -> FlowRollout:

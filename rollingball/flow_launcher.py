@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rollingball.methods.flows import IronedFlow
-from rollingball.numeric import Numeric, blank, fill, launch, layout, recorded
+from rollingball.numeric import Numeric, blank, fill, launch, layout, load, recorded
 
 if TYPE_CHECKING:
     from rollingball.flow_plan import FlowPlan
@@ -57,7 +57,7 @@ class Launcher:
         self.dim = surface.dim
         self._kernel, self._device, self._threads = made.kernel, device, threads
         self._first = 1
-        wp.load_module(made.kernel.module, device=device, block_dim=1 if device == "cpu" else None)
+        load(made.kernel, device)
 
     def launch(self, budget: int, log: tuple[Any, Any] | None = None) -> None:
         """Up to ``budget`` steps more of every ball.

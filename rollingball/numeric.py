@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import BUILDING, compiled
 from rollingball.errors import InputError, one_of
 
 # A lane loop of 32 is long enough that Warp leaves it rolled, so that the compiler vectorises it (16 it unrolls).
@@ -124,7 +125,7 @@ def _kind(value: Any) -> Any:
     return "int" if isinstance(value, (int, np.integer)) else "number"
 
 
-@functools.cache
+@compiled
 def struct(fields: tuple[tuple[str, Any], ...], numeric: Numeric) -> Any:
     """A Warp struct with these fields (see :func:`layout`) in one precision."""
     kinds = {
@@ -199,6 +200,12 @@ def thread_count(threads: int | None) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def load(kernel: Any, device: str, block: int = 0) -> None:
+    """Compile the module of ``kernel`` for a device, or read it from the cache, in one thread at a time."""
+    with BUILDING:
+        wp.load_module(kernel.module, device=device, block_dim=1 if device == "cpu" else block or None)
+
+
 def launch(
     kernel: Any, count: int, arguments: list[Any], device: str, threads: int | None = None, block: int = 0
 ) -> None:
@@ -218,8 +225,7 @@ def launch(
 
     # on a CPU the tiles of all launches share one buffer, so block sums there must not run side by side
     parts = _slices(count, threads) if device == "cpu" and not block else [(0, count)]
-    if len(parts) > 1:
-        wp.load_module(kernel.module, device=device, block_dim=1)  # one thread compiles, the others find it done
+    load(kernel, device, block)
     _together([functools.partial(run, *part) for part in parts])
 
 
@@ -228,6 +234,7 @@ def recorded(kernel: Any, count: int, arguments: list[Any], threads: int | None 
 
     It spares taking the arguments apart, which is most of a short launch.
     """
+    load(kernel, "cpu")
     commands = [
         wp.launch(kernel, dim=size, inputs=[*arguments, first], device="cpu", record_tape=False, record_cmd=True)
         for first, size in _slices(count, threads)

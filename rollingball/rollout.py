@@ -1,12 +1,12 @@
 """The rollout kernel: for each ball, for each step, ``state = method.step(state)``, with stop rules and a record."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import InputError, not_negative, one_of, scalar, whole
 from rollingball.geometry.foot import NOT_FINITE
 from rollingball.methods.program import Program, state_struct
@@ -78,7 +78,7 @@ class Rollout:
     state: Any
 
 
-@functools.cache
+@compiled
 def rollout(
     program: Program, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, cooperative: bool
 ) -> Rollout:

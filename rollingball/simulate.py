@@ -19,7 +19,7 @@ from rollingball.flow_plan import plan_flow
 from rollingball.flow_run import run_flow
 from rollingball.geometry.projection import GlobalProjection
 from rollingball.methods import BODIES, FLOWS, Flow, Method, RigidBall
-from rollingball.numeric import fill, launch, layout
+from rollingball.numeric import fill, launch, layout, load
 from rollingball.plan import Plan, plan_run
 from rollingball.record import to_trajectory
 from rollingball.rollout import Stop
@@ -286,9 +286,7 @@ def roll_plan(
         stop_rule(plan.stop),
         wp.array(plan.start, dtype=numeric.vector, device=device) if start is None else start,
     ]
-    wp.load_module(
-        made.kernel.module, device=device, block_dim=1 if device == "cpu" else BLOCK if cooperative else None
-    )
+    load(made.kernel, device, BLOCK if cooperative else 0)
     bar = None
     if progress:
         from tqdm import tqdm

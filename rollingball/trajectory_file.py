@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +36,21 @@ def save(trajectory: Trajectory, path: Path) -> None:
     write_beside(path, to_bytes(arrays, metadata=metadata))
 
 
+def beside(path: Path) -> Path:
+    """A new name in the folder of ``path``, for what is renamed to it when it is whole."""
+    return path.parent / f".{path.name}.{secrets.token_hex(6)}"
+
+
 def write_beside(path: Path, content: bytes) -> None:
     """Write a whole file or none: to a temporary name in the same folder, then renamed over ``path``."""
+    name = beside(path)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # the umask applies, as to any new file
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)  # mkstemp makes files that only their owner reads
         os.replace(name, path)
     except OSError as error:
         with contextlib.suppress(OSError):

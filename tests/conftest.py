@@ -15,6 +15,7 @@ ORACLES = {case["id"]: case for case in json.loads((Path(__file__).parent / "ora
 
 def pytest_addoption(parser):
     parser.addoption("--starts", type=int, default=4, help="balls for each radius in test_descent.py")
+    parser.addoption("--trials", type=int, default=5, help="cold starts of four threads in test_threads.py")
 
 
 def pytest_configure(config):

@@ -4,17 +4,17 @@ J is any function of what was recorded; the cotangent of a number is dJ by that 
 its gradient at a point, the cotangents of both are kept, since through them J depends on the surface's parameters.
 """
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.normal import steepness
 from rollingball.numeric import Numeric
 
 
-@functools.cache
+@compiled
 def cotangent_struct(numeric: Numeric) -> Any:
     """The cotangent of the state of one ball, and those of the numbers that its steps share."""
     vector = numeric.vector
@@ -63,7 +63,7 @@ def lifted_radius(gradient: Any, center_bar: Any, height_bar: Any):
     return (height_bar - wp.dot(gradient, center_bar)) / steepness(gradient)
 
 
-@functools.cache
+@compiled
 def foot_cotangent(numeric: Numeric) -> Any:
     """``pull(drop, gradient, hessian, away, bar, error) -> l, found``: through R(x; c) = 0 at a strict local foot.
 

@@ -1,6 +1,5 @@
 """What the reverse kernels of a flow carry backwards, and what they do at frames and at the start."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ import warp as wp
 
 from rollingball.adjoint.flow_program import FlowPull, Seat, frame_bar_struct, shares_struct
 from rollingball.adjoint.program import inner_struct
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOUND, KINK, NOT_FINITE
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
@@ -21,7 +21,7 @@ class FlowReverse:
     bars: Any
 
 
-@functools.cache
+@compiled
 def bars_struct(numeric: Numeric) -> Any:
     """The cotangents of one ball: of its state, of the time, and of the numbers that all its steps share."""
     wide = numeric.wide.vector
@@ -38,7 +38,7 @@ def bars_struct(numeric: Numeric) -> Any:
     return Bars
 
 
-@functools.cache
+@compiled
 def bars_program(pulls: FlowPull, functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any, Any, Any]:
     """The Warp functions that both adjoints share.
 

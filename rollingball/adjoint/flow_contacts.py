@@ -8,18 +8,18 @@ C = w (I + g g^T) / rho and A = C - H, positive definite at a strict contact,
 where dF and dg are the changes of L f and of its gradient at a point that stays.
 """
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOCAL_POINT, FOUND, KINK
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def pulled_struct(numeric: Numeric) -> Any:
     """The cotangents of what one contact depends on."""
     wide = numeric.wide.vector
@@ -35,7 +35,7 @@ def pulled_struct(numeric: Numeric) -> Any:
     return Pulled
 
 
-@functools.cache
+@compiled
 def bends_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``bends(foot, slope, radius, p) -> C, H, the factor of C - H, status`` at a contact."""
     vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
@@ -61,7 +61,7 @@ def bends_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     return bends
 
 
-@functools.cache
+@compiled
 def contact_pull(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``pull(foot, slope, radius, foot_bar, slope_bar, p) -> Pulled``, of a contact and its slope."""
     wide, parameters, pulled_type = numeric.wide.vector, functions.parameters, pulled_struct(numeric)
@@ -82,7 +82,7 @@ def contact_pull(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     return pull
 
 
-@functools.cache
+@compiled
 def contact_push(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``push(foot, slope, radius, center_change, radius_change, scale_change, p) -> foot', slope', status``."""
     wide, parameters = numeric.wide.vector, functions.parameters

@@ -7,7 +7,6 @@ is left, E(x) = 0, and lambda jumps by -e lambda . (v- - v+) / (e . v-), e = gra
 the differences of the heights of its contacts, so nothing is put back onto it.
 """
 
-import functools
 from typing import Any
 
 import warp as wp
@@ -15,6 +14,7 @@ import warp as wp
 from rollingball.adjoint.flow_bars import FlowReverse, bars_program, bars_struct
 from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat, frame_bar_struct, shares_struct
 from rollingball.adjoint.program import inner_struct
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOUND, KINK, RESTING
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
@@ -22,7 +22,7 @@ from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 STAGES = 4  # of a stretch
 
 
-@functools.cache
+@compiled
 def flow_continuous(
     pulls: FlowPull, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, state_type: Any
 ) -> FlowReverse:

@@ -1,6 +1,5 @@
 """The ironed flow backwards: a ball with one contact, and one that slides along a crease on several."""
 
-import functools
 from typing import Any
 
 import warp as wp
@@ -9,6 +8,7 @@ from rollingball.adjoint.cotangents import lifted_radius, lifted_slope
 from rollingball.adjoint.flow_contacts import contact_pull
 from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat, frame_bar_struct, shares_struct, taker
 from rollingball.adjoint.program import inner_struct
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import KINK
 from rollingball.geometry.hull import hull_program
 from rollingball.geometry.linear import gauss_solve
@@ -19,7 +19,7 @@ from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def differences_program(numeric: Numeric) -> Any:
     """``solve(left, right, count, b) -> z``, of sum 0, with sum_j (left_i - left_0) . (right_j - right_0) z_j = b_i.
 
@@ -83,7 +83,7 @@ def differences_program(numeric: Numeric) -> Any:
     return solve, project, merged
 
 
-@functools.cache
+@compiled
 def crease_pull(functions: SurfaceFunctions, numeric: Numeric, ambient: bool) -> FlowPull:
     """The functions of :class:`~rollingball.IronedFlow` backwards."""
     dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters

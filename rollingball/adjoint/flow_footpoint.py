@@ -7,7 +7,6 @@ With a = w G - rho H, G = I + g g^T, the velocity v has a v = -(w^3 / L) g (theo
 where da holds dH: the third derivative of L f along v and y, by differences of the Hessian (:func:`third_program`).
 """
 
-import functools
 from typing import Any
 
 import warp as wp
@@ -15,6 +14,7 @@ import warp as wp
 from rollingball.adjoint.cotangents import bent, lifted_radius, lifted_slope
 from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat, frame_bar_struct, shares_struct, taker
 from rollingball.adjoint.program import inner_struct
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOCAL_POINT, FOUND
 from rollingball.geometry.linear import inverse_program
 from rollingball.methods.footpoint_flow import footpoint_field
@@ -26,7 +26,7 @@ from rollingball.surfaces.base import SurfaceFunctions
 REACH = wp.constant(wp.float64(4e-6))
 
 
-@functools.cache
+@compiled
 def third_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``third(x, along, v, p)``: the change of H v when x moves along ``along``, by central differences."""
     vector, wide, matrix = numeric.vector, numeric.wide.vector, numeric.wide.matrix
@@ -46,7 +46,7 @@ def third_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     return third
 
 
-@functools.cache
+@compiled
 def bends_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``bends(x, radius, p) -> g, H, the inverse of a, status`` at a footpoint."""
     vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
@@ -71,7 +71,7 @@ def bends_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     return bends
 
 
-@functools.cache
+@compiled
 def footpoint_pull(functions: SurfaceFunctions, numeric: Numeric) -> FlowPull:
     """The functions of :class:`~rollingball.FootpointFlow` backwards."""
     vector, wide, matrix = numeric.vector, numeric.wide.vector, numeric.wide.matrix

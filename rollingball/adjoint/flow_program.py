@@ -9,12 +9,12 @@
 ``inner`` takes down where the surface was evaluated and the cotangents of L f and its gradient there.
 """
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.numeric import Numeric
 
 
@@ -33,7 +33,7 @@ class FlowPull:
     follows: bool  # whether a field carries along what its Memory holds
 
 
-@functools.cache
+@compiled
 def shares_struct(numeric: Numeric) -> Any:
     """Cotangents by the state, the radius and the logarithm of the loss scale."""
     wide = numeric.wide.vector
@@ -48,7 +48,7 @@ def shares_struct(numeric: Numeric) -> Any:
     return Shares
 
 
-@functools.cache
+@compiled
 def frame_bar_struct(numeric: Numeric) -> Any:
     """The cotangents of one frame."""
     wide = numeric.wide.vector
@@ -72,7 +72,7 @@ class Seat:
     ball: int
 
 
-@functools.cache
+@compiled
 def taker(numeric: Numeric) -> Any:
     """``taken(inner, seat, k, point, height_bar, slope_bar)``: one more inner point."""
     wide, vector = numeric.wide.vector, numeric.vector

@@ -6,7 +6,6 @@ It is forward mode: an independent way to what :mod:`rollingball.adjoint.flow_cr
     push(x, Memory, velocity, x', Push, p, settings) -> velocity', status
 """
 
-import functools
 from typing import Any
 
 import warp as wp
@@ -15,6 +14,7 @@ from rollingball.adjoint.flow_contacts import contact_push
 from rollingball.adjoint.flow_crease import differences_program
 from rollingball.adjoint.flow_footpoint import bends_program, third_program
 from rollingball.adjoint.tangents import Push
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOUND, KINK
 from rollingball.geometry.hull import hull_program
 from rollingball.geometry.minima import MOST
@@ -24,7 +24,7 @@ from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def crease_push(functions: SurfaceFunctions, numeric: Numeric, ambient: bool) -> Any:
     """Of :class:`~rollingball.IronedFlow`, with one contact or along a crease."""
     dim, wide, parameters, memory = numeric.dim, numeric.wide.vector, functions.parameters, memory_struct(numeric)
@@ -69,7 +69,7 @@ def crease_push(functions: SurfaceFunctions, numeric: Numeric, ambient: bool) ->
     return push
 
 
-@functools.cache
+@compiled
 def footpoint_push(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """Of :class:`~rollingball.FootpointFlow`: a dv = -(d(w^3) g + w^3 dg) / L - (da) v with a = w G - rho H."""
     wide, parameters, (memory, _field) = numeric.wide.vector, functions.parameters, footpoint_field(functions, numeric)

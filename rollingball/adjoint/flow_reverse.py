@@ -5,7 +5,6 @@ that stays, except for the last one, which ends with the run, and for one that e
 there E(x, h) = 0 gives dh, which is what is known as the jump of the cotangent at an event.
 """
 
-import functools
 from typing import Any
 
 import warp as wp
@@ -14,12 +13,13 @@ from rollingball.adjoint.flow_bars import FlowReverse, bars_program, bars_struct
 from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat, shares_struct
 from rollingball.adjoint.flow_step import HALF, STAGES, Method, step_program
 from rollingball.adjoint.program import inner_struct
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOUND, KINK
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
 
-@functools.cache
+@compiled
 def flow_reverse(
     pulls: FlowPull, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, state_type: Any
 ) -> FlowReverse:

@@ -3,12 +3,12 @@
 The velocities of its stages were kept by the run (balls, steps, stages), so that none is computed twice.
 """
 
-import functools
 from typing import Any
 
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.methods.integrators import Explicit
 from rollingball.numeric import Numeric
 
@@ -37,7 +37,7 @@ def stages_of(integrator: Explicit) -> int:
     return tableau.stages + (0 if tableau.error is not None else 1)  # a pair's last stage is at the end
 
 
-@functools.cache
+@compiled
 def method_of(integrator: Explicit, device: str) -> Any:
     """An explicit method as a kernel takes it."""
     tableau, count = integrator.tableau, stages_of(integrator)
@@ -61,7 +61,7 @@ def method_of(integrator: Explicit, device: str) -> Any:
     return method
 
 
-@functools.cache
+@compiled
 def step_program(numeric: Numeric) -> tuple[Any, Any, Any]:
     """The Warp functions of a step.
 

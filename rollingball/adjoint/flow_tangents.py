@@ -5,7 +5,6 @@ What is a scalar equation (an event, a state put back on its crease) is met by i
 take it backwards.
 """
 
-import functools
 from typing import Any
 
 import warp as wp
@@ -14,12 +13,13 @@ from rollingball.adjoint.flow_program import NO_EVENT, FlowPull, Seat
 from rollingball.adjoint.flow_step import STAGES, Method, step_program
 from rollingball.adjoint.program import inner_struct
 from rollingball.adjoint.tangents import Push
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOUND, KINK, NOT_FINITE
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
 
-@functools.cache
+@compiled
 def tangent_struct(numeric: Numeric) -> Any:
     """The change of one ball along one direction."""
     wide = numeric.wide.vector
@@ -33,7 +33,7 @@ def tangent_struct(numeric: Numeric) -> Any:
     return Tangent
 
 
-@functools.cache
+@compiled
 def flow_tangents(
     pulls: FlowPull, push: Any, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, state_type: Any
 ) -> Any:

@@ -1,17 +1,17 @@
 """The optimizers without a ball, backwards: gradient descent, heavy ball, SAM and Entropy-SGD."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
 from rollingball.adjoint.cotangents import cotangent_struct
 from rollingball.adjoint.program import Now, StepProgram, here_struct, inner_struct
+from rollingball.core.compiled import compiled
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def _settle(numeric: Numeric) -> Any:
     """The centre is the point itself."""
     vector, bar_type, here_type = numeric.vector, cotangent_struct(numeric), here_struct(numeric)
@@ -28,7 +28,7 @@ def _settle(numeric: Numeric) -> Any:
     return settle
 
 
-@functools.cache
+@compiled
 def heavy_ball_reverse(surface: SurfaceFunctions, numeric: Numeric) -> StepProgram:
     """Heavy ball, and gradient descent, which has no momentum: v <- momentum v + grad f(x), x <- x - lr v."""
     parameters, bar_type = surface.parameters, cotangent_struct(numeric)
@@ -57,7 +57,7 @@ def heavy_ball_reverse(surface: SurfaceFunctions, numeric: Numeric) -> StepProgr
     return StepProgram(_settle(numeric), step)
 
 
-@functools.cache
+@compiled
 def sam_reverse(surface: SurfaceFunctions, numeric: Numeric) -> StepProgram:
     """SAM: x <- x - lr grad f(y) at y = x + rho g / |g|, the one inner point."""
     parameters, bar_type, second = surface.parameters, cotangent_struct(numeric), surface.second
@@ -95,7 +95,7 @@ def sam_reverse(surface: SurfaceFunctions, numeric: Numeric) -> StepProgram:
     return StepProgram(_settle(numeric), step)
 
 
-@functools.cache
+@compiled
 def entropy_reverse(surface: SurfaceFunctions, numeric: Numeric) -> StepProgram:
     """Entropy-SGD through its Langevin steps, with the draws of the run."""
     parameters, bar_type, vector, dim = surface.parameters, cotangent_struct(numeric), numeric.vector, numeric.dim

@@ -7,12 +7,12 @@ Both add to ``bar.radius`` and ``bar.lr`` what the step's own radius and learnin
 points inside a step at which the surface is evaluated besides its feet, and the cotangents there.
 """
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -29,7 +29,7 @@ class StepProgram:
     keeps_center: bool = False
 
 
-@functools.cache
+@compiled
 def here_struct(numeric: Numeric) -> Any:
     """What was recorded of one ball at one frame, and the surface at its foot."""
     vector, matrix = numeric.vector, numeric.matrix
@@ -63,7 +63,7 @@ def entry(table: wp.array2d(dtype=wp.float64), index: int, ball: int):
     return table[wp.min(index, table.shape[0] - 1), wp.min(ball, table.shape[1] - 1)]
 
 
-@functools.cache
+@compiled
 def reader(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``here_at(frame, ball, foot, center, center_height, p) -> Here``, from records (frames, balls)."""
     vector, parameters, second, here_type = numeric.vector, functions.parameters, functions.second, here_struct(numeric)
@@ -90,7 +90,7 @@ def reader(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     return here_at
 
 
-@functools.cache
+@compiled
 def inner_struct(numeric: Numeric) -> Any:
     """Points (rows, inner points, balls), and the cotangents of L f and of its gradient there.
 

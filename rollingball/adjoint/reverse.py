@@ -1,6 +1,5 @@
 """The reverse rollout: for each ball, for each step from the last to the first, the cotangent of the state."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ import warp as wp
 
 from rollingball.adjoint.cotangents import cotangent_struct
 from rollingball.adjoint.program import Now, StepProgram, entry, here_struct, inner_struct, reader
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOUND, NOT_FINITE
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
@@ -21,7 +21,7 @@ class Reverse:
     cotangent: Any
 
 
-@functools.cache
+@compiled
 def reverse_rollout(
     program: StepProgram, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric
 ) -> Reverse:

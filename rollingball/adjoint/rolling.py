@@ -1,6 +1,5 @@
 """The paper's two rules backwards: Algorithm 1 and Section 3.2, with an exact foot or the paper's projector."""
 
-import functools
 from typing import Any
 
 import warp as wp
@@ -13,12 +12,13 @@ from rollingball.adjoint.cotangents import (
     lifted_slope,
 )
 from rollingball.adjoint.program import Now, StepProgram, here_struct, inner_struct
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOCAL_POINT, NO_FOOT
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def footpoint_reverse(surface: SurfaceFunctions, numeric: Numeric, unrolled: bool) -> StepProgram:
     """Algorithm 1 backwards; ``unrolled`` through every iteration of the paper's projector."""
     vector, parameters, bar_type = numeric.vector, surface.parameters, cotangent_struct(numeric)
@@ -63,7 +63,7 @@ def footpoint_reverse(surface: SurfaceFunctions, numeric: Numeric, unrolled: boo
     return StepProgram(settle, step)
 
 
-@functools.cache
+@compiled
 def distance_reverse(surface: SurfaceFunctions, numeric: Numeric, unrolled: bool) -> StepProgram:
     """Section 3.2 backwards: the part of the push along u = (c - p) / |c - p| is taken off."""
     parameters, bar_type = surface.parameters, cotangent_struct(numeric)
@@ -139,7 +139,7 @@ def distance_reverse(surface: SurfaceFunctions, numeric: Numeric, unrolled: bool
     return StepProgram(settle, step, keeps_center=True)
 
 
-@functools.cache
+@compiled
 def _implicit(surface: SurfaceFunctions, numeric: Numeric) -> Any:
     """Of the foot after a step to the centre that was projected, which takes the place of that in ``bar``."""
     vector, parameters, bar_type = numeric.vector, surface.parameters, cotangent_struct(numeric)
@@ -176,7 +176,7 @@ def _implicit(surface: SurfaceFunctions, numeric: Numeric) -> Any:
     return projected
 
 
-@functools.cache
+@compiled
 def _unrolled(surface: SurfaceFunctions, numeric: Numeric) -> Any:
     """Of the last iterate to the centre that was projected, and to the first iterate: the foot before the step."""
     vector, parameters, bar_type = numeric.vector, surface.parameters, cotangent_struct(numeric)

@@ -1,17 +1,17 @@
 """The optimizers without a ball along a tangent (see :mod:`rollingball.adjoint.tangents`)."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
 from rollingball.adjoint.program import Now, StepProgram, here_struct
 from rollingball.adjoint.tangents import Push, change_struct, height_change
+from rollingball.core.compiled import compiled
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def point_tangent(surface: SurfaceFunctions, numeric: Numeric, kind: str) -> StepProgram:
     """The methods without a ball along a tangent: ``heavy-ball`` (and gradient descent), ``sam``, ``entropy-sgd``."""
     parameters, change_type, here_type = surface.parameters, change_struct(numeric), here_struct(numeric)

@@ -1,18 +1,18 @@
 """The rollout of tangents: for each ball and direction, for each step, the change of the state."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
 from rollingball.adjoint.program import Now, StepProgram, entry, here_struct, reader
 from rollingball.adjoint.tangents import Push, change_struct, height_change
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOUND, NOT_FINITE
 from rollingball.numeric import Numeric, struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
 
-@functools.cache
+@compiled
 def tangent_rollout(program: StepProgram, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric) -> Any:
     """The kernel of one method on one family of surfaces, in float64; columns are d starts, radius, lr and scale."""
     vector, parameters, dim = numeric.vector, functions.parameters, numeric.dim

@@ -7,12 +7,12 @@
 independent way to the derivatives that :mod:`rollingball.adjoint.rolling` takes backwards.
 """
 
-import functools
 from typing import Any
 
 import warp as wp
 
 from rollingball.adjoint.program import Now, StepProgram, here_struct
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOCAL_POINT
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.normal import steepness
@@ -20,7 +20,7 @@ from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def change_struct(numeric: Numeric) -> Any:
     """The change of a ball's state."""
     vector = numeric.vector
@@ -66,7 +66,7 @@ def lift_change(gradient: Any, slope: Any, radius: Any, radius_change: Any):
     return sideways, (radius_change - radius * along) / w
 
 
-@functools.cache
+@compiled
 def rolling_tangent(surface: SurfaceFunctions, numeric: Numeric, unrolled: bool, distance: bool) -> StepProgram:
     """Algorithm 1, or with ``distance`` Section 3.2, along a tangent."""
     parameters, change_type, here_type = surface.parameters, change_struct(numeric), here_struct(numeric)
@@ -149,7 +149,7 @@ def rolling_tangent(surface: SurfaceFunctions, numeric: Numeric, unrolled: bool,
     return StepProgram(settle, step, keeps_center=distance)
 
 
-@functools.cache
+@compiled
 def _implicit(surface: SurfaceFunctions, numeric: Numeric) -> Any:
     """The change of an exact foot of a centre that moves by ``change.center``."""
     parameters, change_type, here_type = surface.parameters, change_struct(numeric), here_struct(numeric)
@@ -180,7 +180,7 @@ def _implicit(surface: SurfaceFunctions, numeric: Numeric) -> Any:
     return projected
 
 
-@functools.cache
+@compiled
 def _unrolled(surface: SurfaceFunctions, numeric: Numeric) -> Any:
     """The change of the last iterate of the paper's projector, from the foot before the step."""
     parameters, change_type, here_type = surface.parameters, change_struct(numeric), here_struct(numeric)

@@ -6,12 +6,12 @@ With e = exp(-|a|^2 / w^2), a = x - c, and the cotangents h of f = |x|^2 - sum e
     dJ/dw = (2 e / w) [(2 / w^2) s.a (q - 1) - h q],  q = |a|^2 / w^2
 """
 
-import functools
 from typing import Any
 
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.numeric import LANES, Numeric, launch
 from rollingball.surfaces.base import Surface, kernel_options
 from rollingball.surfaces.well_sums import HALF, MINUS_LOG2_E, block_in_reach, power_of_two
@@ -43,7 +43,7 @@ def well_cotangents(
     return {"centers": by_center, "width": width_bar.numpy().sum()}
 
 
-@functools.cache
+@compiled
 def _pull(functions: Any, numeric: Numeric) -> Any:
     """The kernel: each thread takes half a block of wells over one slice of the points."""
     vector, dim, parameters, power = numeric.vector, numeric.dim, functions.parameters, power_of_two(numeric)

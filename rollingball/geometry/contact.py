@@ -5,11 +5,11 @@ anywhere over the box touches first at the highest point that any of them touche
 the contact is there.
 """
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.linear import cholesky, cholesky_solve, eigenvectors
 from rollingball.geometry.objective import Objective, kink_search, lowest
 from rollingball.geometry.spread import spread_program
@@ -17,7 +17,7 @@ from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def contact_query(numeric: Numeric) -> Any:
     """A ball above a point, and where the graph ends."""
     wide = numeric.wide.vector
@@ -34,7 +34,7 @@ def contact_query(numeric: Numeric) -> Any:
     return ContactQuery
 
 
-@functools.cache
+@compiled
 def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objective:
     """The objective whose minima are the contacts of a ball (theory, section 3)."""
     vector, dim, wide, matrix = numeric.vector, numeric.dim, numeric.wide.vector, numeric.wide.matrix

@@ -1,12 +1,12 @@
 """contacts: the height at which a ball rests above a point of the parameter space, and where it touches."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import InputError, not_negative, numbers, points, positive, whole
 from rollingball.geometry.contact import contact_objective, contact_query
 from rollingball.geometry.foot import FOUND
@@ -146,7 +146,7 @@ def checked_box(field: str, box: Any, dim: int) -> np.ndarray:
     return pairs
 
 
-@functools.cache
+@compiled
 def contact_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``contact(query, p, settings) -> Minima`` of less the height of a ball, all float64."""
     query, parameters, minima = contact_query(numeric), functions.parameters, minima_struct(numeric)
@@ -159,7 +159,7 @@ def contact_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     return contact
 
 
-@functools.cache
+@compiled
 def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``contact_from(query, known Minima, p, settings) -> Minima``: with some contacts known, which saves most work.
 
@@ -236,7 +236,7 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     return contact_from
 
 
-@functools.cache
+@compiled
 def slope_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``slope_at(x, lowness, q, p)``: the slope of a resting ball at its contact x."""
     dim, wide, vector, parameters = numeric.dim, numeric.wide.vector, numeric.vector, functions.parameters
@@ -258,7 +258,7 @@ def slope_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     return slope_at
 
 
-@functools.cache
+@compiled
 def _kernel(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric) -> Any:
     vector, parameters, query_type = numeric.vector, functions.parameters, contact_query(numeric)
     settings_type, minima = struct(settings_layout, numeric), minima_struct(numeric)

@@ -1,6 +1,5 @@
 """delta: how much of a landscape's relief is left on the offset of a radius (Lemma 2 and Figure 2 of the paper)."""
 
-import functools
 import itertools
 import warnings
 from typing import Any
@@ -9,6 +8,7 @@ import msgspec
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import InputError, one_of, positive, positive_scalar
 from rollingball.geometry.contacts import Contacts, checked_box, contacts
 from rollingball.geometry.projection import GlobalProjection
@@ -171,7 +171,7 @@ def _bends(surface: Surface, points: np.ndarray, reach: float) -> np.ndarray:
     return found.numpy().reshape(points.shape[:-1])
 
 
-@functools.cache
+@compiled
 def _bend_kernel(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     bounds, parameters, vector = functions.bounds, functions.parameters, numeric.vector
 

@@ -13,11 +13,11 @@ sample whose offset from the output comes first, so the order of visits is free.
 (:mod:`rollingball.geometry.dilation_tiles`), on a CUDA device one output.
 """
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.numeric import PRECISIONS
 
 # Cells of a block along x: one AVX-512 register of float64.
@@ -56,7 +56,7 @@ class Grid:
     tangent_x: Floats
 
 
-@functools.cache
+@compiled
 def summary_kernel(dtype: str, rows: int, plane_below: Any) -> Any:
     """The kernel that sums up each block of samples: its maximum, and a plane above it."""
     scalar = PRECISIONS[dtype]
@@ -98,7 +98,7 @@ def summary_kernel(dtype: str, rows: int, plane_below: Any) -> Any:
     return summarise
 
 
-@functools.cache
+@compiled
 def plain_plane_below(dtype: str, rows: int) -> Any:
     """A Warp function: of ``sign`` x one block, the minimum, and a plane below it (at its centre, and its slopes)."""
     scalar = PRECISIONS[dtype]
@@ -142,7 +142,7 @@ def plain_plane_below(dtype: str, rows: int) -> Any:
     return plane_below
 
 
-@functools.cache
+@compiled
 def cell_kernel(dtype: str, rows: int) -> Any:
     """The kernel for a CUDA device: one thread an output, so that the bounds need no plane below the outputs."""
     scalar = PRECISIONS[dtype]

@@ -4,16 +4,16 @@ Warp's own loops over a tile do these sums one by one, ten times slower, so they
 of Clang. The bounds are those of :mod:`rollingball.geometry.dilation`.
 """
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.dilation import LANES, Floats
 from rollingball.numeric import PRECISIONS
 
 
-@functools.cache
+@compiled
 def native_functions(dtype: str, rows: int) -> tuple[Any, Any, Any, Any]:
     """Native Warp functions ``(plane_below, most_promising, can_touch, touch)``.
 

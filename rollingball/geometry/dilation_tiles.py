@@ -1,16 +1,16 @@
 """Dilation on a CPU: one thread a tile of outputs, against blocks of samples (see :mod:`.dilation` for the bounds)."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.dilation import LANES, Grid
 from rollingball.geometry.dilation_lanes import native_functions
 from rollingball.numeric import PRECISIONS
 
 
-@functools.cache
+@compiled
 def tile_kernel(dtype: str, rows: int) -> Any:
     """The kernel for a CPU: one thread dilates one tile of ``rows`` x LANES outputs, in registers."""
     scalar = PRECISIONS[dtype]

@@ -1,10 +1,10 @@
 """The squared distance of a point to the graph, D(x) = |x - c|^2 / 2 + (f(x) - c_y)^2 / 2, as an objective."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOUND, foot_struct
 from rollingball.geometry.newton import newton_program
 from rollingball.geometry.objective import Objective, kink_search, lowest
@@ -13,7 +13,7 @@ from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def distance_query(numeric: Numeric) -> Any:
     """The point whose feet are sought."""
     vector = numeric.vector
@@ -27,7 +27,7 @@ def distance_query(numeric: Numeric) -> Any:
     return DistanceQuery
 
 
-@functools.cache
+@compiled
 def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objective:
     """The objective whose minima are the nearest points of the graph (theory, section 2)."""
     vector, dim, wide = numeric.vector, numeric.dim, numeric.wide.vector

@@ -1,17 +1,17 @@
 """The contact of a ball that moves a little: Newton's method from where it touched before."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.contact import contact_objective, contact_query
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def touch_struct(numeric: Numeric) -> Any:
     """A contact of a ball."""
     wide = numeric.wide.vector
@@ -27,7 +27,7 @@ def touch_struct(numeric: Numeric) -> Any:
     return Touch
 
 
-@functools.cache
+@compiled
 def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``follow(center, radius, at, near, p, settings) -> Touch``: a contact when the centre has come to ``center``.
 
@@ -135,7 +135,7 @@ def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     return follow
 
 
-@functools.cache
+@compiled
 def bend_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``bend(foot, slope, radius, p) -> matrix, smooth``: the Hessian of the height of a ball over its centre.
 

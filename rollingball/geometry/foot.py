@@ -1,10 +1,10 @@
 """A footpoint as kernels carry it, and the statuses that a search for one can end with."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.numeric import Numeric
 from rollingball.status import Status
 
@@ -19,7 +19,7 @@ WEDGED = wp.constant(int(Status.WEDGED))
 KINK = wp.constant(int(Status.KINK))
 
 
-@functools.cache
+@compiled
 def foot_struct(numeric: Numeric) -> Any:
     """A point of the graph and what was found there."""
     vector, scalar = numeric.vector, numeric.scalar

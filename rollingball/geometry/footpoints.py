@@ -1,12 +1,12 @@
 """project: the nearest points of the graph, their distance, and whether they are proved to be the nearest."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import InputError, positive, whole
 from rollingball.errors import points as checked_points
 from rollingball.geometry.foot import foot_struct
@@ -136,7 +136,7 @@ def _kernel(functions: SurfaceFunctions, projection: Projection, settings_layout
     return _search_kernel(functions, search, settings_layout, numeric)
 
 
-@functools.cache
+@compiled
 def _local(functions: SurfaceFunctions, project_: Any, numeric: Numeric) -> Any:
     """A local projection in the shape of a search that finds one minimum."""
     vector, wide, parameters = numeric.vector, numeric.wide.vector, functions.parameters
@@ -166,7 +166,7 @@ def _local(functions: SurfaceFunctions, project_: Any, numeric: Numeric) -> Any:
     return search
 
 
-@functools.cache
+@compiled
 def _search_kernel(functions: SurfaceFunctions, search: Any, settings_layout: Any, numeric: Numeric) -> Any:
     vector, parameters, dim = numeric.vector, functions.parameters, numeric.dim
     settings_type, minima = struct(settings_layout, numeric), minima_struct(numeric)

@@ -1,11 +1,11 @@
 """The point of least norm in the convex hull of a few slopes: the direction in which a ball at a kink descends."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.numeric import Numeric
 
@@ -28,7 +28,7 @@ class Hull:
     least: Any
 
 
-@functools.cache
+@compiled
 def least_norm_program(most: int, numeric: Numeric) -> Any:
     """``least_norm(slopes (most, d), count) -> vector``: the point of least norm in the convex hull of some slopes."""
     hull, wide = hull_program(most, numeric), numeric.wide.vector
@@ -50,7 +50,7 @@ def least_norm_program(most: int, numeric: Numeric) -> Any:
     return least_norm
 
 
-@functools.cache
+@compiled
 def hull_program(most: int, numeric: Numeric) -> Hull:
     """Wolfe's algorithm (Math. Programming 11, 1976), float64.
 

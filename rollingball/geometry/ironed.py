@@ -1,12 +1,12 @@
 """ironed: the loss that a ball of a given radius feels, as a Surface like any other."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import InputError, positive_scalar
 from rollingball.geometry.contact import contact_query
 from rollingball.geometry.contacts import Contacts, checked_box, contact_program, contacts, slope_program
@@ -165,7 +165,7 @@ def ironed_samples(
     return rolled.heights[inside], low + steps * (rolled.contact[inside] - margin)
 
 
-@functools.cache
+@compiled
 def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
     def build(numeric: Numeric, cooperative: bool) -> Pieces:
         wide = numeric.wide

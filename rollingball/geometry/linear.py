@@ -1,10 +1,10 @@
 """Small dense symmetric systems: Cholesky, and Jacobi's eigenvectors for where a matrix is indefinite."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.numeric import Numeric
 
 
@@ -50,7 +50,7 @@ def cholesky_solve(factor: Any, right: Any):
     return s
 
 
-@functools.cache
+@compiled
 def inverse_program(numeric: Numeric) -> Any:
     """``inverse(a) -> inverse, least``, in float64; ``least`` is not above 0 where a is not positive definite."""
     matrix, vector, dim = numeric.wide.matrix, numeric.wide.vector, numeric.dim

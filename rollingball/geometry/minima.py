@@ -1,12 +1,12 @@
 """The minima that a search has found: kept inside a kernel, and on the host sorted, padded, with their certificate."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.objective import Objective
 from rollingball.numeric import Numeric
 from rollingball.status import Certificate
@@ -18,7 +18,7 @@ OUT_OF_NODES = wp.constant(1)  # the budget ended first
 NOT_SEARCHED = wp.constant(2)
 
 
-@functools.cache
+@compiled
 def minima_struct(numeric: Numeric) -> Any:
     """The minima found for one query, in no order; see :func:`lowest_of`."""
     places = wp.types.matrix((MOST, numeric.dim), wp.float64)
@@ -64,7 +64,7 @@ class Keeping:
     polished: Any
 
 
-@functools.cache
+@compiled
 def keeping(objective: Objective, numeric: Numeric) -> Keeping:
     """How the minima of an objective are kept: two within ``same`` are one, those more than a tie too high are not."""
     dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)

@@ -1,10 +1,10 @@
 """The Warp function of GlobalProjection: all nearest points of the graph to a point, from seeds or with a proof."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.distance import distance_objective, distance_query
 from rollingball.geometry.foot import FOUND, NO_FOOT, NOT_FINITE, foot_struct
 from rollingball.geometry.minima import lowest_of, minima_struct
@@ -20,7 +20,7 @@ EXACT = wp.constant(wp.float64(1e-9))  # the error allowed in a distance, or in 
 FLAT = wp.constant(wp.float64(4.0))  # around a minimum, D is within a tie of it up to sqrt(2 tie) away
 
 
-@functools.cache
+@compiled
 def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``nearest(center, center_height, first, p, settings) -> Minima`` of D, searched from ``first`` on.
 
@@ -121,7 +121,7 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     return nearest
 
 
-@functools.cache
+@compiled
 def global_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``project`` of GlobalProjection on one family of surfaces in one precision."""
     vector, wide, dim, parameters = numeric.vector, numeric.wide.vector, numeric.dim, functions.parameters

@@ -1,17 +1,17 @@
 """The Warp function of NewtonProjection: descent on D to a strict local minimum (see projection.py for D, R and A)."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOCAL_POINT, FOUND, NO_FOOT, NOT_FINITE, foot_struct
 from rollingball.geometry.linear import cholesky, cholesky_solve, eigenvectors
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
     """``project`` on one family of surfaces in one precision."""
     # the small algebra is float64 in either precision: I + g g' loses I in float32 once |g|^2 nears 1e7

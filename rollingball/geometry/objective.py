@@ -1,11 +1,11 @@
 """What a global search makes small, and what its objectives share."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.hull import hull_program
 from rollingball.geometry.linear import eigenvectors
 from rollingball.numeric import Numeric
@@ -54,7 +54,7 @@ def holds(middle: Any, half: Any, points: Any, count: int):
     return inside
 
 
-@functools.cache
+@compiled
 def basin(numeric: Numeric) -> Any:
     """``reach(a, rise, most)``: how far around a minimum of Hessian ``a`` an objective is within ``rise`` of it.
 
@@ -77,7 +77,7 @@ def basin(numeric: Numeric) -> Any:
     return reach
 
 
-@functools.cache
+@compiled
 def kink_search(query: Any, value: Any, slope: Any, numeric: Numeric) -> Any:
     """``search(x, here, length, q, p) -> x, value, evaluations``: a minimum by steps ever shorter, at a kink too.
 

@@ -8,12 +8,12 @@
 program is a Warp function ``project(center, center_height, guess: Foot, p, settings) -> Foot``.
 """
 
-import functools
 from typing import Any, ClassVar
 
 import msgspec
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import InputError, positive_scalar, whole
 from rollingball.geometry.foot import DIVERGED, FOUND, NOT_FINITE, foot_struct
 from rollingball.geometry.nearest import global_program
@@ -130,7 +130,7 @@ class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="typ
 Projection = GradientProjection | NewtonProjection | GlobalProjection
 
 
-@functools.cache
+@compiled
 def _gradient_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
     scalar, vector = numeric.scalar, numeric.vector
     first, parameters, foot = surface.first, surface.parameters, foot_struct(numeric)

@@ -8,12 +8,12 @@ fraction. A cell is left out when its bound is above the best value found; what 
 every minimum within the tolerance, if the bounds are right.
 """
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.minima import COMPLETE, MOST, NOT_SEARCHED, OUT_OF_NODES, keeping, minima_struct
 from rollingball.geometry.objective import Objective, holds
 from rollingball.geometry.seeds import seeds_program
@@ -42,7 +42,7 @@ class Search:
     branch_and_bound: Any
 
 
-@functools.cache
+@compiled
 def search_program(objective: Objective, numeric: Numeric) -> Search:
     """The search for the minima of one objective."""
     dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)

@@ -1,10 +1,10 @@
 """Minima below points that fill a box evenly: a search that proves nothing and costs little."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import NOT_FINITE
 from rollingball.geometry.minima import NOT_SEARCHED, keeping, minima_struct
 from rollingball.geometry.objective import Objective
@@ -15,7 +15,7 @@ KEPT = 4  # of all seeds the lowest so many are polished, and the lowest in each
 SEEDS = 2 * KEPT + 1  # and a first point
 
 
-@functools.cache
+@compiled
 def seeds_program(objective: Objective, numeric: Numeric) -> Any:
     """``from_seeds(known Minima, first, low, high, same, tie, q, p, settings) -> Minima``, as in search.py."""
     dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)

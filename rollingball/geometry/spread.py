@@ -1,10 +1,10 @@
 """How far a loss can be from its tangent plane near a point: by proof, by the user's word, or by samples."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -12,7 +12,7 @@ from rollingball.surfaces.base import SurfaceFunctions
 SAFETY = wp.constant(wp.float64(2.0))
 
 
-@functools.cache
+@compiled
 def golden_ratios(dim: int) -> tuple[float, ...]:
     """The golden ratio's generalisation to d dimensions: its powers, modulo 1, fill a cube evenly."""
     golden = 2.0
@@ -21,7 +21,7 @@ def golden_ratios(dim: int) -> tuple[float, ...]:
     return tuple(golden ** -(i + 1) % 1.0 for i in range(dim))
 
 
-@functools.cache
+@compiled
 def spread_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``spread(x, steepness, reach, estimate, p) -> rise, bend`` within ``reach`` of x, where |L grad f| = steepness.
 
@@ -52,7 +52,7 @@ def spread_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     return spread
 
 
-@functools.cache
+@compiled
 def estimate_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``estimate(first, low, high, p, settings)``: the bend to rely on in a box, 0 where the surface knows its own.
 

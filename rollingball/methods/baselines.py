@@ -1,12 +1,12 @@
 """The optimizers a rolling ball is compared with, on the same surfaces: a point, no ball, moved by gradients."""
 
-import functools
 from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import InputError, not_negative, positive_scalar, scalar, whole
 from rollingball.geometry.foot import FOUND, NOT_FINITE
 from rollingball.methods.program import Program, state_struct
@@ -122,7 +122,7 @@ class EntropySGD(msgspec.Struct, frozen=True, tag="entropy-sgd", tag_field="meth
         return _entropy_sgd(surface, numeric)
 
 
-@functools.cache
+@compiled
 def _point(surface: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
     """``settle`` and ``arrive`` of a method without a ball: the centre is the point itself."""
     first, parameters, state_type = surface.first, surface.parameters, state_struct(numeric)
@@ -151,7 +151,7 @@ def _point(surface: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
     return settle, arrive
 
 
-@functools.cache
+@compiled
 def _heavy_ball(surface: SurfaceFunctions, numeric: Numeric) -> Program:
     settle, arrive = _point(surface, numeric)
     scalar_, parameters, state_type = numeric.scalar, surface.parameters, state_struct(numeric)
@@ -164,7 +164,7 @@ def _heavy_ball(surface: SurfaceFunctions, numeric: Numeric) -> Program:
     return Program(settle, step)
 
 
-@functools.cache
+@compiled
 def _sam(surface: SurfaceFunctions, numeric: Numeric) -> Program:
     settle, arrive = _point(surface, numeric)
     gradient_of, scalar_, parameters = surface.gradient, numeric.scalar, surface.parameters
@@ -179,7 +179,7 @@ def _sam(surface: SurfaceFunctions, numeric: Numeric) -> Program:
     return Program(settle, step)
 
 
-@functools.cache
+@compiled
 def _entropy_sgd(surface: SurfaceFunctions, numeric: Numeric) -> Program:
     settle, arrive = _point(surface, numeric)
     gradient_of, scalar_, parameters = surface.gradient, numeric.scalar, surface.parameters

@@ -1,11 +1,11 @@
 """A ball with mass between two launches, and what happens to it at the end of a step: impact, landing, rest."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOUND, RESTING, WEDGED
 from rollingball.geometry.minima import MOST
 from rollingball.methods.body_impact import impact_program
@@ -20,7 +20,7 @@ LANDING = wp.constant(3)  # the ball is put on its contact
 SLACK = wp.constant(wp.float64(1e-11))  # in radii: a contact so little higher is no other one
 
 
-@functools.cache
+@compiled
 def run_struct(numeric: Numeric) -> Any:
     """One ball and how far it came."""
     dim, body = numeric.dim, body_struct(numeric)
@@ -73,7 +73,7 @@ class Happening:
     landed: Any
 
 
-@functools.cache
+@compiled
 def happenings(numeric: Numeric) -> Happening:
     """The functions of one dimension."""
     dim, wide, body, run = numeric.dim, numeric.wide.vector, body_struct(numeric), run_struct(numeric)

@@ -1,10 +1,10 @@
 """One step of a ball with mass by an explicit integrator, in the coordinates of the offset: the constraint is exact."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.follow import bend_program, follow_program
 from rollingball.geometry.foot import NO_FOOT, NOT_FINITE
 from rollingball.methods.body_state import ROLLING, SLIDING, body_struct, contact_laws, vectors
@@ -13,7 +13,7 @@ from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def explicit_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``advance(Body, h, p, settings) -> Body, error``: a ball that touches, h later.
 

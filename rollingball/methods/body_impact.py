@@ -1,10 +1,10 @@
 """Impacts and contact forces at several places at once: a complementarity problem in the velocities."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.minima import MOST
 from rollingball.methods.body_state import body_struct, vectors
 from rollingball.numeric import Numeric
@@ -12,7 +12,7 @@ from rollingball.numeric import Numeric
 SWEEPS = wp.constant(4000)
 
 
-@functools.cache
+@compiled
 def impact_program(numeric: Numeric) -> Any:
     """``resolved(Body, velocity, slopes, leave, count, settings) -> velocity, spin, pushes``: after the impulses.
 

@@ -1,11 +1,11 @@
 """What a body with mass is made of on one surface: the Warp functions that the kernels of body.py call."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.follow import bend_program, follow_program
 from rollingball.geometry.foot import NO_FOOT
 from rollingball.geometry.minima import minima_struct
@@ -44,7 +44,7 @@ class Motion:
     slopes: Any
 
 
-@functools.cache
+@compiled
 def motion(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> Motion:
     """The functions for one integrator class on one family of surfaces."""
     dim, parameters = numeric.dim, functions.parameters

@@ -1,10 +1,10 @@
 """One step of a ball with mass by RATTLE on the offset, and its free flight (theory, section 7)."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.follow import bend_program, follow_program
 from rollingball.geometry.foot import NO_FOOT
 from rollingball.methods.body_state import ROLLING, SLIDING, SPIN, body_struct, contact_laws, vectors
@@ -28,7 +28,7 @@ def fading(z: wp.float64):
     return one - z * first, first, second
 
 
-@functools.cache
+@compiled
 def flight_program(numeric: Numeric) -> Any:
     """``flown(Body, h, settings) -> Body``: free flight, exact, c'' = -a e_y - (mu / m) c'."""
     body, dim = body_struct(numeric), numeric.dim
@@ -47,7 +47,7 @@ def flight_program(numeric: Numeric) -> Any:
     return flown
 
 
-@functools.cache
+@compiled
 def rattle_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``advance(Body, h, p, settings) -> Body, error``: a ball that touches, h later; the error is 0.
 

@@ -1,16 +1,16 @@
 """What is recorded of a ball with mass at one time."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.methods.body_state import ROLLING, SPIN, body_struct, contact_laws, vectors
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def record_struct(numeric: Numeric) -> Any:
     """What is recorded of a ball at one time."""
     wide, space = numeric.wide.vector, wp.types.vector(numeric.dim + 1, wp.float64)
@@ -31,7 +31,7 @@ def record_struct(numeric: Numeric) -> Any:
     return Record
 
 
-@functools.cache
+@compiled
 def record_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``recorded(Body, contacts, N / m, p, settings) -> Record``."""
     dim, body, record, space = numeric.dim, body_struct(numeric), record_struct(numeric), vectors(numeric)

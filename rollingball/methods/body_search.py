@@ -1,10 +1,10 @@
 """All contacts below the centre of a ball with mass, wherever it is."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.contact import contact_query
 from rollingball.geometry.contacts import contact_from_program, slope_program
 from rollingball.geometry.follow import follow_program
@@ -14,7 +14,7 @@ from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def seeking(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
     """Two Warp functions.
 

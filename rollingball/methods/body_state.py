@@ -1,11 +1,11 @@
 """The state of a ball with mass in a kernel, and the vectors of its contact: normal, tangent, slip."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.numeric import Numeric
 
 FLYING = wp.constant(0)
@@ -14,7 +14,7 @@ ROLLING = wp.constant(2)
 SPIN: Any = wp.vec3d  # the type of an angular velocity
 
 
-@functools.cache
+@compiled
 def body_struct(numeric: Numeric) -> Any:
     """One ball with mass; a vector of R^(d+1) is horizontal but for its last coordinate."""
     wide, matrix, space = numeric.wide.vector, numeric.wide.matrix, wp.types.vector(numeric.dim + 1, wp.float64)
@@ -55,7 +55,7 @@ class Frame:
     flat: Any
 
 
-@functools.cache
+@compiled
 def vectors(numeric: Numeric) -> Frame:
     """The functions of one dimension."""
     dim, wide, space = numeric.dim, numeric.wide.vector, wp.types.vector(numeric.dim + 1, wp.float64)
@@ -136,7 +136,7 @@ class Contact:
     energy: Any
 
 
-@functools.cache
+@compiled
 def contact_laws(numeric: Numeric) -> Contact:
     """The laws of contact in one dimension."""
     body, dim = body_struct(numeric), numeric.dim

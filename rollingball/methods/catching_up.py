@@ -5,11 +5,11 @@ the heights of the ball on each of its contacts, so this is a sequence of quadra
 so far and their Hessians, a step; there, all contacts are sought, and new ones join.
 """
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.follow import bend_program
 from rollingball.geometry.foot import FOUND, NO_FOOT
 from rollingball.geometry.hull import hull_program
@@ -22,7 +22,7 @@ from rollingball.surfaces.base import SurfaceFunctions
 ROUNDS = 100  # quadratic programs in one step
 
 
-@functools.cache
+@compiled
 def catching_up(crease: Any, functions: SurfaceFunctions, numeric: Numeric, ambient: bool) -> Stepper:
     """The steps of :class:`~rollingball.methods.integrators.CatchUp`."""
     dim, wide, matrix, parameters = numeric.dim, numeric.wide.vector, numeric.wide.matrix, functions.parameters

@@ -4,12 +4,12 @@ Along a crease of f_rho the ball touches at several points at once. The weights 
 norm say which of them carry it: while all are above zero it slides along the crease, at zero norm it rests.
 """
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.contact import contact_query
 from rollingball.geometry.contacts import contact_program
 from rollingball.geometry.follow import follow_program, touch_struct
@@ -53,7 +53,7 @@ class Crease:
     with_contact: Any
 
 
-@functools.cache
+@compiled
 def memory_struct(numeric: Numeric) -> Any:
     """The contacts of one ball."""
     rows, row = wp.types.matrix((MOST, numeric.dim), wp.float64), wp.types.vector(MOST, wp.float64)
@@ -74,7 +74,7 @@ def memory_struct(numeric: Numeric) -> Any:
     return Memory
 
 
-@functools.cache
+@compiled
 def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool) -> Crease:
     """The functions of one family of surfaces; with ``ambient``, the clock is slowed by 1 + |g|^2."""
     dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters

@@ -1,14 +1,14 @@
 """What is recorded of an event, of flows and of balls with mass."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.numeric import Numeric
 
 
-@functools.cache
+@compiled
 def event_struct(numeric: Numeric) -> Any:
     """One event; its kind as in :attr:`rollingball.Trajectory.events`."""
     wide = numeric.wide.vector

@@ -1,10 +1,10 @@
 """Events of the ironed flow inside a step: where another contact becomes as high, and where one carries no more."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.follow import bend_program
 from rollingball.geometry.foot import FOUND
 from rollingball.geometry.hull import hull_program
@@ -20,7 +20,7 @@ LEAVE = wp.constant(3)  # a contact carries no more
 LOOKS = wp.constant(16)  # for contacts in one step
 
 
-@functools.cache
+@compiled
 def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``check(x, velocity, Memory, Step, h, p, settings) -> Step, share, event``: the step up to its first event."""
     dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters
@@ -232,7 +232,7 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
     return check
 
 
-@functools.cache
+@compiled
 def no_events(memory: Any, steps: Stepper, numeric: Numeric) -> Any:
     """A check of steps that need none."""
     wide, step_type, one = numeric.wide.vector, steps.struct, wp.float64(1.0)

@@ -1,11 +1,11 @@
 """What a flow is made of on one surface: the Warp functions that the kernel of flow.py calls."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.methods.integrators import Stepper
 from rollingball.numeric import Numeric
 
@@ -36,7 +36,7 @@ class FlowProgram:
     higher: Any
 
 
-@functools.cache
+@compiled
 def frame_struct(numeric: Numeric) -> Any:
     """What is recorded of a ball at one time."""
     wide = numeric.wide.vector

@@ -1,10 +1,10 @@
 """The footpoint form of the flow, theta' = -(I - (rho / w) G^-1 H)^-1 g (theory, section 4)."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOCAL_POINT, FOUND, NOT_FINITE
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.methods.events import no_events
@@ -17,7 +17,7 @@ from rollingball.surfaces.base import SurfaceFunctions
 LARGEST = wp.constant(wp.float64(1.7e308))
 
 
-@functools.cache
+@compiled
 def footpoint_field(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
     """What a ball carries along, and the right-hand side: ``field(x, Foot, p, settings) -> velocity, Foot``."""
     vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
@@ -73,7 +73,7 @@ def footpoint_field(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any,
     return Foot, field
 
 
-@functools.cache
+@compiled
 def footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> FlowProgram:
     """The Warp functions of :class:`~rollingball.FootpointFlow` with an integrator class."""
     vector, wide = numeric.vector, numeric.wide.vector

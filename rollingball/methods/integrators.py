@@ -4,7 +4,6 @@ A method gives its right-hand side as a Warp function ``field(x, memory, p, sett
 ``memory`` is a struct that is carried along (contacts, say) and whose ``status`` says when there is no velocity.
 """
 
-import functools
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ import msgspec
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import positive_scalar
 from rollingball.geometry.foot import FOUND
 from rollingball.methods import tableaus
@@ -129,7 +129,7 @@ class Stepper:
     travelled: Any
 
 
-@functools.cache
+@compiled
 def step_struct(stages: int, memory_type: Any, numeric: Numeric) -> Any:
     """One step, as far as it came."""
     wide, stage_rows = numeric.wide.vector, wp.types.matrix((stages, numeric.dim), wp.float64)
@@ -145,7 +145,7 @@ def step_struct(stages: int, memory_type: Any, numeric: Numeric) -> Any:
     return Step
 
 
-@functools.cache
+@compiled
 def stepper(kind: type, field: Any, jacobian: Any, memory: Any, numeric: Numeric) -> Stepper:
     """The steps of an integrator class on a right-hand side."""
     if kind is Rosenbrock:
@@ -155,7 +155,7 @@ def stepper(kind: type, field: Any, jacobian: Any, memory: Any, numeric: Numeric
     return _explicit(kind.tableau, field, memory, numeric)  # type: ignore[attr-defined]
 
 
-@functools.cache
+@compiled
 def scaled_error(numeric: Numeric) -> Any:
     """``scaled_error(error, before, after, settings)``: the root mean square of an error over its tolerance."""
     wide, dim = numeric.wide.vector, numeric.dim
@@ -172,7 +172,7 @@ def scaled_error(numeric: Numeric) -> Any:
     return norm
 
 
-@functools.cache
+@compiled
 def cubic(step_type: Any, numeric: Numeric) -> Any:
     """``between`` by the cubic through both ends and their velocities."""
     wide = numeric.wide.vector
@@ -188,7 +188,7 @@ def cubic(step_type: Any, numeric: Numeric) -> Any:
     return between
 
 
-@functools.cache
+@compiled
 def _explicit(tableau: Tableau, field: Any, memory: Any, numeric: Numeric) -> Stepper:
     wide, dim, stages = numeric.wide.vector, numeric.dim, tableau.stages
     step_type, norm = step_struct(stages, memory, numeric), scaled_error(numeric)

@@ -1,10 +1,10 @@
 """The flow of the ironed loss on one surface: velocity, events, frames (theory, section 3)."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.follow import bend_program
 from rollingball.geometry.minima import lowest_of
 from rollingball.methods.catching_up import catching_up
@@ -17,7 +17,7 @@ from rollingball.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@functools.cache
+@compiled
 def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, ambient: bool) -> FlowProgram:
     """The Warp functions of :class:`~rollingball.IronedFlow` with an integrator class."""
     crease = crease_program(functions, numeric, ambient)
@@ -82,7 +82,7 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
     )
 
 
-@functools.cache
+@compiled
 def _jacobian(crease: Crease, functions: SurfaceFunctions, numeric: Numeric, ambient: bool) -> Any:
     """By the Hessian of the height of the ball where it has one contact, on a crease by differences."""
     memory, wide, dim, parameters = crease.memory, numeric.wide.vector, numeric.dim, functions.parameters

@@ -1,11 +1,11 @@
 """Momentum RBO: the damped ball with mass as an optimizer, one gradient step of Algorithm 1 with a velocity."""
 
-import functools
 from typing import Any, ClassVar
 
 import msgspec
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import InputError, one_of, scalar
 from rollingball.geometry.normal import center_above, rise_above
 from rollingball.geometry.projection import NewtonProjection, Projection
@@ -59,7 +59,7 @@ class MomentumRBO(msgspec.Struct, frozen=True, tag="momentum-rbo", tag_field="me
         return _momentum_program(self.projection.program(surface, numeric), surface, numeric)
 
 
-@functools.cache
+@compiled
 def _momentum_program(project: Any, surface: SurfaceFunctions, numeric: Numeric) -> Program:
     scalar_, state_type, parameters = numeric.scalar, state_struct(numeric), surface.parameters
     projected = _projected(project, surface, numeric)

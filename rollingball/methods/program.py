@@ -7,12 +7,12 @@
 that ends the ball makes the kernel keep the state from before the step.
 """
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import foot_struct
 from rollingball.numeric import Numeric
 
@@ -25,7 +25,7 @@ class Program:
     step: Any
 
 
-@functools.cache
+@compiled
 def state_struct(numeric: Numeric) -> Any:
     """The state of one ball; ``velocity`` is the memory of the methods that have one."""
     vector, scalar, foot_type = numeric.vector, numeric.scalar, foot_struct(numeric)

@@ -1,11 +1,11 @@
 """The paper's two rules for a rolling ball: Algorithm 1 (footpoint form) and Section 3.2 (distance form)."""
 
-import functools
 from typing import Any, ClassVar
 
 import msgspec
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import InputError
 from rollingball.geometry.foot import DIVERGED, FOUND
 from rollingball.geometry.normal import center_above, rise_above, steepness
@@ -87,7 +87,7 @@ class DistanceRBO(msgspec.Struct, frozen=True, tag="distance-rbo", tag_field="me
         return _distance_program(self.projection.program(surface, numeric), surface, numeric)
 
 
-@functools.cache
+@compiled
 def _footpoint_program(project: Any, surface: SurfaceFunctions, numeric: Numeric) -> Program:
     scalar, state_type, parameters = numeric.scalar, state_struct(numeric), surface.parameters
     projected = _projected(project, surface, numeric)
@@ -111,7 +111,7 @@ def _footpoint_program(project: Any, surface: SurfaceFunctions, numeric: Numeric
     return Program(settle, step)
 
 
-@functools.cache
+@compiled
 def _distance_program(project: Any, surface: SurfaceFunctions, numeric: Numeric) -> Program:
     scalar, state_type, parameters = numeric.scalar, state_struct(numeric), surface.parameters
     projected = _projected(project, surface, numeric)
@@ -150,7 +150,7 @@ def _distance_program(project: Any, surface: SurfaceFunctions, numeric: Numeric)
     return Program(settle, step)
 
 
-@functools.cache
+@compiled
 def _projected(project: Any, surface: SurfaceFunctions, numeric: Numeric) -> Any:
     state_type, parameters = state_struct(numeric), surface.parameters
 

@@ -1,17 +1,17 @@
 """The linearly implicit Rosenbrock pair, for right-hand sides with fast decay across sharp valleys."""
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.geometry.foot import FOUND
 from rollingball.geometry.linear import gauss_solve
 from rollingball.methods.integrators import Stepper, cubic, scaled_error, step_struct
 from rollingball.numeric import Numeric
 
 
-@functools.cache
+@compiled
 def rosenbrock(field: Any, jacobian: Any, memory: Any, numeric: Numeric) -> Stepper:
     """Shampine and Reichelt's step: W = I - h d J, three stages of which two end it, second order and L-stable."""
     wide, dim, matrix = numeric.wide.vector, numeric.dim, numeric.wide.matrix
@@ -46,7 +46,7 @@ def rosenbrock(field: Any, jacobian: Any, memory: Any, numeric: Numeric) -> Step
     return Stepper(2, 3, 2, step_type, step, cubic(step_type, numeric), travelled)
 
 
-@functools.cache
+@compiled
 def jacobian_by_differences(field: Any, memory: Any, numeric: Numeric) -> Any:
     """``jacobian(x, velocity, memory, p, settings)`` of a right-hand side, by forward differences."""
     wide, matrix, dim = numeric.wide.vector, numeric.wide.matrix, numeric.dim

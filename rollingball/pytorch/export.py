@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from rollingball.pytorch.flat import checked_table, unflattened
 from rollingball.pytorch.plane import LossPlane
 from rollingball.pytorch.plane_file import write_tensors
 from rollingball.trajectory import Trajectory
+from rollingball.trajectory_file import beside
 
 
 def export_state_dict(
@@ -152,7 +152,8 @@ def write_checkpoints(
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise FileError(f"{folder}: is there already, and not an empty folder")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        unfinished = beside(folder)
+        unfinished.mkdir(mode=0o777)  # the umask applies, as to any new folder
     except FileError:
         raise
     except OSError as error:
@@ -163,13 +164,10 @@ def write_checkpoints(
             state = export_state_dict(trajectory, frame, plane, ball=ball, on=on, model=model, batches=batches)
             step, loss = int(trajectory.step[frame]), float(trajectory.loss[frame, ball])
             names.append(f"step-{step:08d}.safetensors")
-            write_tensors(beside / names[-1], state, {"format": "pt", "step": str(step), "loss": repr(loss)})
-        umask = os.umask(0)
-        os.umask(umask)
-        beside.chmod(0o777 & ~umask)  # mkdtemp makes folders that only their owner enters
-        os.replace(beside, folder)
+            write_tensors(unfinished / names[-1], state, {"format": "pt", "step": str(step), "loss": repr(loss)})
+        os.replace(unfinished, folder)
     except BaseException as error:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
         if isinstance(error, OSError) and not isinstance(error, FileError):
             raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from None
         raise

@@ -4,7 +4,6 @@ The ball rolls on the graph of ``loss_scale * f`` (theory, section 1). A kernel 
 :class:`SurfaceFunctions`, which carry the scale; the host calls of :class:`Surface` give the loss itself.
 """
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import InputError, points, positive_scalar
 from rollingball.numeric import Numeric, fill, launch, layout, struct
 
@@ -174,7 +174,7 @@ def checked_surface(surface: Any) -> Surface:
     return surface
 
 
-@functools.cache
+@compiled
 def analytic(value: Any, gradient: Any, hessian: Any, bounds: Any = None, second: Any = None) -> Builder:
     """The builder of a surface whose functions are generic in dimension and precision; ``second`` is for float64."""
 
@@ -184,7 +184,7 @@ def analytic(value: Any, gradient: Any, hessian: Any, bounds: Any = None, second
     return build
 
 
-@functools.cache
+@compiled
 def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: bool) -> SurfaceFunctions:
     pieces = builder(numeric, cooperative)
     value, gradient, hessian = pieces.value, pieces.gradient, pieces.hessian
@@ -281,7 +281,7 @@ def kernel_options(functions: SurfaceFunctions) -> dict[str, Any]:
     return {"cpu_compiler_flags": f"{flags or ''} {functions.cpu_flags}".strip() if functions.cpu_flags else flags}
 
 
-@functools.cache
+@compiled
 def evaluation(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """The kernel that evaluates a surface at points: height, gradient and Hessian of the scaled loss."""
     parameters, second = functions.parameters, functions.second

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import InputError, scalar
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import Builder, Pieces, Surface
@@ -30,8 +31,8 @@ class Code:
     hessian: str
 
 
-@functools.cache
-def compiled(code: Code) -> Builder:
+@compiled
+def formula_builder(code: Code) -> Builder:
     """The builder of all surfaces with this code; their constants are arguments."""
 
     def build(numeric: Numeric, cooperative: bool) -> Pieces:
@@ -109,7 +110,7 @@ def formula(
     numbers = [scalar(f"constants.{name}", value) for name, value in given.items()]
     code = _derived(text, tuple(names), tuple(given))
     # an array is never empty, so that a formula without constants has one all the same
-    return Surface("", len(names), compiled(code), {"constants": np.array(numbers or [0.0])}, loss_scale)
+    return Surface("", len(names), formula_builder(code), {"constants": np.array(numbers or [0.0])}, loss_scale)
 
 
 @functools.lru_cache(maxsize=256)

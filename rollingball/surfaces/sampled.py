@@ -5,13 +5,13 @@ place in the cell, and its derivatives are such sums of differences of the coeff
 the surface is made, for every cell and for ever larger blocks of cells, so that a ball of any size looks up a few.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import InputError, numbers, one_of
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import Builder, Pieces, Surface
@@ -62,7 +62,7 @@ def touched_blocks(first: int, last: int, cells: int, blocks: int, level: int):
     return begin, count
 
 
-@functools.cache
+@compiled
 def spline(border: str) -> Builder:
     """The builder of splines in one or two dimensions with this kind of border."""
     periodic = border == "periodic"

@@ -1,6 +1,5 @@
 """Surfaces from a user's own Warp function, with or without its gradient and Hessian."""
 
-import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.errors import InputError, numbers, points, whole
 from rollingball.numeric import Numeric
 from rollingball.surfaces.base import Builder, Pieces, Surface
@@ -96,7 +96,7 @@ def _hint(error: Exception) -> str:
     return f"{hint} (Warp: {lines[-1] if lines else type(error).__name__})"
 
 
-@functools.cache
+@compiled
 def _user(value: Any, gradient: Any, hessian: Any, with_params: bool) -> Builder:
     def build(numeric: Numeric, cooperative: bool) -> Pieces:
         f = _with_struct(value, with_params)

@@ -5,11 +5,11 @@ and is exactly 0 far from a well, where it would be a denormal number, which sta
 so far are passed over. On a CUDA device with few balls, a block of threads shares each sum.
 """
 
-import functools
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import compiled
 from rollingball.numeric import LANES, Numeric
 
 MINUS_LOG2_E = wp.constant(wp.float64(-1.4426950408889634))  # exp(t) = 2^(t log2 e)
@@ -28,7 +28,7 @@ DENSE = 3  # up to this dimension the spread of every well costs less than a loo
 def lane_index() -> int: ...  # which thread of its block this is
 
 
-@functools.cache
+@compiled
 def power_of_two(numeric: Numeric) -> Any:
     """2^u for u <= 0 without a branch or a library call: 2^r by a near-minimax polynomial, then exponent bits.
 
@@ -78,7 +78,7 @@ def power_of_two(numeric: Numeric) -> Any:
     return power
 
 
-@functools.cache
+@compiled
 def block_in_reach(numeric: Numeric) -> Any:
     """``in_reach(x, block, reach, p) -> bool``: whether a well of a block may count within ``reach`` of x."""
     scalar, vector, dim = numeric.scalar, numeric.vector, numeric.dim

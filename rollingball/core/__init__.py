@@ -1,0 +1,1 @@
+"""What every part stands on: errors, statuses, the ball, Warp types, launches and files."""
