@@ -23,7 +23,7 @@ from collections.abc import Callable
 import numpy as np
 from machine import hardware
 
-from rollingball.geometry.grid import iron_grid
+from rollingball.geometry.ironing.iron_grid import iron_grid
 
 ROUNDS, SLOW = 5, 10.0  # rounds; a peer that takes longer than SLOW seconds runs once
 # (cells a side, radii, kinds, peers); a peer needs minutes where it is left out

@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 import rollingball as rb
-from rollingball.geometry.footpoints import nearest_points
+from rollingball.geometry.foot.footpoints import nearest_points
 
 
 def workload(balls: int, steps: int) -> tuple[rb.Surface, np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ import torch
 from digits import Digits, Part, accuracy, load, make, mlp, train, views
 
 import rollingball as rb
-from rollingball.trajectory_file import write_beside
+from rollingball.core.files import write_beside
 
 NOISE = 0.4
 RATES = (0.015, 0.03, 0.07, 0.15, 0.4, 1.0)

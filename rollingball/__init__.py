@@ -8,17 +8,25 @@
 A **Ball** rolls on a **Surface** by a **Method**; :func:`simulate` rolls many at once and returns a **Trajectory**.
 """
 
+from typing import Any
+
 from rollingball import surfaces
-from rollingball.ball import Ball
-from rollingball.compare import Comparison, compare
-from rollingball.errors import BallError, FileError, InputError, RollingBallError
-from rollingball.geometry.contacts import Contacts, contacts
-from rollingball.geometry.delta import delta
-from rollingball.geometry.footpoints import Footpoints, project
-from rollingball.geometry.grid import IronedGrid, iron_grid
-from rollingball.geometry.ironed import IronedSurface, ironed
-from rollingball.geometry.projection import GlobalProjection, GradientProjection, NewtonProjection
-from rollingball.geometry.reach import Reach, curvatures, reach, unreachable, upper_reach
+from rollingball.core.ball import Ball
+from rollingball.core.errors import BallError, FileError, InputError, RollingBallError
+from rollingball.core.schedule import Schedule
+from rollingball.core.status import Certificate, Status
+from rollingball.core.version import __version__ as __version__
+from rollingball.derivatives.derivatives import Derivatives, derivatives
+from rollingball.derivatives.sensitivities import Sensitivities, sensitivities
+from rollingball.derivatives.sensitivity_field import SensitivityField, sensitivity_field
+from rollingball.derivatives.tape import TapedRun, simulate_on_tape
+from rollingball.geometry.contact.contacts import Contacts, contacts
+from rollingball.geometry.foot.footpoints import Footpoints, project
+from rollingball.geometry.foot.projection import GlobalProjection, GradientProjection, NewtonProjection
+from rollingball.geometry.ironing.delta import delta
+from rollingball.geometry.ironing.iron_grid import IronedGrid, iron_grid
+from rollingball.geometry.ironing.ironed import IronedSurface, ironed
+from rollingball.geometry.ironing.reach import Reach, curvatures, reach, unreachable, upper_reach
 from rollingball.methods import (
     RK4,
     SAM,
@@ -41,19 +49,12 @@ from rollingball.methods import (
     Rosenbrock,
     Tsit5,
 )
-from rollingball.rollout import Stop
-from rollingball.schedule import Schedule
-from rollingball.status import Certificate, Status
+from rollingball.methods.discrete.roll import Progress
+from rollingball.methods.discrete.stop import Stop
+from rollingball.runs.compare import Comparison, compare
+from rollingball.runs.trajectory import Trajectory
+from rollingball.simulate import resume, simulate
 from rollingball.surfaces import Surface, formula, surface
-from rollingball.trajectory import Trajectory
-
-__version__ = "0.1.0"
-
-from rollingball.adjoint.forward import Sensitivities, sensitivities
-from rollingball.adjoint.run import Derivatives, derivatives
-from rollingball.adjoint.tape import TapedRun, simulate_on_tape
-from rollingball.sensitivity_field import SensitivityField, sensitivity_field
-from rollingball.simulate import Progress, resume, simulate
 
 __all__ = [
     "RK4",
@@ -110,6 +111,7 @@ __all__ = [
     "formula",
     "iron_grid",
     "ironed",
+    "load_scene",
     "project",
     "reach",
     "resume",
@@ -125,11 +127,48 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import pictures and torch where they are used."""
+    """Import pictures, torch and scenes where they are used."""
     import importlib
 
     if name in ("plot", "pytorch"):
         return importlib.import_module(f"rollingball.{name}")
+    if name == "load_scene":
+        return importlib.import_module("rollingball.app.scene").load_scene
     if name == "RollingBall":
         return importlib.import_module("rollingball.pytorch").RollingBall
     raise AttributeError(f"module 'rollingball' has no attribute {name!r}")
+
+
+def _to_torch(trajectory: Trajectory, device: Any = None) -> Any:
+    """The arrays as torch tensors, a :class:`rollingball.pytorch.TorchTrajectory`.
+
+    Args:
+        trajectory: The run.
+        device: Where; by default the CPU, where tensors share the memory of the arrays.
+    """
+    from rollingball.pytorch.runs.simulate import to_torch
+
+    return to_torch(trajectory, device)
+
+
+def _trajectory_html(trajectory: Trajectory) -> str:
+    """What a notebook shows: a table, and a thumbnail of the paths."""
+    from rollingball.plot.notebook import trajectory_html
+
+    return trajectory_html(trajectory)
+
+
+def _comparison_html(comparison: Comparison) -> str:
+    """What a notebook shows: the table of ``print``, and the distances over time."""
+    from rollingball.plot.notebook import comparison_html
+
+    return comparison_html(comparison)
+
+
+# What belongs to two rooms is attached here, above both.
+for _owner, _name, _method in (
+    (Trajectory, "to_torch", _to_torch),
+    (Trajectory, "_repr_html_", _trajectory_html),
+    (Comparison, "_repr_html_", _comparison_html),
+):
+    setattr(_owner, _name, _method)

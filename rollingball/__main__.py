@@ -1,6 +1,6 @@
 """``python -m rollingball``."""
 
-from rollingball.cli import main
+from rollingball.app.cli import main
 
 if __name__ == "__main__":
     main()

@@ -18,75 +18,36 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"torch", "matplotlib", "sympy", "viser", "tqdm", "scipy", "pandas", "jax", "numba", "sklearn"}
 LONGEST = 350
 
-# What the parts below may see of the package, besides themselves.
-FLOOR = {"errors", "status"}
-NUMBERS = FLOOR | {"numeric", "schedule", "ball"}
-MATHEMATICS = NUMBERS | {"surfaces", "geometry", "methods"}
-SEES = {
-    "errors": set(),
-    "status": set(),
-    "numeric": {"errors"},
-    "schedule": {"errors"},
-    "ball": {"errors", "schedule"},
-    "surfaces": FLOOR | {"numeric"},
-    "geometry": FLOOR | {"numeric", "surfaces"},
-    "methods": NUMBERS | {"surfaces", "geometry"},
-    "trajectory": FLOOR | {"trajectory_file", "plot", "pytorch"},  # inside functions
-    "trajectory_file": FLOOR | {"trajectory"},
-    "rollout": MATHEMATICS,
-    "plan": MATHEMATICS | {"rollout", "states", "trajectory"},
-    "states": FLOOR | {"numeric"},
-    "fit": MATHEMATICS | {"plan"},
-    "record": MATHEMATICS | {"plan", "rollout", "states", "trajectory", "__init__"},  # it records the version
-    "continuous": FLOOR,
-    "flow": MATHEMATICS,
-    "flow_plan": MATHEMATICS | {"continuous"},
-    "flow_launcher": MATHEMATICS | {"flow", "flow_plan"},
-    "flow_run": MATHEMATICS | {"continuous", "fit", "flow_launcher", "flow_plan", "record", "trajectory"},
-    "adjoint": MATHEMATICS | {"continuous", "flow_launcher", "flow_plan", "plan", "simulate", "states", "trajectory"},
-    "body": MATHEMATICS,
-    "body_plan": MATHEMATICS | {"continuous", "fit"},
-    "body_stepping": MATHEMATICS | {"body"},
-    "body_run": MATHEMATICS | {"continuous", "body", "body_plan", "body_stepping", "record", "trajectory"},
-    "sensitivity_field": MATHEMATICS | {"adjoint", "simulate", "trajectory"},
-    "compare": FLOOR | {"plot", "trajectory", "trajectory_file"},
-    "studies": MATHEMATICS | {"compare", "plot", "scene", "sensitivity_field", "simulate", "trajectory_file"},
-    "paper": MATHEMATICS | {"plot", "simulate", "studies", "trajectory", "trajectory_file"},
-    "folder": FLOOR | {"numeric", "plot", "scene", "studies", "surfaces", "trajectory", "trajectory_file"},
-    "simulate": MATHEMATICS
-    | {"body_plan", "body_run", "fit", "flow_plan", "flow_run", "plan", "record", "rollout", "states", "trajectory"},
-    "scene_tables": NUMBERS,
-    "scene": MATHEMATICS | {"body_plan", "scene_tables", "flow_plan", "plan", "rollout", "simulate", "trajectory"},
-    "plot": FLOOR | {"surfaces", "geometry", "trajectory", "trajectory_file", "compare", "sensitivity_field"},
-    "pytorch": MATHEMATICS | {"adjoint", "plan", "record", "simulate", "states", "trajectory", "trajectory_file"},
-    "doctor": FLOOR,
-    "__main__": {"cli"},
+# The rooms of the package from the ground up. A file imports from its own room, from those in lines above its own, and
+# nothing else, at the top or inside a function; the face of the package alone imports from all of them.
+FLOORS = [
+    ["core"],
+    ["surfaces"],
+    ["geometry"],
+    ["runs"],
+    ["methods"],
+    ["simulate"],
+    ["derivatives"],
+    ["plot", "pytorch"],
+    ["app"],
+    ["__main__"],
+]
+# The same inside two rooms.
+INNER = {
+    "geometry": [["linear"], ["normal", "hull"], ["search"], ["foot"], ["contact"], ["ironing"]],
+    "methods": [["event"], ["integrators"], ["discrete", "flow", "body"], ["__init__"], ["rebuild", "differentiable"]],
 }
-# Only these may be seen importing a part that is for the end of a chain.
-SEEN_BY = {
-    "cli": {"__main__"},
-    "paper": {"cli", "paper"},
-    "plot": {
-        "cli",
-        "compare",
-        "folder",
-        "paper",
-        "studies",
-        "trajectory",
-        "__init__",
-        "plot",
-    },  # notebooks show both with a picture
-    "pytorch": {"cli", "__init__", "pytorch", "trajectory"},
-}
+# What the face attaches to classes below, inside functions.
+ATTACHED = {"rollingball.plot.notebook", "rollingball.pytorch.runs.simulate"}
 
 
 def named(path):
     return str(path.relative_to(PACKAGE))
 
 
-def part_of(path):
-    """The part of the package a file belongs to: a folder, or a file at the top."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def room_of(path, depth=0):
+    """The room of a file: its folder in the package, or itself at the top; at depth 1 the same inside its room."""
+    return path.relative_to(PACKAGE).parts[depth].removesuffix(".py")
 
 
 def imported(tree, path):
@@ -124,16 +85,29 @@ def run_at_import(body):
             yield from run_at_import(handler.body)
 
 
-def parts_seen(path, only_top=False):
-    """The parts of the package that a file imports."""
+def file_of(module):
+    """The file of a module of the package."""
+    place = PACKAGE.joinpath(*module.split(".")[1:])
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+def files_seen(path):
+    """The files of the package that a file imports, anywhere in it."""
     seen = set()
-    for module, names, at_top in imported(ast.parse(path.read_text()), path):
-        if module.split(".")[0] != "rollingball" or (only_top and not at_top):
-            continue
-        parts = [module.split(".")[1]] if "." in module else names or ["__init__"]
-        known = {part_of(file) for file in FILES}
-        seen |= {part if part in known else "__init__" for part in parts}
-    return seen
+    for module, names, _ in imported(ast.parse(path.read_text()), path):
+        if module.split(".")[0] == "rollingball":
+            inside = {file_of(f"{module}.{name}") for name in names} & set(FILES)
+            seen |= inside if len(inside) == len(names) and names else inside | {file_of(module)}
+    return seen - {path}
+
+
+GRAPH = {path: files_seen(path) for path in FILES}
+FACE = PACKAGE / "__init__.py"
+
+
+def floor_of(room, floors):
+    """On which floor a room is."""
+    return next(number for number, rooms in enumerate(floors) if room in rooms)
 
 
 # Arrows
@@ -141,7 +115,7 @@ def parts_seen(path, only_top=False):
 
 def test_the_reader_of_imports_reads_them_all():
     text = """
-import rollingball.cli
+import rollingball.app.cli
 from rollingball import plot, Ball
 from . import rollout
 from .numeric import Numeric
@@ -157,49 +131,53 @@ except ImportError:
 """
     found = list(imported(ast.parse(text), PACKAGE / "geometry" / "x.py"))
     assert {module for module, _, at_top in found if at_top} == {
-        "rollingball.cli", "rollingball", "rollingball.geometry", "rollingball.geometry.numeric", "scipy.linalg",
+        "rollingball.app.cli", "rollingball", "rollingball.geometry", "rollingball.geometry.numeric", "scipy.linalg",
         "viser",
     }  # fmt: skip
     assert {module for module, _, at_top in found if not at_top} == {"torch", "sympy", "rollingball.plot"}
 
 
-@pytest.mark.parametrize("path", FILES, ids=named)
-def test_each_part_sees_only_those_below_it(path):
-    part = part_of(path)
-    beyond = parts_seen(path) - {part} - SEES[part] if part in SEES else set()
-    assert beyond == set(), f"{named(path)} imports {sorted(beyond)}"
+def test_the_top_of_the_package_is_three_files_and_the_rooms():
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py", "simulate.py"}
+    assert {room_of(path) for path in FILES} - {"__init__"} == {room for rooms in FLOORS for room in rooms}
 
 
-@pytest.mark.parametrize("path", FILES, ids=named)
-def test_nothing_but_the_command_line_sees_the_ends_of_the_chain(path):
-    for end in parts_seen(path) & set(SEEN_BY):
-        assert part_of(path) in SEEN_BY[end], f"{named(path)} imports {end}"
+@pytest.mark.parametrize("path", [path for path in FILES if path != FACE], ids=named)
+def test_each_file_imports_from_its_own_room_and_from_the_floors_below(path):
+    own, floor = room_of(path), floor_of(room_of(path), FLOORS)
+    for seen in GRAPH[path]:
+        assert room_of(seen) == own or floor_of(room_of(seen), FLOORS) < floor, f"{named(path)} imports {named(seen)}"
 
 
-@pytest.mark.parametrize("end", ["plot", "paper", "pytorch", "cli"])
-def test_importing_the_package_imports_no_end_of_a_chain(end):
-    assert end not in parts_seen(PACKAGE / "__init__.py", only_top=True)
+@pytest.mark.parametrize("room", INNER)
+def test_the_same_holds_inside_a_room(room):
+    for path in (PACKAGE / room).rglob("*.py"):
+        own = room_of(path, 1)
+        for seen in GRAPH[path]:
+            if room_of(seen) == room and own != "__init__" and room_of(seen, 1) != own:
+                below = floor_of(room_of(seen, 1), INNER[room]) < floor_of(own, INNER[room])
+                assert below, f"{named(path)} imports {named(seen)}"
 
 
-def test_trajectory_sees_its_file_only_inside_functions():
-    assert parts_seen(PACKAGE / "trajectory.py", only_top=True) <= FLOOR
+def test_files_import_each_other_in_no_circle_those_inside_functions_counted():
+    left = {path: set(seen) for path, seen in GRAPH.items()}
+    while ready := {path for path, seen in left.items() if not seen & set(left)}:
+        left = {path: seen for path, seen in left.items() if path not in ready}
+    assert sorted(map(named, left)) == []
 
 
-def test_parts_import_each_other_in_no_circle():
-    graph = {}
-    for path in FILES:
-        part = part_of(path)
-        graph[part] = graph.get(part, set()) | (parts_seen(path, only_top=True) - {part, "__init__"})
-    left = dict(graph)
-    while ready := {part for part, seen in left.items() if not seen & set(left)}:
-        left = {part: seen for part, seen in left.items() if part not in ready}
-    assert left == {}
+def test_importing_the_package_imports_neither_pictures_nor_torch_nor_the_program():
+    tops = {module for module, _, at_top in imported(ast.parse(FACE.read_text()), FACE) if at_top}
+    late = {module for module, _, at_top in imported(ast.parse(FACE.read_text()), FACE) if not at_top}
+    above = {"plot", "pytorch", "app"}
+    assert {module for module in tops if module.split(".")[1:2] and module.split(".")[1] in above} == set()
+    assert {module for module in late if module.count(".") > 1} == ATTACHED | {"rollingball.app.scene"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_heavy_packages_are_imported_inside_functions(path):
     tops = {module.split(".")[0] for module, _, at_top in imported(ast.parse(path.read_text()), path) if at_top}
-    allowed = {"torch"} if part_of(path) == "pytorch" else set()
+    allowed = {"torch"} if room_of(path) == "pytorch" else set()
     assert tops & HEAVY <= allowed
 
 
@@ -214,15 +192,15 @@ def test_every_package_that_is_imported_is_declared():
             if top in sys.stdlib_module_names or top == "rollingball":
                 continue
             name = {"warp": "warp-lang", "PIL": "pillow"}.get(top, top)
-            assert name in wanted or (name in optional and (name, part_of(path)) in late), f"{named(path)}: {name}"
+            assert name in wanted or (name in optional and (name, room_of(path)) in late), f"{named(path)}: {name}"
 
 
 def test_only_drawing_and_torch_parts_import_matplotlib_viser_and_torch():
-    owners = {"matplotlib": {"plot", "paper"}, "viser": {"plot"}, "torch": {"pytorch"}, "sympy": {"surfaces"}}
+    owners = {"matplotlib": {"plot", "app"}, "viser": {"plot"}, "torch": {"pytorch"}, "sympy": {"surfaces"}}
     for path in FILES:
         for module, _, _ in imported(ast.parse(path.read_text()), path):
             package = module.split(".")[0]
-            assert part_of(path) in owners.get(package, {part_of(path)}), f"{named(path)} imports {package}"
+            assert room_of(path) in owners.get(package, {room_of(path)}), f"{named(path)} imports {package}"
 
 
 # Text

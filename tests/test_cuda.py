@@ -5,12 +5,13 @@ import pytest
 import warp as wp
 
 import rollingball as rb
-from rollingball.body import body_rollout
-from rollingball.body_stepping import stepping_rollout
-from rollingball.geometry import contacts as contacts_module
-from rollingball.geometry import footpoints as footpoints_module
-from rollingball.numeric import Numeric, fill, launch, layout
-from rollingball.rollout import rollout
+from rollingball.core.launch import launch
+from rollingball.core.numeric import Numeric, fill, layout
+from rollingball.geometry.contact import contacts as contacts_module
+from rollingball.geometry.foot import footpoints as footpoints_module
+from rollingball.methods.body.kernel import body_rollout
+from rollingball.methods.body.moreau_jean import stepping_rollout
+from rollingball.methods.discrete.kernel import rollout
 from rollingball.surfaces.base import evaluation
 
 WELLS = rb.surfaces.gaussian_wells(count=300, width=0.3)

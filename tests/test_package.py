@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rollingball.doctor import EXTRAS, NEEDED
+from rollingball.app.doctor import EXTRAS, NEEDED
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rollingball import cli
-from rollingball.scene import load_scene
+from rollingball.app import cli
+from rollingball.app.scene import load_scene
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()

@@ -7,7 +7,7 @@ import pytest
 import warp as wp
 
 import rollingball as rb
-from rollingball.plan import Plan, plan_run
+from rollingball.methods.discrete.plan import Plan, plan_run
 
 SINE = rb.surfaces.sine()
 BOWL = rb.surfaces.bowl(radius=1.0)

@@ -6,8 +6,8 @@ from typing import Any
 import warp as wp
 
 from rollingball.core.compiled import compiled
+from rollingball.core.numeric import Numeric
 from rollingball.geometry.linear import cholesky, cholesky_solve
-from rollingball.numeric import Numeric
 
 
 @dataclass(frozen=True, eq=False)

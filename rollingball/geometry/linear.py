@@ -5,7 +5,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.core.compiled import compiled
-from rollingball.numeric import Numeric
+from rollingball.core.numeric import Numeric
 
 
 @wp.func

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.geometry.contacts import contacts
-from rollingball.geometry.projection import GlobalProjection
+from rollingball.geometry.contact.contacts import contacts
+from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.plot.inputs import chosen, graph_scale, of_dim, surface_of
 from rollingball.plot.style import INK, axes, color_of, styled
+from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
-from rollingball.trajectory import Trajectory
 
 
 @styled

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.compare import Comparison
 from rollingball.plot.paths import center_path, contour, section
 from rollingball.plot.projection import plane_of
 from rollingball.plot.sheet import heights
 from rollingball.plot.style import INK, PALETTE, axes, color_of, styled
+from rollingball.runs.compare import Comparison
+from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
-from rollingball.trajectory import Trajectory
 
 
 @styled

@@ -9,7 +9,7 @@ import numpy as np
 from rollingball.plot.inputs import of_dim
 from rollingball.plot.projection import Plane, plane_of
 from rollingball.plot.style import INK, axes, styled
-from rollingball.trajectory import Trajectory
+from rollingball.runs.trajectory import Trajectory
 
 # kind: marker, words for a flow, words for a ball with mass
 KINDS = {

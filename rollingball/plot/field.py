@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.errors import InputError
-from rollingball.geometry.contacts import checked_box
+from rollingball.core.errors import InputError
+from rollingball.geometry.contact.contacts import checked_box
 from rollingball.plot.style import DIVERGING, SEQUENTIAL, SURFACE, axes, styled
 
 

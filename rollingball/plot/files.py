@@ -6,9 +6,9 @@ import io
 from pathlib import Path
 from typing import Any
 
-from rollingball.errors import InputError
+from rollingball.core.errors import InputError
+from rollingball.core.files import write_beside
 from rollingball.plot.style import STYLE
-from rollingball.trajectory_file import write_beside
 
 FORMATS = (".png", ".svg", ".pdf")
 

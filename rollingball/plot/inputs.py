@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.errors import InputError, RollingBallError, numbers
+from rollingball.core.errors import InputError, RollingBallError, numbers
+from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface, from_recipe
-from rollingball.trajectory import Trajectory
 
 
 def of_dim(trajectory: Trajectory, *dims: int) -> None:

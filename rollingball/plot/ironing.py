@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.errors import InputError, positive, positive_scalar
-from rollingball.geometry.contacts import checked_box, contacts
-from rollingball.geometry.ironed import ironed_samples
-from rollingball.geometry.projection import GlobalProjection
+from rollingball.core.errors import InputError, positive, positive_scalar
+from rollingball.geometry.contact.contacts import checked_box, contacts
+from rollingball.geometry.foot.projection import GlobalProjection
+from rollingball.geometry.ironing.ironed import ironed_samples
 from rollingball.plot.paths import contour, section
 from rollingball.plot.style import INK, PALETTE, axes, color_of, styled
 from rollingball.surfaces import Surface

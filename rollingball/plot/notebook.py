@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.compare import Comparison
-from rollingball.errors import RollingBallError
+from rollingball.core.errors import RollingBallError
+from rollingball.core.status import Status
 from rollingball.plot.comparison import separation
 from rollingball.plot.files import png
 from rollingball.plot.inputs import surface_of
@@ -17,8 +17,8 @@ from rollingball.plot.over_time import loss
 from rollingball.plot.paths import center_path, contour, paths, section
 from rollingball.plot.sheet import bounds, heights, sunk
 from rollingball.plot.style import percent, styled
-from rollingball.status import Status
-from rollingball.trajectory import Trajectory
+from rollingball.runs.compare import Comparison
+from rollingball.runs.trajectory import Trajectory
 
 MOST = 200  # balls of a thumbnail
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.errors import InputError
+from rollingball.core.errors import InputError
 from rollingball.plot.inputs import of_dim
 from rollingball.plot.sheet import by_radius
 from rollingball.plot.style import INK, axes, color_of, styled
-from rollingball.trajectory import Trajectory
+from rollingball.runs.trajectory import Trajectory
 
 FEW = 12  # balls whose lines are told apart
 

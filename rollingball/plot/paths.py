@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.errors import InputError
+from rollingball.core.errors import InputError
 from rollingball.plot.balls import balls
 from rollingball.plot.inputs import boxed, graph_scale, of_dim
 from rollingball.plot.projection import Plane, plane_of
 from rollingball.plot.style import SURFACE, color_of, styled
 from rollingball.plot.style import axes as new_axes
+from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
-from rollingball.trajectory import Trajectory
 
 
 @styled

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.errors import InputError, numbers
+from rollingball.core.errors import InputError, numbers
 from rollingball.plot.inputs import of_dim
 from rollingball.plot.style import percent
-from rollingball.trajectory import Trajectory
+from rollingball.runs.trajectory import Trajectory
 
 SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 

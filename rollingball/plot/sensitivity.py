@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.errors import InputError
+from rollingball.core.errors import InputError
+from rollingball.derivatives.sensitivity_field import SensitivityField
 from rollingball.plot.paths import section
 from rollingball.plot.sheet import heights
 from rollingball.plot.style import INK, PALETTE, STYLE, percent
-from rollingball.sensitivity_field import SensitivityField
 from rollingball.surfaces import Surface
 
 NONE = "#9a9a9a"  # of a ball without an exponent

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.errors import InputError
+from rollingball.core.errors import InputError
+from rollingball.core.status import Status
 from rollingball.plot.events import events, markers
 from rollingball.plot.inputs import boxed, of_dim
 from rollingball.plot.ironing import offset
 from rollingball.plot.paths import center_path, contour, paths, section
 from rollingball.plot.projection import Plane, plane_of
 from rollingball.plot.style import percent, styled
-from rollingball.status import Status
+from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
-from rollingball.trajectory import Trajectory
 
 WIDEST = 38  # letters of a caption, side by side with others
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.errors import InputError
+from rollingball.core.errors import InputError
 from rollingball.plot.inputs import boxed, chosen, of_dim
 from rollingball.plot.style import STYLE, color_of, styled
+from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
-from rollingball.trajectory import Trajectory
 
 
 @styled

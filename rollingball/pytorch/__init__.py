@@ -5,23 +5,23 @@
 ``rollingball.RollingBall`` is ``rollingball.pytorch.RollingBall``.
 """
 
-from rollingball.geometry.projection import GradientProjection
-from rollingball.pytorch.export import export_state_dict, load_into, write_checkpoints
-from rollingball.pytorch.footpoint import LBFGSProjection, ProjectionReport
-from rollingball.pytorch.optimizer import RollingBall
-from rollingball.pytorch.plane import LossPlane
-from rollingball.pytorch.plane_grid import GridOptions, PlanePoint, PlaneReport
-from rollingball.pytorch.radius import (
+from rollingball.geometry.foot.projection import GradientProjection
+from rollingball.pytorch.optimizer.footpoint import LBFGSProjection, ProjectionReport
+from rollingball.pytorch.optimizer.optimizer import RollingBall
+from rollingball.pytorch.optimizer.radius import (
     ConstantRadius,
     CosineRadius,
     RadiusScheduler,
     ReduceRadiusOnPlateau,
     StepRadius,
 )
-from rollingball.pytorch.record import Recorder
-from rollingball.pytorch.recording import read_recording
-from rollingball.pytorch.roll import roll_model
-from rollingball.pytorch.simulate import TorchTrajectory, simulate
+from rollingball.pytorch.plane.plane import LossPlane
+from rollingball.pytorch.plane.plane_grid import GridOptions, PlanePoint, PlaneReport
+from rollingball.pytorch.runs.export import export_state_dict, load_into, write_checkpoints
+from rollingball.pytorch.runs.record import Recorder
+from rollingball.pytorch.runs.recording import read_recording
+from rollingball.pytorch.runs.roll import roll_model
+from rollingball.pytorch.runs.simulate import TorchTrajectory, simulate
 
 __all__ = [
     "ConstantRadius",

@@ -12,8 +12,9 @@ import numpy as np
 import warp as wp
 
 from rollingball.core.compiled import compiled
-from rollingball.errors import InputError, points, positive_scalar
-from rollingball.numeric import Numeric, fill, launch, layout, struct
+from rollingball.core.errors import InputError, points, positive_scalar
+from rollingball.core.launch import launch
+from rollingball.core.numeric import Numeric, fill, layout, struct
 
 Fields = tuple[tuple[str, Any], ...]
 Builder = Callable[[Numeric, bool], "Pieces"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.numeric import LANES, Numeric
+from rollingball.core.numeric import LANES, Numeric
 from rollingball.surfaces.bounding import least, settled, spectral_norm
 
 MINUS_LOG2_E = wp.constant(wp.float64(-1.4426950408889634))  # exp(t) = 2^(t log2 e)

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec
 
 import numpy as np
 
-from rollingball.errors import InputError, numbers
+from rollingball.core.errors import InputError, numbers
 from rollingball.surfaces.base import Surface
 
 Vector = Sequence[float] | np.ndarray

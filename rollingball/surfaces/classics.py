@@ -4,7 +4,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.errors import scalar, whole
+from rollingball.core.errors import scalar, whole
 from rollingball.surfaces.base import Surface, analytic
 from rollingball.surfaces.bounding import (
     INFINITE,

@@ -13,8 +13,8 @@ import numpy as np
 import warp as wp
 
 from rollingball.core.compiled import compiled
-from rollingball.errors import InputError, scalar
-from rollingball.numeric import Numeric
+from rollingball.core.errors import InputError, scalar
+from rollingball.core.numeric import Numeric
 from rollingball.surfaces.base import Builder, Pieces, Surface
 from rollingball.surfaces.catalogue import catalogued
 from rollingball.surfaces.derivation import bodies

@@ -4,7 +4,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.errors import numbers
+from rollingball.core.errors import numbers
 from rollingball.surfaces.base import Surface, analytic
 from rollingball.surfaces.bounding import INFINITE, settled
 from rollingball.surfaces.catalogue import Matrix, Vector, catalogued, matrix, vector

@@ -12,8 +12,8 @@ import numpy as np
 import warp as wp
 
 from rollingball.core.compiled import compiled
-from rollingball.errors import InputError, numbers, one_of
-from rollingball.numeric import Numeric
+from rollingball.core.errors import InputError, numbers, one_of
+from rollingball.core.numeric import Numeric
 from rollingball.surfaces.base import Builder, Pieces, Surface
 from rollingball.surfaces.bounding import least, settled, spectral_norm
 from rollingball.surfaces.catalogue import Matrix, catalogued

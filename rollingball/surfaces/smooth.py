@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.errors import InputError, positive_scalar, scalar, whole
-from rollingball.numeric import Numeric
+from rollingball.core.errors import InputError, positive_scalar, scalar, whole
+from rollingball.core.numeric import Numeric
 from rollingball.surfaces.base import Pieces, Surface, analytic
 from rollingball.surfaces.bounding import INFINITE, cosine_over, farthest, least, settled, sine_over
 from rollingball.surfaces.catalogue import Matrix, Vector, catalogued, matrix, vector

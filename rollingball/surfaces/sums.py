@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.errors import InputError, scalar, whole
+from rollingball.core.errors import InputError, scalar, whole
 from rollingball.surfaces.base import Surface, analytic
 from rollingball.surfaces.bounding import cosine_over, least, settled, sine_over, spectral_norm
 from rollingball.surfaces.catalogue import Matrix, Vector, catalogued, matrix, vector

@@ -9,8 +9,8 @@ import numpy as np
 import warp as wp
 
 from rollingball.core.compiled import compiled
-from rollingball.errors import InputError, numbers, points, whole
-from rollingball.numeric import Numeric
+from rollingball.core.errors import InputError, numbers, points, whole
+from rollingball.core.numeric import Numeric
 from rollingball.surfaces.base import Builder, Pieces, Surface
 
 

@@ -10,22 +10,13 @@ from typing import Any
 import warp as wp
 
 from rollingball.core.compiled import compiled
-from rollingball.numeric import LANES, Numeric
+from rollingball.core.launch import lane_index
+from rollingball.core.numeric import LANES, Numeric
 
 MINUS_LOG2_E = wp.constant(wp.float64(-1.4426950408889634))  # exp(t) = 2^(t log2 e)
 HALF = LANES // 2
 FAR = wp.constant(wp.float64(8.93))  # widths; from there on ``power_of_two`` is 0
 DENSE = 3  # up to this dimension the spread of every well costs less than a look at whether it is near
-
-
-@wp.func_native("""
-#if defined(__CUDA_ARCH__)
-    return threadIdx.x;
-#else
-    return 0;
-#endif
-""")
-def lane_index() -> int: ...  # which thread of its block this is
 
 
 @compiled

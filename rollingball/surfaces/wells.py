@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.errors import positive_scalar, whole
-from rollingball.numeric import Lanes, Numeric
+from rollingball.core.errors import positive_scalar, whole
+from rollingball.core.numeric import Lanes, Numeric
 from rollingball.surfaces.base import Pieces, Surface
 from rollingball.surfaces.bounds_wells import well_bounds
 from rollingball.surfaces.catalogue import Matrix, catalogued, matrix

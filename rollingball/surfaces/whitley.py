@@ -4,7 +4,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.errors import whole
+from rollingball.core.errors import whole
 from rollingball.surfaces.base import Surface, analytic
 from rollingball.surfaces.bounding import HALF, cosine_over, least, settled, sine_over, spectral_norm
 from rollingball.surfaces.catalogue import catalogued

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import rollingball as rb
-from rollingball import cli
-from rollingball.scene import load_scene
+from rollingball.app import cli
+from rollingball.app.scene import load_scene
 
 FOLDER = Path(__file__).parents[2] / "docs"
 PAGES = sorted(FOLDER.rglob("*.md"))

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
+from rollingball.core.numeric import Numeric
 from rollingball.geometry.hull import least_norm_program
-from rollingball.geometry.minima import MOST
-from rollingball.numeric import Numeric
+from rollingball.geometry.search.minima import MOST
 
 
 @functools.cache

@@ -10,10 +10,11 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 import rollingball as rb
-from rollingball.plot import animate, film
-from rollingball.plot.animation import moments
-from rollingball.plot.orientation import exponential, level_angle, matrices, orientations
-from rollingball.plot.scenery import SCENERY
+from rollingball.plot import animate
+from rollingball.plot.film import film
+from rollingball.plot.film.animation import moments
+from rollingball.plot.film.orientation import exponential, level_angle, matrices, orientations
+from rollingball.plot.film.scenery import SCENERY
 from rollingball.plot.style import PALETTE
 from tests.plot.runs import BOX, LINE, PLANE, SURFACE, make
 

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.image import imread
 
 import rollingball as rb
-from rollingball.plot.gltf import glb
-from rollingball.plot.landscape import FINE, contour_interval, landscape, normals, on_triangles, painted, triangles
+from rollingball.plot.page.gltf import glb
+from rollingball.plot.page.landscape import FINE, contour_interval, landscape, normals, on_triangles, painted, triangles
 
 BOWL, SINE = rb.surfaces.quadratic([[1.0, 0.0], [0.0, 2.0]]), rb.surfaces.sine()
 BOX = [(-2.0, 2.0), (-1.0, 1.5)]

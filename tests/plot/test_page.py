@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import rollingball as rb
-from rollingball.plot.page import FIELD_OF_VIEW, MOST_BALLS, SIZE, colors, page, sphere
-from rollingball.plot.readings import label, reading, series_of
+from rollingball.plot.page.page import FIELD_OF_VIEW, MOST_BALLS, SIZE, colors, page, sphere
+from rollingball.plot.page.readings import label, reading, series_of
 from rollingball.plot.style import PALETTE
 from tests.plot.pages import by_hand
 

@@ -10,10 +10,10 @@ from matplotlib.image import imread
 from matplotlib.patches import Circle
 
 import rollingball as rb
+from rollingball.core.status import Status
 from rollingball.plot import center_path, contour, paths, section, sheet
 from rollingball.plot.sheet import bounds, by_radius, caption, heights
 from rollingball.plot.style import PALETTE, percent
-from rollingball.status import Status
 from tests.plot.runs import BOX, LINE, PLANE, SURFACE, make, new_axes
 
 

@@ -6,8 +6,8 @@ import torch
 
 import rollingball as rb
 from rollingball.pytorch import simulate
-from tests.adjoint.test_derivatives import GROUND
-from tests.adjoint.test_flow_derivatives import CREASE, FLOWS, SLOPES
+from tests.derivatives.test_derivatives import GROUND
+from tests.derivatives.test_flow_derivatives import CREASE, FLOWS, SLOPES
 
 SMOOTH = GROUND["formula"][2](1.1, 0.9)
 SHARES = np.array([0.0, 0.31, 1.0])

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 
 import rollingball as rb
-from rollingball import cli
+from rollingball.app import cli
 from rollingball.pytorch import LossPlane, export_state_dict, load_into, roll_model, write_checkpoints
 from tests.pytorch.test_plane import batches, network, snapshot, unchanged, whole_loss
 
@@ -74,7 +74,7 @@ def test_checkpoints_are_files_that_plain_torch_code_loads(rolled, tmp_path):
 
 def test_no_folder_is_ever_half_written(rolled, tmp_path, monkeypatch):
     plane, run = rolled
-    from rollingball.pytorch import export
+    from rollingball.pytorch.runs import export
 
     written, real = [], export.write_tensors
 
@@ -138,7 +138,7 @@ def test_foreign_and_damaged_planes_are_refused(rolled, tmp_path):
     ],
 )
 def test_damaged_metadata_is_refused(rolled, tmp_path, damage, says):
-    from rollingball.pytorch.plane_file import read_tensors, write_tensors
+    from rollingball.pytorch.plane.plane_file import read_tensors, write_tensors
 
     plane, _ = rolled
     path = tmp_path / "plane.safetensors"
@@ -152,7 +152,7 @@ def test_damaged_metadata_is_refused(rolled, tmp_path, damage, says):
 
 
 def test_tensors_that_do_not_belong_together_are_refused(rolled, tmp_path):
-    from rollingball.pytorch.plane_file import read_tensors, write_tensors
+    from rollingball.pytorch.plane.plane_file import read_tensors, write_tensors
 
     plane, _ = rolled
     path = tmp_path / "plane.safetensors"

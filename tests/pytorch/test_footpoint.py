@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import rollingball as rb
-from rollingball.pytorch import GradientProjection, LBFGSProjection, RollingBall, footpoint
+from rollingball.pytorch import GradientProjection, LBFGSProjection, RollingBall
+from rollingball.pytorch.optimizer import footpoint
 from tests.pytorch.problems import Wavy, closure_of, joined, split
 
 EXACT = LBFGSProjection(tol=1e-12, max_evaluations=200, history=8)

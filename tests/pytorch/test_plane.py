@@ -9,9 +9,9 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 import rollingball as rb
 from rollingball.pytorch import LossPlane
-from rollingball.pytorch.directions import dot, gram
-from rollingball.pytorch.lanczos import top_eigenvectors
-from rollingball.pytorch.losses import MeanLoss
+from rollingball.pytorch.plane.directions import dot, gram
+from rollingball.pytorch.plane.lanczos import top_eigenvectors
+from rollingball.pytorch.plane.losses import MeanLoss
 
 SMALL = {"resolution": 9, "check_points": 4}
 

@@ -176,7 +176,7 @@ def test_without_centers_only_their_norm_is_known(tmp_path):
 
 
 def test_what_is_listed_is_whole_however_a_run_ends(tmp_path, monkeypatch):
-    from rollingball.pytorch import recording
+    from rollingball.pytorch.runs import recording
 
     real, count = recording.write_tensors, []
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rollingball.pytorch import RollingBall
-from rollingball.pytorch.replay import RandomState, frozen_statistics
+from rollingball.pytorch.optimizer.replay import RandomState, frozen_statistics
 from tests.pytorch.problems import classifier, closure_of, joined
 
 RULES = [{"contact_steps": 1}, {"contact_steps": 3}, {"method": "footpoint"}]

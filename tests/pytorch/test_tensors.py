@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollingball.pytorch.tensors import Space, add, add_, copy_, local, scale_, select_
+from rollingball.pytorch.optimizer.tensors import Space, add, add_, copy_, local, scale_, select_
 
 
 def some(dtypes, seed=0):

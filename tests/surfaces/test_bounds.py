@@ -7,7 +7,7 @@ import pytest
 import warp as wp
 
 import rollingball as rb
-from rollingball.numeric import Numeric
+from rollingball.core.numeric import Numeric
 from rollingball.surfaces.base import kernel_options
 from rollingball.surfaces.bounding import spectral_norm
 

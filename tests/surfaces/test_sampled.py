@@ -10,7 +10,7 @@ import warp as wp
 from scipy.interpolate import CubicSpline, RectBivariateSpline
 
 import rollingball as rb
-from rollingball.numeric import Numeric
+from rollingball.core.numeric import Numeric
 from rollingball.surfaces.splines import control_points
 
 S = rb.surfaces

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import rollingball as rb
-from rollingball.numeric import LANES, Lanes
+from rollingball.core.numeric import LANES, Lanes
 
 
 @pytest.mark.parametrize(("count", "dim"), [(1, 1), (31, 2), (32, 2), (33, 2), (1000, 2), (100, 5)])

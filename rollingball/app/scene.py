@@ -1,0 +1,331 @@
+"""The noun Scene: a TOML file that names a surface, balls, starts, and one or more runs. Untrusted input.
+
+The tables of a scene are made from the signatures of the surfaces and the fields of the methods, so that a new one of
+either needs no change here.
+"""
+
+import difflib
+import inspect
+import itertools
+import re
+import tomllib
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+import numpy as np
+
+from rollingball.app.scene_tables import TABLES, BallTable, CompareTable, IronTable, PlotTable, SensitivityTable
+from rollingball.core.ball import Ball
+from rollingball.core.errors import FileError, InputError
+from rollingball.core.schedule import Schedule
+from rollingball.geometry.foot.projection import Projection
+from rollingball.methods import BODIES, FLOWS, METHODS, Flow, Method, RigidBall
+from rollingball.methods.body.plan import check_body
+from rollingball.methods.body.rigid_ball import BodyIntegrator
+from rollingball.methods.discrete.plan import check_run
+from rollingball.methods.discrete.stop import Stop
+from rollingball.methods.flow.plan import check_flow
+from rollingball.methods.integrators.integrators import Integrator
+from rollingball.runs.trajectory import Trajectory
+from rollingball.simulate import simulate
+from rollingball.surfaces import CATALOGUE, Surface, from_recipe
+
+
+def _scene_type(hint: Any) -> Any:
+    """A Python annotation as a type that TOML values convert to: arrays become lists."""
+    if get_origin(hint) in (Union, types.UnionType):
+        kept = [_scene_type(part) for part in get_args(hint) if part is not np.ndarray]
+        return Union[tuple(dict.fromkeys(kept))]  # noqa: UP007 - made at run time
+    if get_origin(hint) is Sequence:
+        return list[_scene_type(get_args(hint)[0])]  # type: ignore[misc]
+    return hint
+
+
+def _surface_table(name: str, factory: Any) -> Any:
+    hints = get_type_hints(inspect.unwrap(factory))
+    fields: list[Any] = []
+    for parameter in inspect.signature(factory).parameters.values():
+        kind = _scene_type(hints[parameter.name])
+        required = parameter.default is inspect.Parameter.empty
+        fields.append((parameter.name, kind) if required else (parameter.name, kind, parameter.default))
+    return msgspec.defstruct(
+        name.title().replace("-", "") + "Table", fields,
+        tag=name, tag_field="type", forbid_unknown_fields=True, kw_only=True, frozen=True,
+    )  # fmt: skip
+
+
+COMMON: list[Any] = [
+    ("steps", Annotated[int, msgspec.Meta(ge=0)]),
+    ("name", str | None, None),
+    ("every", Annotated[int, msgspec.Meta(ge=1)], 1),
+    ("stop", Stop | None, None),
+    ("radius", float | list[float] | Schedule | None, None),
+]
+
+
+COMMON_FLOW: list[Any] = [
+    ("duration", Annotated[float, msgspec.Meta(gt=0)]),
+    ("name", str | None, None),
+    ("save_at", list[float] | None, None),
+    ("radius", float | list[float] | None, None),
+]
+
+
+CONTINUOUS = (*FLOWS, *BODIES)
+
+
+def _run_table(method: Any) -> Any:
+    hints = get_type_hints(method)
+    fields: list[Any] = []
+    for field in msgspec.structs.fields(method):
+        kind = hints[field.name]
+        fields.append((field.name, kind) if field.required else (field.name, kind, field.default))
+    name = method.__struct_config__.tag
+    return msgspec.defstruct(
+        method.__name__ + "Table", [*fields, *(COMMON_FLOW if method in CONTINUOUS else COMMON)],
+        tag=name, tag_field="method", forbid_unknown_fields=True, kw_only=True, frozen=True,
+    )  # fmt: skip
+
+
+SURFACE_TABLES = tuple(_surface_table(name, factory) for name, factory in CATALOGUE.items())
+PROJECTIONS = get_args(Projection)
+INTEGRATORS = tuple(dict.fromkeys((*get_args(Integrator), *get_args(BodyIntegrator))))
+ALL_METHODS = (*METHODS, *CONTINUOUS)
+RUN_TABLES = tuple(_run_table(method) for method in ALL_METHODS)
+SurfaceTable: Any = Union[SURFACE_TABLES]  # noqa: UP007
+RunTable: Any = Union[RUN_TABLES]  # noqa: UP007
+
+
+class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole scene file."""
+
+    surface: SurfaceTable
+    ball: BallTable | None = None
+    run: Annotated[list[RunTable], msgspec.Meta(min_length=1)] = msgspec.field(default_factory=list)
+    title: str = ""
+    dtype: str = "float64"
+    seed: int = 0
+    plot: PlotTable | None = None
+    iron: IronTable | None = None
+    compare: CompareTable | None = None
+    sensitivity: SensitivityTable | None = None
+
+    def __post_init__(self) -> None:
+        if not self.run and self.iron is None and self.compare is None:
+            raise InputError("run", [], "one run or more, or a table [iron] or [compare]")
+        if self.sensitivity and not self.run:
+            raise InputError("run", [], "one run or more, for [sensitivity]")
+        if (self.run or self.compare) and self.ball is None:
+            raise InputError("ball", None, "a table with a start, for the balls to roll")
+
+    def build_surface(self) -> Surface:
+        """The surface that ``[surface]`` describes."""
+        return from_recipe(msgspec.to_builtins(self.surface))
+
+    def names(self) -> list[str]:
+        """A file name for each run, each different, also where a file system ignores case."""
+        names: list[str] = []
+        for run in self.run:
+            given = run.name or run.__struct_config__.tag
+            plain = re.sub(r"[^A-Za-z0-9._-]+", "-", given).strip(".-")[:80] or "run"
+            choices = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
+            taken = {name.lower() for name in names}
+            names.append(next(choice for choice in choices if choice.lower() not in taken))
+        return names
+
+    def arguments(self, index: int) -> tuple[Ball | None, Method | Flow | RigidBall, dict[str, Any]]:
+        """Ball, method and the other arguments of ``simulate`` for one run, each radius from each start."""
+        assert self.ball is not None  # a scene with a run has one
+        run, starts = self.run[index], self.ball.points()
+        kind = ALL_METHODS[RUN_TABLES.index(type(run))]
+        method = kind(**{field.name: getattr(run, field.name) for field in msgspec.structs.fields(kind)})
+        radius = run.radius if run.radius is not None else self.ball.radius
+        options: dict[str, Any]
+        pushes: dict[str, Any] = {}
+        if kind in CONTINUOUS:
+            options = {"duration": run.duration, "save_at": run.save_at, "dtype": self.dtype}
+        else:
+            options = {"steps": run.steps, "every": run.every, "stop": run.stop, "dtype": self.dtype, "seed": self.seed}
+        if not kind.uses_radius:
+            return None, method, {"start": starts, **options}
+        table = self.ball
+        where = "start_center" if table.on == "center" else "start"
+        if where != "start" and kind not in CONTINUOUS:
+            raise InputError("$.ball.on", table.on, f'"foot", for {run.__struct_config__.tag}')
+        if kind in BODIES:
+            pushes = table.pushes()
+        if radius is None:
+            raise InputError("$.ball.radius", None, f"one radius or several, for {run.__struct_config__.tag}")
+        if isinstance(radius, list):
+            ball = Ball(np.repeat(radius, len(starts)).tolist(), table.mass, table.inertia)
+            placed = {name: np.tile(part, (len(radius), 1)) if len(part) > 1 else part for name, part in pushes.items()}
+            return ball, method, {where: np.tile(starts, (len(radius), 1)), "lift": table.lift, **placed, **options}
+        ball = Ball(radius, table.mass, table.inertia)
+        return ball, method, {where: starts, "lift": table.lift, **pushes, **options}
+
+    def check(self) -> None:
+        """Check every run as ``simulate`` would, without running it."""
+        surface = self.build_surface()
+        if self.iron and (self.plot is None or surface.dim > 2):
+            raise InputError("$.iron", "iron", "a surface in one or two dimensions, and a box in [plot]")
+        if self.plot and surface.dim <= 2 and len(self.plot.box) != surface.dim:
+            raise InputError("$.plot.box", self.plot.box, f"{surface.dim} pairs [low, high]")
+        if self.sensitivity:
+            self.sensitivity.starts(surface.dim, self.plot)
+        for index in range(len(self.run)):
+            try:
+                ball, method, options = self.arguments(index)
+                check: Any = check_flow if isinstance(method, FLOWS) else check_run
+                check = check_body if isinstance(method, BODIES) else check
+                check(surface, ball, method, **options)
+            except InputError as error:
+                shared = error.field.startswith("start") or (error.field == "radius" and self.run[index].radius is None)
+                raise error.under("$.ball" if shared else f"$.run[{index}]") from None
+
+    def roll(self, index: int, **options: Any) -> Trajectory:
+        """Simulate one run; ``options`` go to :func:`rollingball.simulate`."""
+        ball, method, given = self.arguments(index)
+        return simulate(self.build_surface(), ball, method, **{**given, **options})
+
+
+def load_scene(source: str | Path, overrides: dict[str, str] | None = None) -> Scene:
+    """Read a scene from a path, or a shipped one by its name, with values at dotted keys replaced.
+
+    Raises:
+        FileError: when there is no such file.
+        InputError: for anything in it that is not a scene; the message begins with the path of the key.
+    """
+    path = find_scene(source)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of an integer of too many digits
+        raise InputError(str(path), "text", f"TOML ({error})") from None
+    for key, text in (overrides or {}).items():
+        _override(table, key, text)
+    return to_scene(table)
+
+
+def to_scene(table: Any) -> Scene:
+    """A scene from plain data, every value checked."""
+    try:
+        return msgspec.convert(table, Scene)
+    except msgspec.ValidationError as error:
+        raise _where(str(error), table) from None
+
+
+def _where(message: str, table: Any) -> InputError:
+    """What msgspec complains of, as the path of the key, its value, and what is allowed there."""
+    reason, _, path = message.rpartition(" - at `")
+    path = path.rstrip("`") if reason else "$"
+    reason = reason or message
+    unknown = re.search(r"unknown field `([^`]*)`", reason)
+    inner = re.match(r"([\w.]+): got .*; allowed: (.*)", reason)
+    if unknown:
+        known = [field.name for field in msgspec.structs.fields(_table_at(path, table))]
+        key = unknown.group(1)
+        path, reason = f"{path}.{key if key.isprintable() else repr(key)}", _nearest(key, known)
+    elif inner:  # one of our own checks, of a value inside this table
+        path, reason = f"{path}.{inner.group(1).removeprefix('schedule.').removeprefix('stop.')}", inner.group(2)
+    value = _value_at(path, table)
+    if reason.startswith("Invalid value") and path.endswith((".type", ".method")):
+        reason = _nearest(str(value), _tags_at(path))
+    return InputError(
+        path, value, reason.replace("Expected `", "`").replace("Object missing", "a table; it is missing")
+    )
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    """The words to choose from, the likeliest first in so many words."""
+    close = difflib.get_close_matches(word.lower().replace("_", "-"), known, 1) or difflib.get_close_matches(
+        word, known, 1
+    )
+    return (f"{close[0]}? one of " if close else "") + ", ".join(known)
+
+
+def _parts(path: str) -> list[str]:
+    return re.findall(r"[^.\[\]$]+", path)
+
+
+def _value_at(path: str, table: Any) -> Any:
+    value = table
+    for part in _parts(path):
+        try:
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return "nothing"
+    return value
+
+
+def _table_at(path: str, table: Any) -> Any:
+    """The struct that the table at ``path`` is read into."""
+    parts, given = _parts(path), _value_at(path, table)
+    tags = {kind.__struct_config__.tag: kind for kind in (*SURFACE_TABLES, *RUN_TABLES, *PROJECTIONS, *INTEGRATORS)}
+    if (parts and parts[-1] == "surface") or (len(parts) in (2, 3) and parts[0] == "run"):
+        kind = tags.get(given.get("method", given.get("type"))) if isinstance(given, dict) else None
+        if kind is not None:
+            return kind
+    named = {**TABLES, "stop": Stop, "radius": Schedule, "lr": Schedule}
+    return named.get(parts[-1], Scene) if parts else Scene
+
+
+def _tags_at(path: str) -> list[str]:
+    kinds: Any = RUN_TABLES if path.endswith(".method") else PROJECTIONS if "projection" in path else SURFACE_TABLES
+    kinds = INTEGRATORS if "integrator" in path else kinds
+    return [kind.__struct_config__.tag for kind in kinds]
+
+
+def _override(table: dict[str, Any], key: str, text: str) -> None:
+    """Set the value at a dotted key; the text is read as TOML, or else as a string."""
+    try:
+        read = tomllib.loads(f"value = {text}")
+        value = read["value"] if len(read) == 1 else text
+    except tomllib.TOMLDecodeError:
+        value = text
+    except (ValueError, RecursionError):
+        raise InputError(f"--{key}", text, "a value in TOML, or a word") from None
+    *parents, last = key.split(".")
+    place: Any = table
+    for part in parents:
+        if isinstance(place, list):
+            if not part.isdecimal() or int(part) >= len(place):
+                raise InputError(f"--{key}", text, f"a number below {len(place)} in place of {part}")
+            place = place[int(part)]
+        else:
+            place = place.setdefault(part, {})
+        if not isinstance(place, (dict, list)):
+            raise InputError(f"--{key}", text, f"a key of a table; {part} is a value")
+    if isinstance(place, list):
+        raise InputError(f"--{key}", text, "a key of a table, such as --run.0.lr")
+    place[last] = value
+
+
+def shipped() -> dict[str, Path]:
+    """The scenes that come with the package, by name: beside it in a checkout, inside it in a wheel."""
+    here = Path(__file__).parents[1]
+    folder = here / "scenes" if (here / "scenes").is_dir() else here.parent / "scenes"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def find_scene(source: str | Path) -> Path:
+    """The file of a scene: an existing path, or a shipped scene by name (``demo``, ``scenes/demo.toml``)."""
+    path = Path(source)
+    if path.is_file():
+        return path
+    known = shipped()
+    if path.stem in known and str(path.parent) in (".", "scenes") and path.suffix in ("", ".toml"):
+        return known[path.stem]
+    raise FileError(f"{source}: no such file, and no shipped scene ({', '.join(known)})")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a scene file, for editors."""
+    made = msgspec.json.schema(Scene)
+    scene = made["$defs"]["Scene"]
+    scene["anyOf"] = [{"required": [name]} for name in ("run", "iron", "compare")]
+    scene["dependentRequired"] = {"run": ["ball"], "compare": ["ball"], "sensitivity": ["run"]}
+    return made

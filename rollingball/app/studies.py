@@ -1,0 +1,183 @@
+"""What the commands iron, compare and sensitivity do with a scene: numbers, files and a picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rollingball.core.errors import FileError, InputError
+
+if TYPE_CHECKING:
+    from rollingball.derivatives.sensitivity_field import SensitivityField
+
+
+def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
+    """Draw f_rho, contacts and Delta of a scene into ``out``: iron.png, and the numbers of Delta in iron.json."""
+    from rollingball.app.scene import load_scene
+    from rollingball.core.files import write_beside
+    from rollingball.geometry.ironing.delta import asymptote, delta
+    from rollingball.plot import ironing_sheet, png
+
+    scene = load_scene(source, overrides)
+    if scene.iron is None or scene.plot is None:
+        raise InputError("$.iron", None, "a table [iron] with radii, and a box in [plot]")
+    scene.check()
+    writable(out)
+    surface, box, table = scene.build_surface(), scene.plot.box, scene.iron.delta
+    print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
+    content: dict[str, Any] = {"box": box, "radii": scene.iron.radii}
+    deltas: dict[str, Any] = {}
+    limits, delta_radii = {}, None
+    if table is not None:
+        delta_radii = table.radii()
+        deltas = {graph: delta(surface, delta_radii, box, graph) for graph in table.graph}
+        limits = {graph: asymptote(surface, box, graph) for graph in table.graph}
+        print("".join(f"{name:>18}" for name in ("radius", *(f"Delta, {graph}" for graph in deltas))))
+        for row in zip(delta_radii, *deltas.values(), strict=True):
+            print("".join(f"{number:18.9g}" for number in row))
+        for graph, limit in limits.items():
+            print(f"  {graph} graph: radius x Delta tends to {limit:.9g}")
+        known = {graph: limit if limit == limit else None for graph, limit in limits.items()}
+        content["delta"] = {"radii": delta_radii.tolist(), **{name: part.tolist() for name, part in deltas.items()}}
+        content["limit of radius x delta"] = known
+    figure = ironing_sheet(surface, scene.iron.radii, box, scene.title, deltas, delta_radii, limits)
+    write_beside(out / "iron.png", png(figure))
+    write_beside(out / "iron.json", json.dumps(content, indent=2).encode())
+    print(f"  {out}/: iron.png, iron.json")
+
+
+def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
+    """Compare discrete runs of a scene with the flow, into ``out``: the runs, compare.json and compare.png."""
+    import numpy as np
+
+    from rollingball.app.scene import load_scene
+    from rollingball.core.ball import Ball
+    from rollingball.core.files import write_beside
+    from rollingball.geometry.foot.projection import GlobalProjection
+    from rollingball.methods import Dopri5, FootpointRBO, IronedFlow
+    from rollingball.plot import comparison_sheet, png
+    from rollingball.plot.sheet import bounds
+    from rollingball.runs.compare import compare
+    from rollingball.simulate import simulate
+
+    scene = load_scene(source, overrides)
+    table = scene.compare
+    if table is None or scene.ball is None or not isinstance(scene.ball.radius, (int, float)):
+        raise InputError("$.compare", None, "a table [compare] with lr and duration, and one radius in [ball]")
+    scene.check()
+    writable(out)
+    print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
+    surface, ball, start = scene.build_surface(), Ball(float(scene.ball.radius)), scene.ball.points()
+    times = np.linspace(0, table.duration, table.frames)
+    flow = simulate(
+        surface, ball, IronedFlow(Dopri5(rtol=1e-9, atol=1e-11)),
+        start=start, duration=table.duration, save_at=times, lift=scene.ball.lift,
+    )  # fmt: skip
+    flow.save(out / "flow.safetensors")
+    runs = []
+    for rate in sorted(table.lr, reverse=True):
+        method = FootpointRBO(lr=rate, projection=GlobalProjection())
+        steps = int(np.ceil(table.duration / rate - 1e-9))
+        runs.append(simulate(surface, ball, method, start=start, steps=steps, lift=scene.ball.lift))
+        runs[-1].save(out / f"lr-{rate:g}.safetensors")
+    found = compare(runs, flow, tolerance=table.tolerance, on=table.on)
+    print(found)
+    found.save(out / "compare.json")
+    box = scene.plot.box if scene.plot else bounds([flow, *runs])
+    write_beside(out / "compare.png", png(comparison_sheet(found, runs[0], flow, surface, box, scene.title)))
+    print(f"  {out}/: flow and runs, compare.json, compare.png")
+
+
+def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None:
+    """Measure where the balls of a scene part, into ``out``: sensitivity.json and sensitivity.png."""
+    from rollingball.app.scene import load_scene
+    from rollingball.core.files import write_beside
+    from rollingball.derivatives.sensitivity_field import differentiable, sensitivity_field
+    from rollingball.plot import png, sensitivity_sheet
+
+    scene = load_scene(source, overrides)
+    if scene.sensitivity is None:
+        raise InputError("$.sensitivity", None, "a table [sensitivity], and one run or more")
+    scene.check()
+    cases = list(_cases(scene))
+    for _name, _radius, _ball, method, _options in cases:
+        differentiable(method)
+    writable(out)
+    print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
+    surface = scene.build_surface()
+    box, counts = scene.sensitivity.starts(surface.dim, scene.plot)
+    fields = {}
+    print(f"{'Lyapunov exponents':<48}{'10 %':>9}{'median':>9}{'90 %':>9}{'largest':>9}{'above 0':>9}{'none':>6}")
+    for name, radius, ball, method, options in cases:
+        label = f"{name}, radius {radius:g}" if radius else name
+        fields[label] = field = sensitivity_field(surface, ball, method, box, counts, **options)
+        print(_rates(label, field), flush=True)
+    content = {"box": box, "counts": counts, "fields": {label: _numbers(field) for label, field in fields.items()}}
+    write_beside(out / "sensitivity.json", json.dumps(content).encode())
+    write_beside(out / "sensitivity.png", png(sensitivity_sheet(fields, surface, scene.title)))
+    print(f"  {out}/: sensitivity.json, sensitivity.png")
+
+
+def _cases(scene: Any) -> Any:
+    """Name, radius, ball, method and options of each run of a scene at each of its radii."""
+    import msgspec
+
+    for run, name in zip(scene.run, scene.names(), strict=True):
+        radii = run.radius if run.radius is not None else scene.ball.radius
+        for radius in radii if isinstance(radii, list) else [radii]:
+            one = msgspec.structs.replace(run, radius=radius)
+            ball, method, options = msgspec.structs.replace(scene, run=[one]).arguments(0)
+            kept = {key: options[key] for key in options.keys() - {"start", "start_center", "every", "save_at"}}
+            shown = radius if ball is not None and isinstance(radius, (int, float)) else None
+            yield run.name or name, shown, ball, method, kept
+            if ball is None:
+                break
+
+
+def _rates(label: str, field: SensitivityField) -> str:
+    """The quantiles of a field's exponents: by the derivative, and by the ends of neighbours."""
+    from rollingball.plot.style import percent
+
+    lines = []
+    for parting, how in ((False, "by derivative"), (True, "by neighbours")):
+        rates = field.rates(parting)
+        if rates["without"] < len(field.start):
+            row = "".join(f"{rates[name]:9.3g}" for name in ("10 %", "median", "90 %", "largest"))
+            lines.append(f"{label + ', ' + how:<48}{row}{percent(rates['share above 0']):>9}{rates['without']:>6}")
+    if field.bound == field.bound:
+        lines.append(f"  neighbours part at most at the rate {field.bound:.4g}, by the slopes of the contacts")
+    return "\n".join(lines)
+
+
+def _numbers(field: SensitivityField) -> dict[str, Any]:
+    """A field as plain data; null for what is not known, and for an exponent of minus infinity."""
+    import numpy as np
+
+    def plain(values: Any) -> Any:
+        return [number if np.isfinite(number) else None for number in np.ravel(values).tolist()]
+
+    return {
+        "time": field.time,
+        "bound": plain(field.bound)[0],
+        **{
+            f"exponents, {name}": {key: plain(value)[0] for key, value in field.rates(parting).items()}
+            for name, parting in (("derivative", False), ("neighbours", True))
+        },
+        "status": field.status.tolist(),
+        "stretching": plain(field.stretching),
+        "parting": plain(field.parting),
+    }
+
+
+def writable(out: Path) -> None:
+    """Make the folder and see that a file can be written into it, before anything is compiled."""
+    from rollingball.core.files import write_beside
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{out}: cannot be made a folder: {error.strerror or error}") from None
+    probe = out / ".writable"
+    write_beside(probe, b"")
+    probe.unlink()

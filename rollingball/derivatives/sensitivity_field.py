@@ -1,0 +1,176 @@
+"""sensitivity_field: over a grid of starts, how far a method carries neighbouring balls apart."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rollingball.core.errors import InputError, numbers
+from rollingball.core.status import Status
+from rollingball.derivatives.derivatives import derivatives
+from rollingball.methods import FLOWS, IronedFlow
+from rollingball.methods.differentiable import checked_method, refused
+from rollingball.runs.derivatives import LIVE
+from rollingball.runs.trajectory import Trajectory
+from rollingball.simulate import simulate
+from rollingball.surfaces.base import Surface, checked_surface
+
+
+@dataclass(frozen=True, eq=False)
+class SensitivityField:
+    """How the end of a run depends on its start, for N balls that start on a grid.
+
+    The state is the footpoint; for :class:`IronedFlow`, whose footpoint jumps, the horizontal position of the centre.
+
+    Attributes:
+        box: Where the grid lies, from low to high (d, 2).
+        counts: The starts along each axis (d,); N is their product, the last axis running fastest.
+        start: The states at the start (N, d); they are those of the grid, but for lifted balls.
+        end: The states at the end (N, d), NaN for a ball that failed.
+        stretching: |d end / d start|, the largest singular value (N,). NaN for a ball that failed or has no derivative
+            (a focal point, several contacts on a start), and for flows with CatchUp or without reprojection.
+        parting: The largest |end - end'| / |start - start'| of a ball and its up to 3^d - 1 neighbours (N,). Where a
+            neighbour ended elsewhere it grows without bound on finer grids, while ``stretching`` is of one ball.
+        time: The time of the run: the sum of its learning rates, or its duration.
+        bound: (1 + L^2)^(3/2) / rho, the rate at which neighbours under :class:`IronedFlow` part at most, with the
+            largest slope L at any contact that was recorded (theory, section 3); NaN for other methods.
+        status: How each ball ended (N,).
+    """
+
+    box: np.ndarray
+    counts: tuple[int, ...]
+    start: np.ndarray
+    end: np.ndarray
+    stretching: np.ndarray
+    parting: np.ndarray
+    time: float
+    bound: float
+    status: np.ndarray
+
+    def exponents(self, parting: bool = False) -> np.ndarray:
+        """The finite-time Lyapunov exponents log(stretching) / time (N,), above 0 where balls part; -inf at 0.
+
+        Args:
+            parting: Of ``parting`` in place of ``stretching``.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.parting if parting else self.stretching) / self.time
+
+    def rates(self, parting: bool = False) -> dict[str, float]:
+        """Quantiles of the exponents, the share of balls above 0, and how many balls have none; NaN where all have."""
+        exponents = self.exponents(parting)
+        known = exponents[~np.isnan(exponents)]
+        low, middle, high, most = (
+            np.quantile(known, (0.1, 0.5, 0.9, 1.0), method="lower") if known.size else [np.nan] * 4
+        )
+        share = float((known > 0).mean()) if known.size else np.nan
+        return {
+            "10 %": float(low), "median": float(middle), "90 %": float(high), "largest": float(most),
+            "share above 0": share, "without": int(np.isnan(exponents).sum()),
+        }  # fmt: skip
+
+
+def sensitivity_field(
+    surface: Surface,
+    ball: Any,
+    method: Any,
+    box: Any,
+    count: Any = 41,
+    **options: Any,
+) -> SensitivityField:
+    """Roll a grid of balls and measure how far the method carries neighbours apart.
+
+    Args:
+        surface: The loss, in any number of dimensions that a grid allows.
+        ball: Its one radius, or a schedule; None for a method without a ball.
+        method: A discrete method that :func:`derivatives` knows, or a flow.
+        box: Where balls start, a pair (low, high) for each axis: footpoints, for :class:`IronedFlow` centres.
+        count: Starts along each axis, 2 or more: one number, or one for each axis.
+        options: ``steps`` or ``duration``, and others of :func:`simulate`, but for starts, frames and ``gap``. A
+            lifted ball starts at the footpoint at which it begins.
+
+    Raises:
+        InputError: for an argument that cannot be used, before anything is compiled.
+    """
+    for name in options.keys() & {"start", "start_center", "every", "save_at", "gap"}:
+        raise InputError(name, options[name], "nothing: the field sets it")
+    corners, counts, grid = starts_on_grid(box, count, checked_surface(surface).dim)
+    differentiable(method)
+    starts: dict[str, Any] = {"start_center" if isinstance(method, IronedFlow) else "start": grid}
+    run = simulate(surface, ball, method, gap=None, **starts, **options)
+    return field_of(run, method, corners, counts, surface, options.get("threads"))
+
+
+def differentiable(method: Any) -> None:
+    """An InputError unless it is a flow, or a discrete method whose derivatives are known."""
+    if not isinstance(method, FLOWS):
+        checked_method(method)
+
+
+def starts_on_grid(box: Any, count: Any, dim: int) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
+    """The box (d, 2), the starts along each axis, and the points (N, d) of the grid that fills it, edges among them."""
+    pairs = numbers("box", box, f"{dim} pairs [low, high]")
+    if pairs.shape != (dim, 2) or not (pairs[:, 0] < pairs[:, 1]).all():
+        raise InputError("box", box, f"{dim} pairs [low, high] with low < high")
+    given = numbers("count", count, "whole numbers from 2 on")
+    if given.shape not in ((), (1,), (dim,)) or (given < 2).any() or (given != np.floor(given)).any():
+        raise InputError("count", count, f"a whole number from 2 on, or {dim} of them")
+    counts = tuple(int(number) for number in np.broadcast_to(given, (dim,)))
+    axes = [np.linspace(low, high, number) for (low, high), number in zip(pairs, counts, strict=True)]
+    return pairs, counts, np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, dim)
+
+
+def field_of(
+    run: Trajectory, method: Any, box: np.ndarray, counts: tuple[int, ...], surface: Surface, threads: int | None
+) -> SensitivityField:
+    """The field of a run whose balls started on a grid."""
+    centers = isinstance(method, IronedFlow)
+    states = run.center[[0, -1], :, :-1] if centers else run.foot[[0, -1]]
+    live = np.isin(run.status, LIVE)
+    start, end = states[0].astype(float), np.where(live[:, None], states[1], np.nan)
+    by_start = end_by_start(run, method, surface, threads)
+    sizes, known = np.full(len(start), np.nan), np.isfinite(by_start).all(axis=(1, 2))
+    sizes[known] = np.linalg.norm(by_start[known], 2, axis=(1, 2))
+    bound = np.nan
+    if centers and method.metric == "parameter" and live.any():
+        feet = run.foot[:, live].reshape(-1, run.dim)
+        slope = surface.loss_scale * np.linalg.norm(surface.gradient(feet), axis=1).max()
+        bound = float((1 + slope**2) ** 1.5 / run.radius[0].min())
+    elapsed, apart = float(np.max(run.time[-1])), parting(start, end, counts)
+    return SensitivityField(box, counts, start, end, sizes, apart, elapsed, bound, run.status)
+
+
+def end_by_start(run: Trajectory, method: Any, surface: Surface, threads: int | None) -> np.ndarray:
+    """The matrix d end / d start of each ball (B, d, d), NaN where there is none."""
+    adjoint = "discrete"
+    if isinstance(method, FLOWS) and refused(method):
+        if refused(method, continuous=True):
+            return np.full((run.balls, run.dim, run.dim), np.nan)
+        adjoint = "continuous"
+    rows = []
+    for axis in np.eye(run.dim):
+        center = isinstance(method, IronedFlow)
+        cotangent = {"center" if center else "foot": np.tile([*axis, 0.0] if center else axis, (run.balls, 1))}
+        found = derivatives(run, cotangent, surface=surface, adjoint=adjoint, threads=threads, throw=False)
+        rows.append(np.where((found.status == Status.RUNNING)[:, None], found.start, np.nan))
+    return np.stack(rows, axis=1)
+
+
+def parting(start: np.ndarray, end: np.ndarray, counts: tuple[int, ...]) -> np.ndarray:
+    """The largest |end - end'| / |start - start'| of each ball of a grid and its neighbours (N,); NaN without one."""
+    shape = (*counts, len(counts))
+    start, end = start.reshape(shape), end.reshape(shape)
+    found = np.full(counts, np.nan)
+    for shift in itertools.product((-1, 0, 1), repeat=len(counts)):
+        if not any(shift):
+            continue
+        here = tuple(slice(max(-k, 0), min(n - k, n)) for k, n in zip(shift, counts, strict=True))
+        there = tuple(slice(max(k, 0), min(n + k, n)) for k, n in zip(shift, counts, strict=True))
+        apart = np.linalg.norm(start[here] - start[there], axis=-1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = np.linalg.norm(end[here] - end[there], axis=-1) / np.where(apart > 0, apart, np.nan)
+        found[here] = np.fmax(found[here], ratio)
+    return np.where(np.isfinite(end).all(axis=-1), found, np.nan).ravel()

@@ -1,0 +1,1 @@
+"""Contacts: where a ball that is lowered onto the graph touches it."""

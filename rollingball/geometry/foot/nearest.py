@@ -1,0 +1,153 @@
+"""The Warp function of GlobalProjection: all nearest points of the graph to a point, from seeds or with a proof."""
+
+from typing import Any
+
+import warp as wp
+
+from rollingball.core.codes import FOUND, NO_FOOT, NOT_FINITE
+from rollingball.core.compiled import compiled
+from rollingball.core.numeric import Numeric
+from rollingball.geometry.foot.distance import distance_objective, distance_query
+from rollingball.geometry.foot.foot import foot_struct
+from rollingball.geometry.search.bounds import estimate_program, golden_ratios
+from rollingball.geometry.search.branch_and_bound import search_program
+from rollingball.geometry.search.minima import lowest_of, minima_struct
+from rollingball.geometry.search.objective import basin
+from rollingball.surfaces.base import SurfaceFunctions
+
+# Minima of D closer than this share of the distance are one.
+SAME = wp.constant(wp.float64(1e-7))
+EXACT = wp.constant(wp.float64(1e-9))  # the error allowed in a distance, or in its share of a distance below 1
+FLAT = wp.constant(wp.float64(4.0))  # around a minimum, D is within a tie of it up to sqrt(2 tie) away
+
+
+@compiled
+def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``nearest(center, center_height, first, p, settings) -> Minima`` of D, searched from ``first`` on.
+
+    No point of the graph nearer than a known one is farther sideways than that one is away: that is the cube searched.
+    """
+    vector, dim, wide, parameters = numeric.vector, numeric.dim, numeric.wide.vector, functions.parameters
+    objective = distance_objective(functions, numeric)
+    query, value, second = distance_query(numeric), objective.value, functions.second
+    matrix, basin_of = numeric.wide.matrix, basin(numeric)
+    identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
+    search, minima = search_program(objective, numeric), minima_struct(numeric)
+    from_seeds, branch_and_bound = search.from_seeds, search.branch_and_bound
+    estimate, domain = estimate_program(functions, numeric), functions.domain
+    ratios = wide(*golden_ratios(dim))
+    half_, two = wp.float64(0.5), wp.float64(2.0)
+    one, wider, infinite = wp.float64(1.0), wp.float64(1.0 + 1e-9), wp.float64(float("inf"))
+    rounding = wp.float64(4e-16 if numeric.dtype == "float64" else 4e-7)
+
+    @wp.func
+    def inside(low: wide, high: wide, p: parameters):
+        """The part of a box over which there is a graph."""
+        if wp.static(domain is not None):
+            least, most = domain(p)
+            for i in range(dim):
+                low[i] = wp.clamp(low[i], least[i], most[i])
+                high[i] = wp.clamp(high[i], least[i], most[i])
+        return low, high
+
+    @wp.func
+    def anywhere(q: query, p: parameters):
+        """A point of the graph and D there, in ever wider cubes where there is none below the centre."""
+        place = wide(q.center)
+        best = value(place, q, p)
+        reach = wp.float64(1e-3)
+        while not wp.isfinite(best) and reach < wp.float64(1e9):
+            seed = int(0)
+            while seed < 512:
+                x = wide(q.center)
+                for i in range(dim):
+                    share = ratios[i] * wp.float64(seed + 1) + half_
+                    x[i] += reach * (two * (share - wp.floor(share)) - wp.float64(1.0))
+                x, _same = inside(x, x, p)
+                here = value(x, q, p)
+                if here < best or (wp.isfinite(here) and not wp.isfinite(best)):
+                    best = here
+                    place = x
+                seed += 1
+            reach = two * reach
+        return place, best
+
+    @wp.func
+    def nearest(center: vector, center_height: wp.float64, first: wide, p: parameters, settings: Any):
+        q = query()
+        q.center = center
+        q.center_height = center_height
+        c = wide(center)
+        known = value(first, q, p)
+        place, there = anywhere(q, p)
+        begin = first
+        if not (known < there):
+            begin = place
+            known = there
+        reach = wp.sqrt(two * known) * wider
+        aside = wide()
+        for i in range(dim):
+            aside[i] = reach
+        low, high = inside(c - aside, c + aside, p)
+        tie = reach * (wp.float64(settings.tie) * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
+        same = wp.max(SAME * reach, FLAT * wp.sqrt(tie))
+        found = from_seeds(minima(), begin, low, high, same, tie, q, p, settings)
+        if found.count > 0 and settings.nodes > 0 and dim <= 2:
+            reach = wp.sqrt(two * (found.best + tie)) * wider
+            for i in range(dim):
+                aside[i] = reach
+            low, high = inside(c - aside, c + aside, p)
+            tie = reach * (wp.float64(settings.tie) * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
+            rely = estimate(begin, low, high, p, settings)
+            same = wp.max(SAME * reach, FLAT * wp.sqrt(tie))
+            exact = reach * (EXACT * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
+            widest = infinite
+            turns = int(0)
+            while turns < 4:  # its shape tells what is one foot with the nearest, so anew where another is that
+                before = found.best
+                lowest = lowest_of(found)
+                for i in range(dim):
+                    aside[i] = found.points[lowest, i]
+                height, gradient, hessian = second(vector(aside), p)
+                q.drop = height - center_height
+                a = identity + wp.outer(wide(gradient), wide(gradient)) + q.drop * matrix(hessian)
+                same_one = wp.max(same, two * basin_of(a, exact, wp.float64(0.25) * reach))
+                if not same_one < widest:
+                    break
+                widest = same_one
+                found = branch_and_bound(found, low, high, same_one, tie, tie, wp.min(tie, exact), rely, q, p, settings)
+                turns = wp.where(found.best < before - tie, turns + 1, 4)
+        return found
+
+    return nearest
+
+
+@compiled
+def global_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``project`` of GlobalProjection on one family of surfaces in one precision."""
+    vector, wide, dim, parameters = numeric.vector, numeric.wide.vector, numeric.dim, functions.parameters
+    first, foot_type, scalar = functions.first, foot_struct(numeric), numeric.scalar
+    nearest = nearest_program(functions, numeric)
+
+    @wp.func
+    def project(center: vector, center_height: wp.float64, guess: foot_type, p: parameters, settings: Any):
+        found = nearest(center, center_height, wide(guess.point), p, settings)
+        foot = guess
+        foot.status = NO_FOOT
+        if found.count > 0:
+            lowest = lowest_of(found)
+            for i in range(dim):
+                foot.point[i] = scalar(found.points[lowest, i])
+            foot.status = FOUND
+        height, gradient = first(foot.point, p)
+        foot.height = height
+        foot.gradient = gradient
+        drop = height - center_height
+        slope = wide(foot.point) - wide(center) + drop * wide(gradient)
+        foot.residual = scalar(wp.length(slope))
+        foot.evaluations = found.evaluations + 1
+        if not wp.isfinite(height):
+            foot.status = NOT_FINITE
+        return foot
+
+    return project

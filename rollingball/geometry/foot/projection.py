@@ -1,0 +1,164 @@
+"""Projections onto the graph: the foot of a centre, found from a guess by descent on the squared distance.
+
+    D(x) = |x - c_h|^2 / 2 + (f(x) - c_y)^2 / 2
+    R(x) = grad D = (x - c_h) + (f(x) - c_y) g(x)
+    A(x) = Hess D = I + g g' + (f(x) - c_y) H(x)
+
+(theory, section 2). R = 0 at a footpoint; where A is positive definite there, it is a strict local one. A projection's
+program is a Warp function ``project(center, center_height, guess: Foot, p, settings) -> Foot``.
+"""
+
+from typing import Any, ClassVar
+
+import msgspec
+import warp as wp
+
+from rollingball.core.codes import DIVERGED, FOUND, NOT_FINITE
+from rollingball.core.compiled import compiled
+from rollingball.core.errors import InputError, positive_scalar, whole
+from rollingball.core.numeric import Numeric
+from rollingball.geometry.foot.foot import foot_struct
+from rollingball.geometry.foot.nearest import global_program
+from rollingball.geometry.foot.newton import newton_program
+from rollingball.surfaces.base import SurfaceFunctions
+
+
+class GradientProjection(msgspec.Struct, frozen=True, tag="gradient", tag_field="type", forbid_unknown_fields=True):
+    """The paper's projector: ``steps`` iterations of x <- x - step_size R(x), from the current foot.
+
+    It has no test of its own. A ball whose candidate ends farther away than it began is reported as diverged, and rolls
+    on as the paper's does.
+    """
+
+    steps: int = 100
+    step_size: float = 1e-3
+    kind: ClassVar[str] = "gradient"
+
+    def __post_init__(self) -> None:
+        whole("steps", self.steps, 1)
+        positive_scalar("step_size", self.step_size)
+
+    def settings(self) -> dict[str, Any]:
+        """The numbers that the kernel needs."""
+        return {"steps": int(self.steps), "step_size": float(self.step_size)}
+
+    def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Any:
+        """The Warp function for one surface and precision."""
+        return _gradient_program(surface, numeric)
+
+
+class NewtonProjection(msgspec.Struct, frozen=True, tag="newton", tag_field="type", forbid_unknown_fields=True):
+    """Safeguarded Newton on R: a local foot to ``tol`` in position, never a maximum or saddle of the distance.
+
+    Where A is indefinite a step uses the absolute eigenvalues; one that does not descend as it should is bent back to
+    the height it aimed at, or damped. It stops when the undamped Newton step, which estimates the error of the foot, is
+    below ``tol`` or below what rounding can move a foot by (in float32 some 1e-6 of the coordinates and radius).
+
+    Args:
+        tol: The error allowed in the foot, in parameter units.
+        max_iterations: After so many steps the ball ends with "no foot found". Most feet take four; on a rough or very
+            steep surface a descent can take hundreds.
+
+    Raises:
+        InputError: for a ``tol`` that is not above 0, or a ``max_iterations`` below 1.
+    """
+
+    tol: float = 1e-10
+    max_iterations: int = 500
+    kind: ClassVar[str] = "newton"
+
+    def __post_init__(self) -> None:
+        positive_scalar("tol", self.tol)
+        whole("max_iterations", self.max_iterations, 1)
+
+    def settings(self) -> dict[str, Any]:
+        """The numbers that the kernel needs."""
+        return {"tol": float(self.tol), "max_iterations": int(self.max_iterations)}
+
+    def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Any:
+        """The Warp function for one surface and precision."""
+        return newton_program(surface, numeric)
+
+
+class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="type", forbid_unknown_fields=True):
+    """The nearest point of the whole graph: seeds polished by Newton and, for d <= 2, branch and bound.
+
+    Where the surface knows bounds of its slope and Hessian (most of the catalogue does), or ``hessian_bound`` is given,
+    the result is proved, up to rounding; else the bound is estimated from samples and the certificate says so. Where
+    ``nodes`` do not suffice, and for d > 2, it is what the seeds found.
+
+    Args:
+        seeds: How many points are tried; the lowest four are polished, and the lowest in each quarter of the box.
+        nodes: The most cells that a search for one point may examine; 0 searches from the seeds alone.
+        tol: The error allowed in a foot, in parameter units.
+        max_iterations: Steps of Newton's method from one seed.
+        tie: Feet whose distances differ by less than this are all nearest; a share of the distance where it is below 1.
+        hessian_bound: What the norm of Hess f (not scaled) does not exceed.
+
+    Raises:
+        InputError: for a value outside its range.
+    """
+
+    seeds: int = 32
+    nodes: int = 100_000
+    tol: float = 1e-10
+    max_iterations: int = 100
+    tie: float = 1e-9
+    hessian_bound: float | None = None
+    kind: ClassVar[str] = "global"
+
+    def __post_init__(self) -> None:
+        whole("seeds", self.seeds)
+        whole("nodes", self.nodes)
+        positive_scalar("tol", self.tol)
+        whole("max_iterations", self.max_iterations, 1)
+        if positive_scalar("tie", self.tie) >= 1:
+            raise InputError("tie", self.tie, "a number above 0 and below 1")
+        if self.hessian_bound is not None:
+            positive_scalar("hessian_bound", self.hessian_bound)
+
+    def settings(self) -> dict[str, Any]:
+        """The numbers that the kernel needs."""
+        counts = {name: int(getattr(self, name)) for name in ("seeds", "nodes", "max_iterations")}
+        bound = 0.0 if self.hessian_bound is None else float(self.hessian_bound)
+        return {**counts, "tol": float(self.tol), "tie": float(self.tie), "hessian_bound": bound}
+
+    def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Any:
+        """The Warp function for one surface and precision."""
+        return global_program(surface, numeric)
+
+
+Projection = GradientProjection | NewtonProjection | GlobalProjection
+
+
+@compiled
+def _gradient_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
+    scalar, vector = numeric.scalar, numeric.vector
+    first, parameters, foot = surface.first, surface.parameters, foot_struct(numeric)
+
+    @wp.func
+    def project(center: vector, center_height: wp.float64, guess: foot, p: parameters, settings: Any):
+        found = guess
+        away = found.point - center
+        drop = scalar(found.height - center_height)
+        before = wp.dot(away, away) + drop * drop
+        slope = away + drop * found.gradient
+        for _step in range(settings.steps):
+            found.point = found.point - settings.step_size * slope
+            height, gradient = first(found.point, p)
+            found.height = height
+            found.gradient = gradient
+            away = found.point - center
+            drop = scalar(height - center_height)
+            slope = away + drop * gradient
+        found.residual = wp.length(slope)
+        found.evaluations = settings.steps
+        found.status = FOUND
+        # the test is written so that a NaN counts as farther away
+        if not (wp.dot(away, away) + drop * drop <= before * scalar(1.0 + 1e-6)):
+            found.status = DIVERGED
+        if not (wp.isfinite(found.height) and wp.isfinite(found.residual)):
+            found.status = NOT_FINITE
+        return found
+
+    return project

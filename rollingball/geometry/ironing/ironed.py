@@ -1,0 +1,264 @@
+"""ironed: the loss that a ball of a given radius feels, as a Surface like any other."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import warp as wp
+
+from rollingball.core.compiled import compiled
+from rollingball.core.errors import InputError, positive_scalar
+from rollingball.core.numeric import Numeric, fill, layout, struct
+from rollingball.geometry.contact.contacts import Contacts, checked_box, contact_program, contacts, slope_program
+from rollingball.geometry.contact.lowered_ball import contact_query
+from rollingball.geometry.foot.projection import GlobalProjection
+from rollingball.geometry.hull import least_norm_program
+from rollingball.geometry.linear import cholesky, cholesky_solve
+from rollingball.geometry.search.minima import MOST, lowest_of, minima_struct
+from rollingball.surfaces.base import Builder, Inner, Pieces, Surface, SurfaceKind, checked_surface
+
+MOST_SAMPLES = 10**8  # of the quick variant
+
+
+@dataclass(frozen=True)
+class SettingsKind:
+    """The struct of the numbers of a search."""
+
+    fields: tuple[tuple[str, Any], ...]
+
+    def struct(self, numeric: Numeric) -> Any:
+        """The struct."""
+        return struct(self.fields, numeric)
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """The numbers of a search as a parameter of a surface."""
+
+    values: dict[str, Any]
+
+    @property
+    def kind(self) -> SettingsKind:
+        """Their struct."""
+        return SettingsKind(layout(self.values))
+
+    def record(self, numeric: Numeric, device: str) -> Any:
+        """An instance of it."""
+        return fill(self.values, numeric, device)
+
+
+@dataclass(frozen=True, eq=False)
+class IronedSurface(Surface):
+    """The upper offset of a surface as a graph: what :func:`ironed` gives.
+
+    Its loss is (L f)_rho / L, so that the graph of L times it is the offset. At a kink, where the ball has several
+    contacts, ``gradient`` is the point of least norm in the convex hull of their slopes, ``hessian`` is NaN, and
+    :meth:`kinks` says so; kernels use the Hessian at the highest contact.
+    """
+
+    base: Surface | None = None
+    radius: float = 0.0
+    search: GlobalProjection | None = None
+
+    def contacts(self, x: Any) -> Contacts:
+        """The contacts of balls above ``x`` (B, d), on the graph of L f."""
+        return contacts(self.base, x, self.radius, self.search)  # type: ignore[arg-type]
+
+    def kinks(self, x: Any) -> np.ndarray:
+        """Whether the ball has several contacts above ``x`` (B, d), so that f_rho has a kink: (B,)."""
+        return self.contacts(x).count > 1
+
+    def hessian(self, x: Any) -> np.ndarray:
+        """The Hessian at ``x`` (d,) or (B, d): (d, d) or (B, d, d), NaN at kinks."""
+        bend = super().hessian(x)
+        kinks = self.kinks(x).reshape(bend.shape[:-2])
+        return np.where(kinks[..., None, None], np.nan, bend)
+
+
+def ironed(
+    surface: Surface,
+    radius: float,
+    *,
+    search: GlobalProjection | None = None,
+    box: Any = None,
+    spacing: float | None = None,
+) -> Surface:
+    """The ironed loss f_rho of a surface (theory, section 3): methods, plots and optimizers run on it as on any other.
+
+    Exact, by a search for the contacts at every evaluation; or, with ``box`` and ``spacing`` in d = 1 and 2, quick: the
+    dilation of samples (:func:`iron_grid`) under a C2 spline, with an error of the order of the spacing at kinks and
+    of its square elsewhere.
+
+    Args:
+        surface: The surface.
+        radius: The radius of the ball, in parameter units.
+        search: How contacts are sought.
+        box: Where the quick one is needed, (low, high) for each axis; there is no surface outside of it.
+        spacing: The distance between its samples, at most half the radius.
+
+    Returns:
+        An :class:`IronedSurface`, or for the quick one a sampled surface.
+
+    Raises:
+        InputError: for an argument that cannot be used.
+    """
+    checked_surface(surface)
+    positive_scalar("radius", radius)
+    if (box is None) != (spacing is None):
+        raise InputError("spacing", spacing, "box and spacing together, or neither")
+    if box is not None:
+        return _quick(surface, float(radius), box, positive_scalar("spacing", spacing))
+    search = GlobalProjection() if search is None else search
+    if not isinstance(search, GlobalProjection):
+        raise InputError("search", search, "a GlobalProjection")
+    settings = Settings(search.settings())
+    inner = Inner(surface)
+    params = {"ball": float(radius), "base_scale": float(surface.loss_scale), "base": inner, "search": settings}
+    builder = _builder(inner.kind, settings.kind)
+    return IronedSurface(
+        f"ironed {surface.name}", surface.dim, builder, params, surface.loss_scale,
+        base=surface, radius=float(radius), search=search,
+    )  # fmt: skip
+
+
+def _quick(surface: Surface, radius: float, box: Any, spacing: float) -> Surface:
+    from rollingball.surfaces.sampled import sampled
+
+    if surface.dim > 2:
+        raise InputError("box", box, "nothing, for a surface in more than two dimensions")
+    if spacing > radius / 2:
+        raise InputError("spacing", spacing, f"at most half the radius, {radius / 2:g}")
+    corners = checked_box("box", box, surface.dim)
+    low, high = corners.T
+    cells = np.maximum(np.ceil((high - low) / spacing).astype(int), 3)
+    margin = np.ceil(radius * cells / (high - low))
+    if np.prod(cells + 2 * margin + 1) > MOST_SAMPLES:
+        raise InputError("spacing", spacing, f"a spacing that needs at most {MOST_SAMPLES:.0e} samples")
+    heights, _feet = ironed_samples(surface, radius, corners, cells)
+    return sampled(heights / surface.loss_scale, corners, loss_scale=surface.loss_scale)
+
+
+def ironed_samples(
+    surface: Surface, radius: float, corners: np.ndarray, cells: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The dilation of samples of L f on an even grid over a box, borders included, from samples a radius around it too.
+
+    Args:
+        surface: The surface.
+        radius: The radius of the ball, at least one spacing.
+        corners: The box (d, 2).
+        cells: How many spacings along each axis (d,).
+
+    Returns:
+        Heights of the ball at the ``cells + 1`` places an axis, and the point that it touches at each (..., d).
+    """
+    from rollingball.geometry.ironing.iron_grid import iron_grid
+
+    low, high = corners.T
+    steps = (high - low) / cells
+    margin = np.ceil(radius / steps).astype(int)
+    axes = [low[i] + steps[i] * np.arange(-margin[i], cells[i] + margin[i] + 1) for i in range(surface.dim)]
+    mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    heights = surface.loss_scale * surface.value(mesh.reshape(-1, surface.dim)).reshape(mesh.shape[:-1])
+    rolled = iron_grid(heights, steps, radius)
+    inside = tuple(slice(m, m + n + 1) for m, n in zip(margin, cells, strict=True))
+    return rolled.heights[inside], low + steps * (rolled.contact[inside] - margin)
+
+
+@compiled
+def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
+    def build(numeric: Numeric, cooperative: bool) -> Pieces:
+        wide = numeric.wide
+        functions = base.functions(wide)
+        vector, matrix, point, square = numeric.vector, numeric.matrix, wide.vector, wide.matrix
+        dim, minima, query = numeric.dim, minima_struct(wide), contact_query(wide)
+        contact, slope_at = contact_program(functions, wide), slope_program(functions, wide)
+        least_norm, second_of = least_norm_program(MOST, wide), functions.second
+        rows = wp.types.matrix((MOST, dim), wp.float64)
+        identity = square(*[float(i == j) for i in range(dim) for j in range(dim)])
+        zero, one, infinite = wp.float64(0.0), wp.float64(1.0), wp.float64(float("inf"))
+
+        @wp.func
+        def rest(x: vector, p: Any):
+            """The contacts of a ball above x, and what was asked."""
+            q = query()
+            q.center = point(x)
+            q.radius = wp.float64(p.ball)
+            for i in range(dim):
+                q.low[i] = -infinite
+                q.high[i] = infinite
+            return contact(q, p.base, p.search), q
+
+        @wp.func
+        def descent(found: minima, q: query, p: Any):
+            table = rows()
+            k = int(0)
+            while k < found.count:
+                x = point()
+                for i in range(dim):
+                    x[i] = found.points[k, i]
+                g = slope_at(x, found.values[k], q, p.base)
+                for i in range(dim):
+                    table[k, i] = g[i]
+                k += 1
+            return least_norm(table, found.count)
+
+        @wp.func
+        def bend(found: minima, q: query, p: Any):
+            """H A^-1 G at the highest contact, with A = G - (rho / w) H; of the ball itself at a ridge."""
+            lowest = lowest_of(found)
+            x = point()
+            for i in range(dim):
+                x[i] = found.points[lowest, i]
+            height, gradient, hessian = second_of(x, p.base)
+            s = x - q.center
+            cap = -found.values[lowest] - height
+            if not (wp.length(gradient - s / cap) < wp.float64(1e-5) * (one + wp.length(gradient))):
+                return -(identity + wp.outer(s, s) / (cap * cap)) / cap
+            metric = identity + wp.outer(gradient, gradient)
+            factor, _smallest = cholesky(metric - cap * hessian, zero)
+            solved = square()
+            for j in range(dim):
+                column = point()
+                for i in range(dim):
+                    column[i] = hessian[i, j]
+                column = cholesky_solve(factor, column)
+                for i in range(dim):
+                    solved[i, j] = column[i]
+            product = metric * solved
+            return wp.float64(0.5) * (product + wp.transpose(product))
+
+        @wp.func
+        def height_of(found: minima, p: Any):
+            # without a contact there is no graph here
+            return wp.where(found.count > 0, -found.best, -infinite + infinite) / wp.float64(p.base_scale)
+
+        @wp.func
+        def value(x: vector, p: Any):
+            found, _q = rest(x, p)
+            return height_of(found, p)
+
+        @wp.func
+        def first(x: vector, p: Any):
+            found, q = rest(x, p)
+            return height_of(found, p), vector(descent(found, q, p) / wp.float64(p.base_scale))
+
+        @wp.func
+        def second(x: vector, p: Any):
+            found, q = rest(x, p)
+            scale = wp.float64(p.base_scale)
+            return height_of(found, p), vector(descent(found, q, p) / scale), matrix(bend(found, q, p) / scale)
+
+        @wp.func
+        def gradient(x: vector, p: Any):
+            _height, slope = first(x, p)
+            return slope
+
+        @wp.func
+        def hessian(x: vector, p: Any):
+            _height, _slope, curved = second(x, p)
+            return curved
+
+        return Pieces(value, gradient, hessian, first, second, cpu_flags=functions.cpu_flags)
+
+    return build

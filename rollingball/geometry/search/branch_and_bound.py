@@ -1,0 +1,213 @@
+"""Global minimisation inside a kernel: seeds polished by a local method, then branch and bound, for one query.
+
+An objective is made small over a box: the squared distance of a point to the graph (distance.py), or less the height
+of a ball that rests on it (contact.py). Seeds are in seeds.py, and what is found is kept by minima.py.
+
+The walk over the cells keeps no stack: where it stands is a level and a whole number for each axis, as in a binary
+fraction. A cell is left out when its bound is above the best value found; what remains at the end is proved to hold
+every minimum within the tolerance, if the bounds are right.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import warp as wp
+
+from rollingball.core.compiled import compiled
+from rollingball.core.numeric import Numeric
+from rollingball.geometry.search.minima import COMPLETE, MOST, NOT_SEARCHED, OUT_OF_NODES, keeping, minima_struct
+from rollingball.geometry.search.objective import Objective, holds
+from rollingball.geometry.search.seeds import seeds_program
+
+DEEPEST = 44  # halvings of a cell, at most
+RIM = wp.constant(wp.float64(1e-3))  # cells at the rim of a surface are halved to this share of the box
+
+COARSE = wp.constant(wp.float64(1e-3))  # of the way from the middle of the box to the lowest value: much lower
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Two Warp functions, run one after the other.
+
+    from_seeds(known Minima, first, low, high, same, tie, q, p, settings) -> Minima
+    branch_and_bound(known Minima, low, high, same, tie, within, exact, estimate, q, p, settings) -> Minima
+
+    ``first`` is a point to begin at, ``low`` and ``high`` the box, ``same`` the distance below which two minima are
+    one, ``exact`` the error allowed in the lowest value, ``tie`` how much higher than that a minimum may be to be kept,
+    ``within`` how much higher one is sought: ``tie``, or ``exact`` where only the lowest has to be proved, ``estimate``
+    as in spread.py. Of the settings they take ``seeds`` and ``nodes``.
+    """
+
+    from_seeds: Any
+    branch_and_bound: Any
+
+
+@compiled
+def search_program(objective: Objective, numeric: Numeric) -> Search:
+    """The search for the minima of one objective."""
+    dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)
+    query, examine, slope = objective.query, objective.examine, objective.slope
+    keep = keeping(objective, numeric)
+    row, near_known, add, polished = keep.row, keep.near_known, keep.add, keep.polished
+    place = wp.types.vector(dim, wp.int64)
+    zero, one, half_, two, huge, quarter = (wp.float64(v) for v in (0.0, 1.0, 0.5, 2.0, 1e300, 0.25))
+    children = 2**dim
+
+    @wp.func
+    def rests(middle: wide, half: wide, bend: wp.float64, slack: wp.float64, found: minima, q: query, p: Any):
+        """Whether a point known in a cell is no more than ``slack`` above the lowest of it: slope^2 / (2 bend)."""
+        at_rest = bool(False)
+        k = int(0)
+        while k < found.count and not at_rest:
+            x = row(found.points, k)
+            inside = bool(True)
+            for i in range(dim):
+                if wp.abs(x[i] - middle[i]) > half[i]:
+                    inside = False
+            if inside:  # where polishing stopped early, as at the rim of a ball, it is no minimum
+                at_rest = wp.length_sq(slope(x, q, p)) <= two * bend * slack
+            k += 1
+        return at_rest
+
+    @wp.func
+    def walk(
+        known: minima,
+        low: wide,
+        high: wide,
+        same: wp.float64,
+        tie: wp.float64,
+        within: wp.float64,
+        exact: wp.float64,
+        coarse: int,
+        estimate: wp.float64,
+        q: query,
+        p: Any,
+        settings: Any,
+    ):
+        """The minima in the whole box, if the budget suffices; coarse (1): only what is much lower."""
+        found = known
+        margin = within
+        root = half_ * (high - low)
+        at = place()
+        level = int(0)
+        nodes = int(0)
+        before = found.evaluations
+        scale = one
+        crowded = bool(False)  # whether cells were left out since so many minima were known
+        found.outcome = COMPLETE
+        while level >= 0:
+            # polishing counts, or it would not end along a flat valley
+            if nodes + found.evaluations - before >= settings.nodes:
+                found.outcome = OUT_OF_NODES
+                break
+            nodes += 1
+            half = root * scale
+            middle = low
+            for i in range(dim):
+                middle[i] += half[i] * wp.float64(wp.int64(2) * at[i] + wp.int64(1))
+            spot, here, bound, steady, bend = examine(middle, half, q, estimate, p)
+            if coarse == 1 and level == 0:
+                margin = -within
+                if here < huge:
+                    margin = -wp.max(COARSE * wp.abs(here - found.best), within)
+            descend = bool(False)
+            higher = bound > found.best + margin
+            # where the objective is convex, nothing else is as low as a minimum that is known
+            alone = bool(False)
+            if bend > zero and steady == 1 and not higher:
+                alone = rests(middle, half, bend, quarter * wp.min(within, exact), found, q, p)
+                if not alone and holds(middle, two * half, found.points, found.count):
+                    nodes += 1
+                    _spot, _here, _bound, level_around, around = examine(middle, two * half, q, estimate, p)
+                    if around > zero and level_around == 1:
+                        alone = rests(middle, two * half, around, quarter * wp.min(within, exact), found, q, p)
+            if not higher and not alone:
+                # where nothing lower than the best can be, only another within a tie of it is of interest
+                reach = wp.length(half)
+                no_other = here - bound <= quarter * within or near_known(middle, found, same - reach)
+                no_lower = bound >= found.best - quarter * exact
+                leaf = here - bound <= quarter * exact or (no_lower and no_other)
+                if no_lower and found.count == MOST and not leaf:
+                    leaf = True
+                    crowded = True
+                # what is lower than all that is known lies within a tolerance of here
+                room = found.count < MOST or here < found.best
+                lower = here < found.best - wp.min(within, wp.float64(10.0) * exact)
+                another = leaf and not near_known(middle, found, two * reach + same)
+                if lower or (another and room):
+                    found = polished(found, spot, here, same, tie, q, p, settings)
+                elif another:
+                    crowded = True
+                if leaf:
+                    pass
+                elif here >= huge and no_lower and reach <= same:
+                    pass  # across a rim, and no lower than what is known beside it
+                elif steady == 0 and scale <= RIM:
+                    found.outcome = OUT_OF_NODES  # no proof ends at a rim
+                    found = add(found, spot, here, same, tie)
+                elif level >= DEEPEST:
+                    found.outcome = OUT_OF_NODES  # a kink so fine that rounding hides what happens there
+                    found = add(found, spot, here, same, tie)
+                else:
+                    descend = True
+            if descend:
+                level += 1
+                scale = scale * half_
+                for i in range(dim):
+                    at[i] = wp.int64(2) * at[i]
+            else:
+                onward = bool(True)
+                while onward:
+                    child = int(0)
+                    for i in range(dim):
+                        child += int(at[i] & wp.int64(1)) << i
+                    if level == 0:
+                        level = -1
+                        onward = False
+                    elif child + 1 < children:
+                        for i in range(dim):
+                            at[i] = (at[i] & ~wp.int64(1)) | wp.int64(((child + 1) >> i) & 1)
+                        onward = False
+                    else:
+                        level -= 1
+                        scale = scale * two
+                        for i in range(dim):
+                            at[i] = at[i] >> wp.int64(1)
+        if crowded and found.count < MOST and found.outcome == COMPLETE:
+            found.outcome = OUT_OF_NODES  # a lower one made room: others may be within a tie of it
+        found.nodes += nodes
+        found.evaluations += nodes
+        return found
+
+    @wp.func
+    def branch_and_bound(
+        known: minima,
+        low: wide,
+        high: wide,
+        same: wp.float64,
+        tie: wp.float64,
+        within: wp.float64,
+        exact: wp.float64,
+        estimate: wp.float64,
+        q: query,
+        p: Any,
+        settings: Any,
+    ):
+        """The proof. Where it does not end it begins anew if something lower was found, or a walk finds it."""
+        found = known
+        found.outcome = NOT_SEARCHED
+        coarse = int(0)
+        rounds = int(0)
+        while rounds < 4 and settings.nodes > 0 and dim <= 2:
+            rounds += 1
+            best = found.best
+            found = walk(found, low, high, same, tie, within, exact, coarse, estimate, q, p, settings)
+            proved = coarse == 0 and found.outcome == COMPLETE
+            if not proved:
+                found.outcome = OUT_OF_NODES
+            if proved or (coarse == 1 and found.best == best):
+                break
+            coarse = wp.where(found.best < best, 0, 1)
+        return found
+
+    return Search(seeds_program(objective, numeric), branch_and_bound)

@@ -1,0 +1,164 @@
+"""The minima that a search has found: kept inside a kernel, and on the host sorted, padded, with their certificate."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import warp as wp
+
+from rollingball.core.compiled import compiled
+from rollingball.core.numeric import Numeric
+from rollingball.core.status import Certificate
+from rollingball.geometry.search.objective import Objective
+
+MOST = 8  # minima kept for one query: a ball in the plane has three contacts at most, save by accident
+
+COMPLETE = wp.constant(0)  # every cell was examined
+OUT_OF_NODES = wp.constant(1)  # the budget ended first
+NOT_SEARCHED = wp.constant(2)
+
+
+@compiled
+def minima_struct(numeric: Numeric) -> Any:
+    """The minima found for one query, in no order; see :func:`lowest_of`."""
+    places = wp.types.matrix((MOST, numeric.dim), wp.float64)
+    lows = wp.types.vector(MOST, wp.float64)
+
+    @wp.struct
+    class Minima:
+        count: int
+        points: places
+        values: lows
+        best: wp.float64
+        evaluations: int
+        nodes: int
+        outcome: int
+        status: int  # FOUND, or why there is no minimum
+
+    return Minima
+
+
+@wp.func
+def lowest_of(found: Any):
+    """The index of the lowest of the minima found."""
+    lowest = int(0)
+    for k in range(1, found.count):
+        if found.values[k] < found.values[lowest]:
+            lowest = k
+    return lowest
+
+
+@dataclass(frozen=True, eq=False)
+class Keeping:
+    """Warp functions that keep the minima of one objective.
+
+    row(points, index) -> x
+    near_known(x, Minima, same) -> bool                   whether a minimum is known within ``same`` of x
+    add(Minima, x, value, same, tie) -> Minima            with one more, less those that are now too high
+    polished(Minima, x, value, same, tie, q, p, settings) -> Minima, with the one below x
+    """
+
+    row: Any
+    near_known: Any
+    add: Any
+    polished: Any
+
+
+@compiled
+def keeping(objective: Objective, numeric: Numeric) -> Keeping:
+    """How the minima of an objective are kept: two within ``same`` are one, those more than a tie too high are not."""
+    dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)
+    query, polish = objective.query, objective.polish
+    rounding = wp.float64(1e-15 if numeric.dtype == "float64" else 1e-6)
+
+    @wp.func
+    def row(points: Any, index: int):
+        x = wide()
+        for i in range(dim):
+            x[i] = points[index, i]
+        return x
+
+    @wp.func
+    def near_known(x: wide, found: minima, same: wp.float64):
+        near = bool(False)
+        k = int(0)
+        while k < found.count:
+            if wp.length(row(found.points, k) - x) <= same:
+                near = True
+            k += 1
+        return near
+
+    @wp.func
+    def add(found: minima, x: wide, lowness: wp.float64, same: wp.float64, tie: wp.float64):
+        if not (lowness <= found.best + tie):  # false for NaN
+            return found
+        kept = found
+        kept.best = wp.min(found.best, lowness)
+        kept.count = 0
+        fresh = bool(True)
+        k = int(0)
+        while k < found.count:
+            there = row(found.points, k)
+            lower = found.values[k]
+            if wp.length(there - x) <= same and fresh:  # the same one: the lower of the two
+                fresh = False
+                if lowness < lower:
+                    there = x
+                    lower = lowness
+            if lower <= kept.best + tie:
+                for i in range(dim):
+                    kept.points[kept.count, i] = there[i]
+                kept.values[kept.count] = lower
+                kept.count += 1
+            k += 1
+        if fresh and kept.count == MOST:  # the highest makes room
+            highest = int(0)
+            for j in range(1, MOST):
+                if kept.values[j] > kept.values[highest]:
+                    highest = j
+            if kept.values[highest] > lowness:
+                for i in range(dim):
+                    kept.points[highest, i] = x[i]
+                kept.values[highest] = lowness
+        elif fresh:
+            for i in range(dim):
+                kept.points[kept.count, i] = x[i]
+            kept.values[kept.count] = lowness
+            kept.count += 1
+        return kept
+
+    @wp.func
+    def polished(
+        found: minima, x: wide, here: wp.float64, same: wp.float64, tie: wp.float64, q: query, p: Any, settings: Any
+    ):
+        there, lowness, evaluations = polish(x, q, p, settings)
+        if not (lowness <= here + rounding * wp.abs(here)):  # at a kink it may stray
+            there = x
+            lowness = here
+        known = add(found, there, lowness, same, tie)
+        known.evaluations += evaluations
+        return known
+
+    return Keeping(row, near_known, add, polished)
+
+
+def ordered(minima: np.ndarray, *tables: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Counts (B,), values (B, m), points (B, m, d) and tables (B, m, ...) of minima, the lowest first, NaN beyond.
+
+    m is the largest count, at least 1.
+    """
+    counts = minima["count"].astype(np.int64)
+    places = np.arange(minima["values"].shape[1])
+    beyond = places[None] >= counts[:, None]
+    values = np.where(beyond, np.nan, minima["values"])
+    order = np.argsort(values, axis=1, kind="stable")  # NaN last
+    most = max(int(counts.max(initial=1)), 1)
+    rows = np.arange(len(counts))[:, None]
+    parts = [values, *(np.where(beyond[..., None], np.nan, part) for part in (minima["points"], *tables))]
+    return (counts, *(part[rows, order][:, :most] for part in parts))
+
+
+def certificates(minima: np.ndarray, known: bool) -> np.ndarray:
+    """The Certificate of each search, where the bound of the Hessian was known or not."""
+    best = Certificate.PROVEN if known else Certificate.ESTIMATED
+    return np.where(minima["outcome"] == int(COMPLETE), best, Certificate.NONE)

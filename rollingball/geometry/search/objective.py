@@ -1,0 +1,136 @@
+"""What a global search makes small, and what its objectives share."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import warp as wp
+
+from rollingball.core.compiled import compiled
+from rollingball.core.numeric import Numeric
+from rollingball.geometry.hull import hull_program
+from rollingball.geometry.linear import eigenvectors
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """Four Warp functions, and the struct ``query`` that they take beside the parameters of the surface.
+
+    value(x, q, p) -> float64                             infinite or NaN where there is no surface
+    slope(x, q, p) -> vector                              the first derivatives, float64
+    examine(middle, half, q, estimate, p) -> x, value, bound, steady, bend
+                                                          the value at a point x of a cell: its middle, or one nearer to
+                                                          the centre; below ``bound`` it is nowhere in the cell;
+                                                          not steady (0): the loss may do anything there; no second
+                                                          derivative is below ``bend``: above 0, it is convex in it
+    polish(x, q, p, settings) -> x, value, evaluations    a local minimum from x
+    """
+
+    query: Any
+    value: Any
+    slope: Any
+    examine: Any
+    polish: Any
+
+
+@wp.func
+def lowest(slope: wp.float64, bend: wp.float64, half: wp.float64):
+    """The least of slope t + bend t^2 / 2 for t of at most ``half`` in size."""
+    if wp.abs(slope) < bend * half:
+        return -wp.float64(0.5) * slope * slope / bend
+    return wp.float64(0.5) * bend * half * half - wp.abs(slope) * half
+
+
+@wp.func
+def holds(middle: Any, half: Any, points: Any, count: int):
+    """Whether one of the first ``count`` points is in a cell."""
+    inside = bool(False)
+    k = int(0)
+    while k < count and not inside:
+        inside = True
+        for i in range(len(middle)):
+            if wp.abs(points[k, i] - middle[i]) > half[i]:
+                inside = False
+        k += 1
+    return inside
+
+
+@compiled
+def basin(numeric: Numeric) -> Any:
+    """``reach(a, rise, most)``: how far around a minimum of Hessian ``a`` an objective is within ``rise`` of it.
+
+    ``most`` where it is flat: all around a circle of minima, say.
+    """
+    dim, matrix = numeric.dim, numeric.wide.matrix
+    identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
+
+    @wp.func
+    def reach(a: matrix, rise: wp.float64, most: wp.float64):
+        _vectors, diagonal = eigenvectors(a, identity)
+        far = wp.float64(0.0)
+        for i in range(dim):
+            if diagonal[i, i] * most * most > wp.float64(2.0) * rise:  # false for NaN
+                far = wp.max(far, wp.sqrt(wp.float64(2.0) * rise / diagonal[i, i]))
+            else:
+                far = most
+        return far
+
+    return reach
+
+
+@compiled
+def kink_search(query: Any, value: Any, slope: Any, numeric: Numeric) -> Any:
+    """``search(x, here, length, q, p) -> x, value, evaluations``: a minimum by steps ever shorter, at a kink too.
+
+    At a ridge of the loss no slope vanishes and Newton stalls. Steps along the axes, and against the point of least
+    norm among the slopes around x, which points along the ridge (Burke, Lewis and Overton, SIAM J. Optim. 15, 2005).
+    """
+    dim, wide = numeric.dim, numeric.wide.vector
+    half, rounding = wp.float64(0.5), wp.float64(2.3e-16)
+    most = min(2 * dim, 8)
+    hull = hull_program(most, numeric)
+    convex, mixture = hull.convex, hull.mixture
+    rows = wp.types.matrix((most, dim), wp.float64)
+
+    @wp.func
+    def search(start: wide, here: wp.float64, length: wp.float64, q: query, p: Any):
+        x = start
+        least = here
+        step = length
+        evaluations = int(0)
+        while step > rounding * (wp.length(x) + length) and evaluations < 4000 * dim:
+            best = x
+            lower = least
+            around = rows()
+            count = int(0)
+            for i in range(dim):
+                for side in range(2):
+                    there = x
+                    there[i] += step * wp.float64(1 - 2 * side)
+                    trial = value(there, q, p)
+                    if trial < lower:  # false for NaN
+                        lower = trial
+                        best = there
+                    steep = slope(there, q, p)
+                    if count < most and wp.isfinite(wp.length_sq(steep)):
+                        for j in range(dim):
+                            around[count, j] = steep[j]
+                        count += 1
+            evaluations += 4 * dim
+            if count > 0:
+                along = mixture(around, convex(around, count), count)
+                size = wp.length(along)
+                if size > wp.float64(0.0):
+                    there = x - along * (step / size)
+                    trial = value(there, q, p)
+                    evaluations += 1
+                    if trial < lower:
+                        lower = trial
+                        best = there
+            if lower < least:
+                least = lower
+                x = best
+            else:
+                step = step * half
+        return x, least, evaluations
+
+    return search

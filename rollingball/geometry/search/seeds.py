@@ -1,0 +1,97 @@
+"""Minima below points that fill a box evenly: a search that proves nothing and costs little."""
+
+from typing import Any
+
+import warp as wp
+
+from rollingball.core.codes import NOT_FINITE
+from rollingball.core.compiled import compiled
+from rollingball.core.numeric import Numeric
+from rollingball.geometry.search.bounds import golden_ratios
+from rollingball.geometry.search.minima import NOT_SEARCHED, keeping, minima_struct
+from rollingball.geometry.search.objective import Objective
+
+KEPT = 4  # of all seeds the lowest so many are polished, and the lowest in each of so many parts of the box
+SEEDS = 2 * KEPT + 1  # and a first point
+
+
+@compiled
+def seeds_program(objective: Objective, numeric: Numeric) -> Any:
+    """``from_seeds(known Minima, first, low, high, same, tie, q, p, settings) -> Minima``, as in search.py."""
+    dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)
+    query, value = objective.query, objective.value
+    keep = keeping(objective, numeric)
+    row, polished = keep.row, keep.polished
+    seed_values = wp.types.vector(SEEDS, wp.float64)
+    seed_points = wp.types.matrix((SEEDS, dim), wp.float64)
+    ratios = wide(*golden_ratios(dim))
+    half_, huge = wp.float64(0.5), wp.float64(1e300)
+    parts = wp.float64(KEPT)
+
+    @wp.func
+    def from_seeds(
+        known: minima,
+        first: wide,
+        low: wide,
+        high: wide,
+        same: wp.float64,
+        tie: wp.float64,
+        q: query,
+        p: Any,
+        settings: Any,
+    ):
+        """Those known, and the minima below the first point and below the lowest of points that fill the box evenly."""
+        found = known
+        if found.count == 0:
+            found.best = huge
+        found.outcome = NOT_SEARCHED
+        lows = seed_values()  # the lowest, then those of the parts, then the first point
+        kept = seed_points()
+        for k in range(SEEDS):
+            lows[k] = huge
+        lows[SEEDS - 1] = value(first, q, p)
+        for i in range(dim):
+            kept[SEEDS - 1, i] = first[i]
+        seed = int(0)
+        while seed < settings.seeds:
+            x = first
+            part = int(KEPT)
+            for i in range(dim):
+                share = ratios[i] * wp.float64(seed + 1) + half_
+                share = share - wp.floor(share)
+                x[i] = low[i] + (high[i] - low[i]) * share
+                # quarters along the only axis, or of the first two
+                if dim == 1:
+                    part += int(parts * share)
+                elif i < 2 and share >= half_:
+                    part += 1 + i
+            here = value(x, q, p)
+            highest = int(0)
+            for k in range(1, KEPT):
+                if lows[k] > lows[highest]:
+                    highest = k
+            if here < lows[highest]:  # false for NaN: there is no surface there
+                lows[highest] = here
+                for i in range(dim):
+                    kept[highest, i] = x[i]
+            if here < lows[part]:
+                lows[part] = here
+                for i in range(dim):
+                    kept[part, i] = x[i]
+            seed += 1
+        found.evaluations += settings.seeds
+        k = int(0)
+        while k < SEEDS:
+            fresh = lows[k] < huge or k == SEEDS - 1
+            if k >= KEPT and k < SEEDS - 1:
+                for j in range(KEPT):
+                    if lows[k] == lows[j]:
+                        fresh = False
+            if fresh:
+                found = polished(found, row(kept, k), lows[k], same, tie, q, p, settings)
+            k += 1
+        if found.count == 0:
+            found.status = NOT_FINITE
+        return found
+
+    return from_seeds

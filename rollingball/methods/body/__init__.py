@@ -1,0 +1,1 @@
+"""The ball as a rigid body with mass, inertia, gravity and friction."""

@@ -1,0 +1,1 @@
+"""Methods that step: the two rules of the paper, momentum, and baselines."""

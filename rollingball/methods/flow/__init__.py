@@ -1,0 +1,1 @@
+"""Flows: the continuous-time limits of the rolling ball."""

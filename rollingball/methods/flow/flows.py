@@ -1,0 +1,111 @@
+"""The continuous-time limits of the rolling ball: the flow of the ironed loss, and its footpoint form."""
+
+import math
+from typing import Any, ClassVar, get_args
+
+import msgspec
+
+from rollingball.core.errors import InputError, one_of, positive_scalar
+from rollingball.core.numeric import Numeric
+from rollingball.geometry.foot.projection import GlobalProjection
+from rollingball.methods.flow.footpoint import footpoint_program
+from rollingball.methods.flow.ironed import ironed_program
+from rollingball.methods.flow.program import FlowProgram
+from rollingball.methods.integrators.integrators import CatchUp, Dopri5, Explicit, Integrator, Rosenbrock
+from rollingball.surfaces.base import SurfaceFunctions
+
+
+class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="method", forbid_unknown_fields=True):
+    """The gradient flow of the ironed loss, c_h' = -grad f_rho(c_h): what Algorithm 1 tends to (theory, section 3).
+
+    Its state is the centre. Where the ball has several contacts the velocity is minus the point of least norm in the
+    convex hull of their slopes: it slides along the crease, or rests. The times at which contacts appear or are left
+    are located and recorded.
+
+    Args:
+        integrator: How it is integrated.
+        metric: "parameter": the clock of the discrete method; "ambient": slowed by 1 + |g|^2, the over-damped ball.
+        reproject: Put the centre back onto the offset after every step; else its height is integrated too.
+        search: How contacts are sought, at the end of every step and at every frame.
+        stride: The longest way of an adaptive step, at the speed with which it begins, in radii, or infinity: a contact
+            that comes and goes between two searches is not seen. For a tiny radius that stands for none, infinity.
+
+    Raises:
+        InputError: for a value that is not one of these.
+    """
+
+    integrator: Integrator = Dopri5()
+    metric: str = "parameter"
+    reproject: bool = True
+    search: GlobalProjection = GlobalProjection(nodes=10_000)
+    stride: float = 0.25
+    rolls: ClassVar[bool] = True
+    uses_radius: ClassVar[bool] = True
+    state: ClassVar[str] = "center"
+
+    def __post_init__(self) -> None:
+        _check_integrator(self.integrator, Integrator)
+        one_of("metric", self.metric, ("parameter", "ambient"))
+        if not isinstance(self.reproject, bool):
+            raise InputError("reproject", self.reproject, "True or False")
+        if self.metric == "ambient" and not self.reproject:
+            raise InputError("reproject", False, 'True, with metric = "ambient"')
+        if isinstance(self.integrator, CatchUp) and not self.reproject:
+            raise InputError("reproject", False, "True, with CatchUp")
+        if self.stride != math.inf:
+            positive_scalar("stride", self.stride)
+        if not isinstance(self.search, GlobalProjection):
+            raise InputError("search", self.search, "a GlobalProjection")
+
+    def settings(self) -> dict[str, Any]:
+        """The numbers that the kernel needs."""
+        return {
+            **self.search.settings(),
+            **self.integrator.settings(),
+            "reproject": int(self.reproject),
+            "stride": float(self.stride),
+        }
+
+    def program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowProgram:
+        """The Warp functions for one surface."""
+        return ironed_program(type(self.integrator), functions, numeric, self.metric == "ambient")
+
+
+class FootpointFlow(msgspec.Struct, frozen=True, tag="footpoint-flow", tag_field="method", forbid_unknown_fields=True):
+    """The footpoint form, theta' = -(I - (rho / w) G^-1 H)^-1 g, for one contact (theory, section 4).
+
+    It ends with the status "focal point" where rho times a principal curvature reaches 1, and knows nothing of other
+    contacts. A vanishing radius gives plain gradient flow.
+
+    Args:
+        integrator: How it is integrated.
+
+    Raises:
+        InputError: for something else than an integrator.
+    """
+
+    integrator: Explicit | Rosenbrock = Dopri5()
+    rolls: ClassVar[bool] = True
+    uses_radius: ClassVar[bool] = True
+    state: ClassVar[str] = "foot"
+
+    def __post_init__(self) -> None:
+        _check_integrator(self.integrator, Explicit | Rosenbrock)
+
+    def settings(self) -> dict[str, Any]:
+        """The numbers that the kernel needs."""
+        return {**self.integrator.settings(), "reproject": 1, "stride": math.inf}
+
+    def program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowProgram:
+        """The Warp functions for one surface."""
+        return footpoint_program(type(self.integrator), functions, numeric)
+
+
+Flow = IronedFlow | FootpointFlow
+FLOWS = (IronedFlow, FootpointFlow)
+
+
+def _check_integrator(integrator: Any, allowed: Any) -> None:
+    if not isinstance(integrator, allowed):
+        names = [kind.__name__ for kind in get_args(allowed)]
+        raise InputError("integrator", integrator, f"{', '.join(names[:-1])} or {names[-1]}")

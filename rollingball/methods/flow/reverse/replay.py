@@ -1,0 +1,262 @@
+"""The derivatives of a run in continuous time: its steps made again, part by part, and taken backwards."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rollingball.core.launch import empty, launch
+from rollingball.core.numeric import Numeric, fill, layout
+from rollingball.core.status import Status
+from rollingball.methods.flow.flows import IronedFlow
+from rollingball.methods.flow.forward.velocity import crease_push, footpoint_push
+from rollingball.methods.flow.launcher import Launcher
+from rollingball.methods.flow.plan import FlowPlan
+from rollingball.methods.flow.reverse.footpoint import footpoint_pull
+from rollingball.methods.flow.reverse.ironed import crease_pull
+from rollingball.methods.flow.reverse.program import FlowPull
+from rollingball.methods.flow.reverse.step import method_of
+from rollingball.runs.clock import rolling
+from rollingball.runs.derivatives import Derivatives, on_device, on_host
+from rollingball.runs.trajectory import Trajectory
+from rollingball.surfaces.base import SurfaceFunctions
+from rollingball.surfaces.parameters import parameter_cotangents
+
+MOST_STEPS = 256  # of a ball that are made again at once
+ROOM = 2**27  # bytes of their states and of the velocities of their stages
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some steps of a run: on the device, the states before them, after each of them, and when all was recorded.
+
+    ``velocities`` are those of the stages of each step, for what takes them backwards stage by stage.
+    """
+
+    before: Any
+    log: Any
+    velocities: Any
+    after: Any
+    steps: np.ndarray  # of each ball
+    opening: bool
+
+    def inputs(self) -> list[Any]:
+        """As the kernels take them; those that take steps stage by stage see the stages, which were kept for them."""
+        stages = [self.velocities] if self.velocities.shape[2] else []
+        return [self.before, self.log, self.after, *stages, int(self.opening)]
+
+
+def pulls_of(method: Any, functions: SurfaceFunctions, numeric: Numeric) -> FlowPull:
+    """The Warp functions of a flow backwards."""
+    if isinstance(method, IronedFlow):
+        return crease_pull(functions, numeric, method.metric == "ambient")
+    return footpoint_pull(functions, numeric)
+
+
+def ahead(plan: FlowPlan, steps: int, stages: int, threads: int | None) -> Iterator[Part]:
+    """The run again in parts, the first first; ``steps`` are the most that a ball made, of so many ``stages``."""
+    import warp as wp
+
+    launcher = Launcher(plan, plan.start, threads)
+    launcher.launch(0)  # places the balls
+    size = sum(array.capacity for array in _log(launcher, 1, stages))
+    before, rows, opening = wp.clone(launcher.states), max(min(MOST_STEPS, ROOM // size, steps), 1), True
+    while True:
+        part = _part(launcher, before, rows, rows, stages, opening)
+        yield part
+        before, opening = part.after, False
+        if not rolling(launcher.now(), plan.duration).any():
+            return
+
+
+def _log(launcher: Launcher, rows: int, stages: int) -> tuple[Any, Any]:
+    """Room for so many steps of every ball: for the states after them, and for the velocities of their stages.
+
+    A ball reads through its own, so they lie side by side.
+    """
+    states, vector = launcher.states, Numeric(launcher.dim).wide.vector
+    velocities = empty((len(states), rows if stages else 0, stages), vector, states.device)
+    return empty((len(states), rows), states.dtype, states.device), velocities
+
+
+def _part(launcher: Launcher, before: Any, budget: int, rows: int, stages: int, opening: bool) -> Part:
+    """What ``budget`` more tries of a step do, ``rows`` of them accepted at most."""
+    import warp as wp
+
+    log = _log(launcher, rows, stages)
+    launcher.launch(budget, log)
+    steps = launcher.states.numpy()["steps"] - before.numpy()["steps"]
+    return Part(before, *log, wp.clone(launcher.states), steps, opening)
+
+
+def back(plan: FlowPlan, steps: int, stages: int, every: int | None, threads: int | None) -> Iterator[Part]:
+    """The run again in parts, the last first: all of it kept, or with ``every`` each part made twice."""
+    import warp as wp
+
+    if every is None:
+        yield from reversed(list(ahead(plan, steps, stages, threads)))
+        return
+    launcher = Launcher(plan, plan.start, threads)
+    launcher.launch(0)
+    marks: list[Any] = []
+    while not marks or rolling(launcher.now(), plan.duration).any():
+        marks.append(wp.clone(launcher.states))
+        launcher.launch(every)
+    for index in reversed(range(len(marks))):
+        wp.copy(launcher.states, marks[index])
+        yield _part(launcher, marks[index], every, min(every, steps), stages, index == 0)
+
+
+def reverse_flow(
+    plan: FlowPlan,
+    from_foot: bool,
+    continuous: bool,
+    trajectory: Trajectory,
+    status: np.ndarray,
+    given: dict[str, np.ndarray],
+    parameters: bool,
+    every: int | None,
+    threads: int | None,
+) -> Derivatives:
+    """The derivatives of a flow, by its steps or by the continuous adjoint."""
+    import warp as wp
+
+    from rollingball.methods.flow.reverse import continuous as flow_continuous
+    from rollingball.methods.flow.reverse.kernel import flow_reverse
+    from rollingball.surfaces.cotangents_at_points import inner_struct
+
+    numeric, device, count = Numeric(plan.surface.dim), plan.device, len(plan.start)
+    functions, settings, scale = plan.surface.functions(numeric), plan.method.settings(), plan.surface.loss_scale
+    pulls = pulls_of(plan.method, functions, numeric)
+    method = None if continuous else method_of(plan.method.integrator, device)
+    shared, begun = _shared(plan, method), _begun(plan, from_foot, trajectory)
+    compiled = flow_continuous.flow_continuous if continuous else flow_reverse
+    stages = flow_continuous.STAGES if method is None else method.stages
+    there = functools.partial(on_device, device=device)
+    frame_bars = [
+        there(given["foot"], numeric.vector),
+        there(given["center"][..., :-1], numeric.vector),
+        there(given["center"][..., -1], wp.float64),
+        there(given["loss"] / scale, wp.float64),
+        wp.array(_seen(given), dtype=wp.int32, device=device),
+    ]
+    found: dict[str, np.ndarray] = {}
+
+    def points(rows: int, slots: int) -> Any:
+        inner: Any = inner_struct(numeric)()
+        shape = (rows, slots, count) if parameters else (0, 0, 0)
+        inner.point = wp.zeros(shape, dtype=numeric.vector, device=device)
+        inner.height = wp.zeros(shape, dtype=wp.float64, device=device)
+        inner.slope = wp.zeros(shape, dtype=numeric.vector, device=device)
+        return inner
+
+    def gather(inner: Any) -> None:
+        x, height, slope = (on_host(array) for array in (inner.point, inner.height, inner.slope))
+        flat = x.reshape(-1, numeric.dim), height.ravel(), slope.reshape(-1, numeric.dim)
+        for name, value in parameter_cotangents(plan.surface, *flat, threads).items():
+            found[name] = found.get(name, 0.0) + scale * value
+
+    framed, started = points(len(plan.save_at), 1), points(1, 1)
+    made: Any = None
+    balls: Any = None
+    for part in back(plan, int(trajectory.steps.max()), 0 if method is None else method.stages, every, threads):
+        if made is None:
+            made = compiled(pulls, functions, layout(settings), numeric, part.before.dtype)
+            bars = np.zeros(count, dtype=made.bars.numpy_dtype())
+            bars["status"] = status
+            balls = wp.array(bars, dtype=made.bars, device=device)
+        most = _most_contacts(part) if parameters else 1  # only points that are taken down need room
+        rows = int(part.steps.max()) + (len(plan.save_at) + 1 if continuous else 0)  # a stretch ends at each frame, too
+        inner = points(rows, stages * most * pulls.seats + 4 * most)
+        inputs = [*shared, *part.inputs(), *begun, *frame_bars, most, balls, inner, framed, started]
+        launch(made.kernel, count, inputs, device, threads)
+        wp.synchronize_device(device)
+        if parameters:
+            gather(inner)
+    if parameters:
+        gather(framed)
+        gather(started)
+    bars = balls.numpy()
+    exists = bars["status"] == Status.RUNNING
+    radius, length = (np.where(exists, bars[name], 0.0) for name in ("radius", "duration"))
+    return Derivatives(
+        start=np.where(exists[:, None], bars["x"].reshape(count, -1), 0.0),
+        radius=radius,
+        lr=None,
+        radius_steps=radius[None],
+        lr_steps=None,
+        loss_scale=np.where(exists, bars["scale"], 0.0) / scale,
+        parameters=found,
+        status=bars["status"].astype(np.int32),
+        duration=length,
+    )
+
+
+def _seen(given: dict[str, np.ndarray]) -> np.ndarray:
+    """Which frames J depends on (T,)."""
+    return sum((part.reshape(len(part), -1) != 0).any(axis=1) for part in given.values()).astype(np.int32)
+
+
+def _shared(plan: FlowPlan, method: Any) -> list[Any]:
+    """The first arguments of all kernels; those that make the steps again take their method."""
+    import warp as wp
+
+    numeric, device = Numeric(plan.surface.dim), plan.device
+    return [
+        plan.surface.parameters(numeric, device), fill(plan.method.settings(), numeric, device),
+        *([] if method is None else [method]), wp.array(plan.save_at, dtype=wp.float64, device=device),
+        wp.float64(plan.duration),
+    ]  # fmt: skip
+
+
+def _begun(plan: FlowPlan, from_foot: bool, trajectory: Trajectory) -> list[Any]:
+    """How the run began, for both kernels."""
+    import warp as wp
+
+    foot = np.ascontiguousarray(trajectory.foot[0])
+    return [int(from_foot), wp.array(foot, dtype=Numeric(plan.surface.dim).vector, device=plan.device)]
+
+
+def _most_contacts(part: Part) -> int:
+    """The most contacts that a ball has at once."""
+    before, log, after = (states.numpy()["memory"]["count"] for states in (part.before, part.log, part.after))
+    made = np.arange(log.shape[1]) < part.steps[:, None]
+    return int(max(count.max(initial=1) for count in (before, log[made], after)))
+
+
+def forward_flow(
+    plan: FlowPlan, from_foot: bool, trajectory: Trajectory, status: np.ndarray, threads: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The changes of the state at every frame (T, B, d + 3, d), by start, radius, duration and log L; and statuses."""
+    import warp as wp
+
+    from rollingball.methods.flow.forward.kernel import flow_tangents, tangent_struct
+    from rollingball.surfaces.cotangents_at_points import inner_struct
+
+    numeric, device, count, dim = Numeric(plan.surface.dim), plan.device, len(plan.start), plan.surface.dim
+    functions, settings, columns = plan.surface.functions(numeric), plan.method.settings(), plan.surface.dim + 3
+    pulls, ironed = pulls_of(plan.method, functions, numeric), isinstance(plan.method, IronedFlow)
+    push = (
+        crease_push(functions, numeric, plan.method.metric == "ambient") if ironed
+        else footpoint_push(functions, numeric)
+    )  # fmt: skip
+    kind = tangent_struct(numeric)
+    still = np.zeros(count * columns, dtype=kind.numpy_dtype())
+    still["status"] = np.repeat(status, columns)
+    states: Any = wp.array(still, dtype=kind, device=device)
+    found: Any = wp.full(
+        (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
+    )
+    method = method_of(plan.method.integrator, device)
+    shared, begun = _shared(plan, method), _begun(plan, from_foot, trajectory)
+    for part in ahead(plan, int(trajectory.steps.max()), method.stages, threads):
+        kernel = flow_tangents(pulls, push, functions, layout(settings), numeric, part.before.dtype)
+        inputs = [*shared, *part.inputs(), *begun, columns, states, inner_struct(numeric)(), found]
+        launch(kernel, count * columns, inputs, device, threads)
+        wp.synchronize_device(device)
+    ended = states.numpy()["status"].reshape(count, columns).max(axis=1)
+    return found.numpy().reshape(len(plan.save_at), count, columns, dim), ended

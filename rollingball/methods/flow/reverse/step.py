@@ -1,0 +1,113 @@
+"""One step of an explicit method, its numbers being arguments of the kernels: one kernel serves all methods.
+
+The velocities of its stages were kept by the run (balls, steps, stages), so that none is computed twice.
+"""
+
+from typing import Any
+
+import numpy as np
+import warp as wp
+
+from rollingball.core.compiled import compiled
+from rollingball.core.numeric import Numeric
+from rollingball.methods.integrators.integrators import Explicit
+
+HALF = 4
+STAGES = 8  # at most, with the velocity at the end of the step
+ROW = wp.types.vector(STAGES, wp.float64)
+
+
+@wp.struct
+class Method:
+    """An explicit method with the velocity at the end of its step as its last stage.
+
+    With k_j the velocity at x + h sum_i table_ji k_i, the step ends at the same sum with the row after the last
+    stage's; a share of it ends at x + h sum_j dense_j(share) k_j, polynomials of up to the fourth power.
+    """
+
+    stages: int
+    table: wp.array(dtype=ROW)  # the stages, then the end
+    dense: wp.array(dtype=ROW)  # the first to the fourth power
+
+
+def stages_of(integrator: Explicit) -> int:
+    """The velocities of a step, that at its end among them."""
+    tableau = integrator.tableau
+    assert tableau is not None
+    return tableau.stages + (0 if tableau.error is not None else 1)  # a pair's last stage is at the end
+
+
+@compiled
+def method_of(integrator: Explicit, device: str) -> Any:
+    """An explicit method as a kernel takes it."""
+    tableau, count = integrator.tableau, stages_of(integrator)
+    assert tableau is not None
+    table, dense = np.zeros((count + 1, STAGES)), np.zeros((STAGES, 4))
+    table[: tableau.stages, : tableau.stages] = tableau.matrix
+    table[count, : tableau.stages] = tableau.weights
+    weights = table[count]
+    if count > tableau.stages:
+        table[count - 1] = weights
+    if tableau.dense is not None:
+        dense[: tableau.stages] = tableau.dense
+    else:  # the cubic through both ends and their velocities
+        dense[:, 1], dense[:, 2] = 3 * weights, -2 * weights
+        dense[0, :3] += [1, -2, 1]
+        dense[count - 1, 1:3] += [-1, 1]
+    method = Method()
+    method.stages = count
+    method.table = wp.array(table, dtype=ROW, device=device)
+    method.dense = wp.array(np.ascontiguousarray(dense.T), dtype=ROW, device=device)
+    return method
+
+
+@compiled
+def step_program(numeric: Numeric) -> tuple[Any, Any, Any]:
+    """The Warp functions of a step.
+
+    kept(velocities, ball, r) -> k, the velocities of the stages of the r-th step
+    mean(k, weights, upto) -> sum_j weights_j k_j, weights a row of the table or those of a share; 0 from ``upto`` on
+    inside(method, share) -> weights and rates, the polynomials of a share of the step and their derivatives
+
+    All their loops are unrolled: an index that is no constant costs more than what is done with the number.
+    """
+    wide, dim, rows = numeric.wide.vector, numeric.dim, wp.types.matrix((STAGES, numeric.dim), wp.float64)
+
+    @wp.func
+    def kept(velocities: wp.array3d(dtype=wide), ball: int, r: int):
+        k = rows()
+        for i in range(STAGES):
+            if i < velocities.shape[2]:
+                speed = velocities[ball, r, i]
+                for n in range(dim):
+                    k[i, n] = speed[n]
+        return k
+
+    @wp.func
+    def mean(k: rows, weights: ROW, upto: int):
+        found = wide()
+        for n in range(dim):
+            even = weights[0] * k[0, n]
+            odd = weights[1] * k[1, n]  # two sums, so that neither waits for the other
+            for i in range(2, HALF, 2):
+                even += weights[i] * k[i, n]
+                odd += weights[i + 1] * k[i + 1, n]
+            found[n] = even + odd
+        if upto > HALF:
+            for n in range(dim):
+                for i in range(HALF, STAGES):
+                    found[n] += weights[i] * k[i, n]
+        return found
+
+    @wp.func
+    def inside(method: Method, share: wp.float64):
+        weights = ROW()
+        rates = ROW()
+        power = wp.float64(1.0)
+        for q in range(4):
+            rates += (wp.float64(q + 1) * power) * method.dense[q]
+            power = power * share
+            weights += power * method.dense[q]
+        return weights, rates
+
+    return kept, mean, inside

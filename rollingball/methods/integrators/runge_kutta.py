@@ -1,0 +1,84 @@
+"""Steps of explicit Runge-Kutta methods."""
+
+from typing import Any
+
+import numpy as np
+import warp as wp
+
+from rollingball.core.codes import FOUND
+from rollingball.core.compiled import compiled
+from rollingball.core.numeric import Numeric
+from rollingball.methods.integrators.stepper import Stepper, cubic, scaled_error, step_struct
+from rollingball.methods.integrators.tableaus import Tableau
+
+
+@compiled
+def _explicit(tableau: Tableau, field: Any, memory: Any, numeric: Numeric) -> Stepper:
+    wide, dim, stages = numeric.wide.vector, numeric.dim, tableau.stages
+    step_type, norm = step_struct(stages, memory, numeric), scaled_error(numeric)
+    square, row = wp.types.matrix((stages, stages), wp.float64), wp.types.vector(stages, wp.float64)
+    a, b = square(*tableau.matrix.ravel().tolist()), row(*tableau.weights.tolist())
+    e = row(*(np.zeros(stages) if tableau.error is None else tableau.error).tolist())
+    # the last stage of a pair is the velocity at the end of the step
+    ends = 1 if tableau.error is not None else 0
+    estimated, control = tableau.error is not None, max(tableau.error_order, 1) + 1
+
+    @wp.func
+    def step(x: wide, velocity: wide, carried: memory, h: wp.float64, p: Any, settings: Any):
+        made = step_type()
+        made.memory = carried
+        for i in range(dim):
+            made.stages[0, i] = velocity[i]
+        k = velocity
+        for s in range(1, stages):  # unrolled, with the table's numbers in the code
+            if made.memory.status == FOUND:
+                there = x
+                for j in range(s):
+                    for i in range(dim):
+                        there[i] += h * wp.static(a[s, j]) * made.stages[j, i]
+                stage, moved = field(there, made.memory, p, settings)
+                k = stage
+                made.memory = moved
+                for i in range(dim):
+                    made.stages[s, i] = k[i]
+        made.x = x
+        error = wide()
+        for j in range(stages):
+            for i in range(dim):
+                made.x[i] += h * wp.static(b[j]) * made.stages[j, i]
+                error[i] += h * wp.static(e[j]) * made.stages[j, i]
+        made.velocity = k
+        if ends == 0 and made.memory.status == FOUND:
+            end, ended = field(made.x, made.memory, p, settings)
+            made.memory = ended
+            made.velocity = end
+        if wp.static(estimated):
+            made.error = norm(error, x, made.x, settings)
+        return made
+
+    @wp.func
+    def travelled(velocity: wide, made: step_type, h: wp.float64):
+        total = wp.float64(0.0)
+        for j in range(stages):
+            square = wp.float64(0.0)
+            for i in range(dim):
+                square += made.stages[j, i] * made.stages[j, i]
+            total += h * b[j] * square
+        return total
+
+    if tableau.dense is None:
+        return Stepper(tableau.order, control, stages, step_type, step, cubic(step_type, numeric), travelled)
+    extension = wp.types.matrix((stages, 4), wp.float64)(*tableau.dense.ravel().tolist())
+
+    @wp.func
+    def between(x: wide, velocity: wide, made: step_type, h: wp.float64, share: wp.float64):
+        there = x
+        for j in range(stages):
+            weight = wp.float64(0.0)
+            for power in range(4):
+                weight = share * (weight + extension[j, 3 - power])
+            for i in range(dim):
+                there[i] += h * weight * made.stages[j, i]
+        return there
+
+    return Stepper(tableau.order, control, stages, step_type, step, between, travelled)

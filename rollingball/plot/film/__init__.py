@@ -1,0 +1,1 @@
+"""Films: moving balls, in files and in notebooks."""

@@ -1,0 +1,1 @@
+"""The interactive page: a landscape with balls that a browser shows."""

@@ -1,0 +1,227 @@
+"""The interactive page: a server on this machine alone, its controls, and the clock that plays a run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
+from rollingball.core.errors import InputError, whole
+from rollingball.plot.page.page import SIZE, Page, page
+from rollingball.plot.page.readings import label, reading, series_of
+from rollingball.plot.page.stage import HOST, Stage, close, serve, viser
+from rollingball.surfaces import Surface
+
+MOST_PORT = 64535  # viser tries the thousand from there
+PLAYED_IN = 10.0  # seconds that a run takes at speed 1
+TICK = 1 / 30
+SPEEDS = ("0.1", "0.25", "0.5", "1", "2", "4")
+EVERY_RUN = "all runs"
+ABOVE = np.array([-0.1, -0.24, 0.97])  # from where a ball is followed: above the walls of its valley
+NEAR = 0.3  # from how far: in sizes of the picture, and eight radii at least
+
+
+def view(runs: Any, surface: Surface, box: Any = None, title: str = "", port: int = 8080) -> View:
+    """Serve an interactive page of runs on their surface; it goes on in the background.
+
+    The balls are to scale, and turn as they roll (see :mod:`rollingball.plot.film.orientation`). Play and scrub; click
+    a ball to see its loss, gap and contacts; switch f and f_rho; let the camera follow.
+
+    Args:
+        runs: A Trajectory, or several by name.
+        surface: The surface that they rolled on, in one or two dimensions.
+        box: What to show of it, (low, high) for each axis; by default what feet and centres cover.
+        title: Above the controls.
+        port: Where on 127.0.0.1; the first free one from here. No other machine can see it.
+
+    Returns:
+        A :class:`View`, whose ``url`` a browser opens; ``stop()`` ends it, as does leaving its ``with`` block.
+
+    Raises:
+        RollingBallError: when viser is not installed (``pip install 'rollingball[view]'``).
+        InputError: for a surface in more than two dimensions, or runs without a finite frame.
+    """
+    viser()
+    if whole("port", port) > MOST_PORT:
+        raise InputError("port", port, f"a port, up to {MOST_PORT}")
+    return View(page(runs, surface, box, title), port)
+
+
+class View:
+    """A page that is being served.
+
+    Attributes:
+        page: What it shows.
+        server: The viser server: add to its scene and controls what you like.
+        stage: What is in the scene.
+        clock: The slider of the time; assign its ``value`` to scrub.
+        playing: The check box that plays.
+    """
+
+    def __init__(self, page: Page, port: int = 8080) -> None:
+        self.page = page
+        self.server = serve(port, page.title)
+        self._lock, self._ended = threading.RLock(), threading.Event()
+        self._picked: tuple[str, int] = (next(iter(page.casts)), 0)
+        self._charts: list[Any] = []
+        try:
+            self.stage = Stage(self.server, page)
+            self._add_controls()
+            for name, handles in self.stage.balls.items():
+                for handle in handles:
+                    handle.on_click(lambda event, name=name: self.pick(name, int(event.instance_index or 0)))
+            self.pick(*self._picked)
+        except BaseException:
+            close(self.server)
+            raise
+        self._player = threading.Thread(target=self._play, name="rollingball view", daemon=True)
+        self._player.start()
+
+    @property
+    def url(self) -> str:
+        """Where a browser of this machine finds the page."""
+        return f"http://{HOST}:{self.server.get_port()}"
+
+    def __repr__(self) -> str:
+        return f"View({self.url})"
+
+    def __enter__(self) -> View:
+        return self
+
+    def __exit__(self, *_error: Any) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the server."""
+        if not self._ended.is_set():
+            self._ended.set()
+            self._player.join()
+            close(self.server)
+
+    def wait(self) -> None:
+        """Serve until it is stopped, or interrupted from the keyboard."""
+        try:
+            while not self._ended.wait(1.0):
+                pass
+        except KeyboardInterrupt:
+            self.stop()
+
+    def pick(self, name: str, ball: int) -> None:
+        """Choose a ball of a run: show how its loss, gap and contacts went, and follow it if the camera does."""
+        with self._lock:
+            self._picked = (name, ball)
+            self.chosen.value = label(self.page, name, ball)
+            for chart in self._charts:
+                chart.remove()
+            with self.readings:
+                self._charts = [self._chart(*series) for series in series_of(self.page.casts[name], ball)]
+            self._tell()
+            self._follow(approach=True)
+
+    # Controls
+
+    def _add_controls(self) -> None:
+        gui, page = self.server.gui, self.page
+        gui.configure_theme(show_logo=False, show_share_button=False, brand_color=(0, 114, 178))
+        span = max(page.duration - page.begin, 1e-12)
+        self.playing = gui.add_checkbox("play", False)
+        step = 10.0 ** np.floor(np.log10(span / 500))  # few digits, beside the slider
+        self.clock = gui.add_slider("time", page.begin, page.begin + span, float(step), page.begin)
+        self.speed = gui.add_dropdown("speed", SPEEDS, initial_value="1")
+        names = list(page.casts)
+        self.runs = gui.add_dropdown("run", (EVERY_RUN, *names), initial_value=EVERY_RUN, visible=len(names) > 1)
+        self.radii = {"f": 0.0, **{f"f_rho, radius {radius:g}": radius for radius in page.radii}}
+        self.ground = gui.add_dropdown("surface", tuple(self.radii), initial_value="f")
+        self.paths = gui.add_checkbox("centre paths", True)
+        self.following = gui.add_checkbox("follow the ball", False)
+        every = [(name, ball) for name, cast in page.casts.items() for ball in range(cast.run.balls)]
+        self._labels = {label(page, *ball): ball for ball in every}
+        self.readings = gui.add_folder("ball (click one)")
+        with self.readings:
+            self.chosen = gui.add_dropdown("ball", tuple(self._labels), initial_value=label(page, *every[0]))
+            self.reading = gui.add_markdown("")
+        gui.add_markdown(
+            f"Contour lines every {page.ground.interval:g} of height. f_rho is where the centre of a ball of that"
+            " radius is when it touches."
+        )
+        self.clock.on_update(lambda _: self._moved())
+        self.runs.on_update(lambda _: self._shown())
+        self.paths.on_update(lambda _: self._shown())
+        self.ground.on_update(lambda _: self._switched())
+        self.following.on_update(lambda _: self._follow(approach=True) if self.following.value else self._overlook())
+        self.chosen.on_update(self._chosen)
+
+    # What happens
+
+    def _moved(self) -> None:
+        with self._lock, self.server.atomic():
+            self.stage.move(self.clock.value)
+            self._tell()
+            self._follow()
+
+    def _shown(self) -> None:
+        with self._lock:
+            names = list(self.page.casts) if self.runs.value == EVERY_RUN else [self.runs.value]
+            self.stage.show_runs(names)
+            if not self.paths.value:
+                for handle in self.stage.paths.values():
+                    handle.visible = False
+
+    def _switched(self) -> None:
+        with self._lock:
+            try:
+                self.stage.show_ground(self.radii[self.ground.value])
+            except InputError as error:
+                for client in self.server.get_clients().values():
+                    client.add_notification("f_rho cannot be drawn", str(error))
+                self.ground.value = "f"
+
+    def _chosen(self, event: Any) -> None:
+        if event.client is not None:  # by a person: pick() sets it too
+            self.pick(*self._labels[self.chosen.value])
+
+    def _tell(self) -> None:
+        name, ball = self._picked
+        self.reading.content = reading(self.page.casts[name], ball, self.clock.value)
+
+    def _follow(self, approach: bool = False) -> None:
+        """Move every camera with the ball, or first to it."""
+        if not self.following.value:
+            return
+        name, ball = self._picked
+        center, _turn, radius = self.page.casts[name].at(self.clock.value)
+        target = self.page.place(center[ball])
+        for client in self.server.get_clients().values():
+            camera = client.camera
+            offset = camera.position - camera.look_at
+            if approach:
+                offset = ABOVE * max(NEAR * SIZE, 8 * radius[ball] * self.page.zoom)
+            with client.atomic():
+                camera.position = target + offset
+                camera.look_at = target
+
+    def _overlook(self) -> None:
+        """Put every camera back to where it began."""
+        for client in self.server.get_clients().values():
+            with client.atomic():
+                client.camera.position, client.camera.look_at = self.page.camera()
+
+    def _play(self) -> None:
+        """Advance the clock while it plays, at the speed that is chosen, and begin anew after the end."""
+        before = time.perf_counter()
+        while not self._ended.wait(TICK):
+            now = time.perf_counter()
+            if self.playing.value:
+                begin, end = self.page.begin, self.page.duration
+                step = (now - before) / PLAYED_IN * (end - begin) * float(self.speed.value)
+                self.clock.value = begin if self.clock.value >= end else min(self.clock.value + step, end)
+            before = now
+
+    def _chart(self, title: str, at: np.ndarray, values: np.ndarray, color: str) -> Any:
+        plot = self.server.gui.add_uplot(
+            (at, values), ({"label": "time"}, {"label": title, "stroke": color, "width": 2}),
+            title=title, scales={"x": {"time": False}}, height=130, legend={"show": False},
+        )  # fmt: skip
+        return plot

@@ -1,0 +1,188 @@
+"""Schedules of the radius, like those of torch.optim.lr_scheduler: explore with a large ball, settle with a small one.
+
+    scheduler = CosineRadius(optimizer, steps=1000)
+    for inputs, targets in batches:
+        ...
+        optimizer.step(closure)
+        scheduler.step()
+
+Any scheduler of torch drives ``lr`` beside them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rollingball.core.errors import InputError, not_negative, one_of, whole
+
+
+class RadiusScheduler:
+    """Sets the radius of every group of an optimizer; the base of the schedules.
+
+    Args:
+        optimizer: A RollingBall.
+
+    Raises:
+        InputError: where the optimizer has no radius.
+    """
+
+    def __init__(self, optimizer: Any) -> None:
+        groups = getattr(optimizer, "param_groups", None)
+        if not groups or any("radius" not in group for group in groups):
+            raise InputError("optimizer", optimizer, "a RollingBall, whose groups have a radius")
+        self.optimizer = optimizer
+        self.initial_radius = float(groups[0]["radius"])
+        self.count = 0
+        self._write(self.radius_at(0))
+
+    def radius_at(self, count: int) -> float:
+        """The radius after ``count`` calls of :meth:`step`, in units of the parameters."""
+        return self.initial_radius
+
+    def step(self) -> None:
+        """Go on to the radius of the next step (or epoch: whatever it is called after)."""
+        self.count += 1
+        self._write(self.radius_at(self.count))
+
+    def get_last_radius(self) -> float:
+        """The radius that was set last."""
+        return self._last
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the optimizer, as plain numbers and strings."""
+        return {name: value for name, value in vars(self).items() if name != "optimizer"}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a :meth:`state_dict`; the optimizer gets the radius that was set last."""
+        vars(self).update(state_dict)
+        self._write(self._last)
+
+    def _write(self, radius: float) -> None:
+        for group in self.optimizer.param_groups:
+            if isinstance(group["radius"], Tensor):  # a captured graph reads this tensor
+                with torch.no_grad():
+                    group["radius"].fill_(radius)
+            else:
+                group["radius"] = radius
+        self._last = radius
+
+
+class ConstantRadius(RadiusScheduler):
+    """The radius stays; or, with ``steps``, is ``factor`` times as large before that many steps.
+
+    Args:
+        optimizer: A RollingBall.
+        factor: What the radius is multiplied by at first, 0 or above.
+        steps: How long.
+    """
+
+    def __init__(self, optimizer: Any, factor: float = 1.0, steps: int = 0) -> None:
+        self.factor, self.steps = _factor("factor", factor), whole("steps", steps)
+        super().__init__(optimizer)
+
+    def radius_at(self, count: int) -> float:
+        """The radius after ``count`` steps."""
+        return self.initial_radius * (self.factor if count < self.steps else 1.0)
+
+
+class CosineRadius(RadiusScheduler):
+    """From the initial radius to ``final`` by half a cosine, then ``final``.
+
+    rho_t = final + (rho_0 - final) (1 + cos(pi t / steps)) / 2
+
+    Args:
+        optimizer: A RollingBall.
+        steps: The steps it takes, 1 or more.
+        final: The last radius, 0 or above.
+    """
+
+    def __init__(self, optimizer: Any, steps: int, final: float = 0.0) -> None:
+        self.steps, self.final = whole("steps", steps, 1), _factor("final", final)
+        super().__init__(optimizer)
+
+    def radius_at(self, count: int) -> float:
+        """The radius after ``count`` steps."""
+        share = min(count / self.steps, 1.0)
+        return self.final + (self.initial_radius - self.final) * (1 + math.cos(math.pi * share)) / 2
+
+
+class StepRadius(RadiusScheduler):
+    """The radius is multiplied by ``factor`` once every ``every`` steps.
+
+    Args:
+        optimizer: A RollingBall.
+        every: The steps between two changes, 1 or more.
+        factor: 0 or above.
+    """
+
+    def __init__(self, optimizer: Any, every: int, factor: float = 0.1) -> None:
+        self.every, self.factor = whole("every", every, 1), _factor("factor", factor)
+        super().__init__(optimizer)
+
+    def radius_at(self, count: int) -> float:
+        """The radius after ``count`` steps."""
+        return self.initial_radius * self.factor ** (count // self.every)
+
+
+class ReduceRadiusOnPlateau(RadiusScheduler):
+    """The radius is multiplied by ``factor`` when a metric has not improved for more than ``patience`` steps.
+
+    Args:
+        optimizer: A RollingBall.
+        mode: ``min`` or ``max``: which metric is better.
+        factor: 0 or above, below 1.
+        patience: The steps without improvement that are waited for.
+        threshold: The improvement that counts, as a share of the best metric.
+        cooldown: The steps after a change that are not counted.
+        final: The least radius.
+    """
+
+    def __init__(
+        self,
+        optimizer: Any,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        cooldown: int = 0,
+        final: float = 0.0,
+    ) -> None:
+        self.mode, self.factor = one_of("mode", mode, ("min", "max")), _factor("factor", factor)
+        if self.factor >= 1:
+            raise InputError("factor", factor, "a number below 1, 0 or above")
+        self.patience, self.cooldown = whole("patience", patience), whole("cooldown", cooldown)
+        self.threshold, self.final = _factor("threshold", threshold), _factor("final", final)
+        self.best = math.inf if mode == "min" else -math.inf
+        self.waited = self.cooling = self.reductions = 0
+        super().__init__(optimizer)
+
+    def step(self, metric: Any = None) -> None:  # type: ignore[override]
+        """Take one measurement of the metric, a number or a tensor of one.
+
+        Raises:
+            InputError: where no metric is given.
+        """
+        if metric is None:
+            raise InputError("metric", metric, "the number that is watched, as in step(validation_loss)")
+        value = float(metric)
+        margin = self.threshold * abs(self.best) if math.isfinite(self.best) else 0.0
+        if value < self.best - margin if self.mode == "min" else value > self.best + margin:
+            self.best, self.waited = value, 0
+        else:
+            self.waited += 1
+        if self.cooling > 0:
+            self.cooling, self.waited = self.cooling - 1, 0
+        self.count += 1
+        if self.waited > self.patience:
+            self.cooling, self.waited = self.cooldown, 0
+            self._write(max(self._last * self.factor, self.final))
+
+
+def _factor(name: str, value: Any) -> float:
+    if not_negative(name, value).ndim != 0:
+        raise InputError(name, value, "one finite number, 0 or above")
+    return float(value)

@@ -1,0 +1,1 @@
+"""A plane through the parameters of a torch model, as a surface."""

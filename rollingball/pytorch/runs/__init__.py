@@ -1,0 +1,1 @@
+"""Runs in torch: simulation as a torch function, tensors of a trajectory, recordings and exports."""

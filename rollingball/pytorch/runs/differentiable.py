@@ -1,0 +1,166 @@
+"""A run as a torch function: tensors that made it in, what was recorded of it out, and the derivative backwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from rollingball.core.ball import Ball
+from rollingball.core.errors import InputError
+from rollingball.core.schedule import Schedule
+from rollingball.derivatives.derivatives import derivatives
+from rollingball.methods import FLOWS
+from rollingball.methods.differentiable import checked_method, is_continuous
+from rollingball.runs.trajectory import Trajectory
+from rollingball.simulate import simulate
+from rollingball.surfaces.base import Surface
+from rollingball.surfaces.catalogue import from_recipe
+
+
+def roll(
+    surface: Surface,
+    ball: Ball | None,
+    method: Any,
+    field: str,
+    start: Tensor,
+    numbers: dict[str, Tensor],
+    parameters: dict[str, Tensor],
+    adjoint: str,
+    options: dict[str, Any],
+) -> tuple[Trajectory, Tensor, Tensor, Tensor]:
+    """The run of :func:`rollingball.pytorch.runs.simulate`, and its feet, centres and losses with their derivatives.
+
+    ``field`` says what ``start`` is: ``start`` or ``start_center``.
+    """
+    checked_method(method, is_continuous(adjoint))
+    if options.get("lift"):
+        allowed = "False where derivatives are asked for: how a lifted start depends on what made it is not followed"
+        raise InputError("lift", True, allowed)
+    for name, tensor in {**numbers, **parameters}.items():
+        if not isinstance(tensor, Tensor) or not tensor.dtype.is_floating_point:
+            raise InputError(name, tensor, "a floating-point tensor")
+    if ball is None and "radius" in numbers:
+        raise InputError("radius", numbers["radius"], "nothing, for a method without a ball")
+    if not method.uses_radius and "radius" in numbers:
+        raise InputError("radius", numbers["radius"], "nothing: the method has no radius")
+    if isinstance(method, FLOWS):
+        _check_flow(numbers, options)
+    runs: list[Trajectory] = []
+    names = (*numbers, *(f"parameters.{name}" for name in parameters))
+    given = (*numbers.values(), *parameters.values())
+    foot, center, loss = _Roll.apply(surface, ball, method, field, adjoint, options, runs, names, start, *given)
+    return runs[0], foot, center, loss
+
+
+def _check_flow(numbers: dict[str, Tensor], options: dict[str, Any]) -> None:
+    """What of a flow cannot be a tensor, or not one of that shape."""
+    if "lr" in numbers:
+        raise InputError("lr", numbers["lr"], "nothing: in continuous time there is a duration")
+    for name, most in (("radius", 1), ("duration", 0)):
+        if name in numbers and numbers[name].ndim > most:
+            shapes = "one number, or one for each ball (B,)" if most else "one number"
+            raise InputError(name, f"shape {tuple(numbers[name].shape)}", f"{shapes}, in continuous time")
+    save_at = options.get("save_at")
+    if isinstance(save_at, Tensor):
+        if save_at.requires_grad:
+            raise InputError("save_at", save_at, "times that require no grad: they stretch with the duration")
+        options["save_at"] = _plain(save_at)
+
+
+class _Roll(torch.autograd.Function):
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        surface: Surface,
+        ball: Ball | None,
+        method: Any,
+        field: str,
+        adjoint: str,
+        options: dict[str, Any],
+        runs: list[Trajectory],
+        names: tuple[str, ...],
+        start: Tensor,
+        *given: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        values = {name: _plain(tensor) for name, tensor in zip(names, given, strict=True)}
+        if "radius" in values:
+            ball = Ball(_scheduled("radius", values.pop("radius"), options))
+        if "lr" in values:
+            method = msgspec.structs.replace(method, lr=_scheduled("lr", values.pop("lr"), options))
+        if "loss_scale" in values:
+            surface = surface.scaled(float(values.pop("loss_scale")))
+        if "duration" in values:
+            options = {**options, "duration": float(values.pop("duration"))}
+        ctx.surface = _with_parameters(surface, {name.split(".", 1)[1]: value for name, value in values.items()})
+        run = simulate(ctx.surface, ball, method, **{**options, field: _plain(start)})
+        ctx.run, ctx.names, ctx.like, ctx.adjoint = run, names, (start, *given), adjoint
+        runs.append(run)
+        foot, center, loss = (torch.as_tensor(part, device=start.device) for part in (run.foot, run.center, run.loss))
+        return foot, center, loss
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, foot: Tensor, center: Tensor, loss: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        wanted = ctx.needs_input_grad[8:]
+        cotangent = {"foot": _plain(foot), "center": _plain(center), "loss": _plain(loss)}
+        asked = any(need for need, name in zip(wanted[1:], ctx.names, strict=True) if name.startswith("parameters."))
+        found = derivatives(ctx.run, cotangent, surface=ctx.surface, parameters=asked, adjoint=ctx.adjoint)
+        bars = [found.start] + [_of(found, name, tensor) for name, tensor in zip(ctx.names, ctx.like[1:], strict=True)]
+        grads = [
+            _summed(bar, tensor) if need else None for bar, tensor, need in zip(bars, ctx.like, wanted, strict=True)
+        ]
+        return (None,) * 8 + tuple(grads)
+
+
+def _plain(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().double().numpy()
+
+
+def _scheduled(name: str, value: np.ndarray, options: dict[str, Any]) -> Any:
+    """A number, one for each ball, or a table over steps, as a Ball or a method takes them."""
+    if value.ndim < 2:
+        return value.tolist()
+    if value.ndim > 2 or len(value) != options.get("steps"):
+        raise InputError(name, f"shape {value.shape}", "one number, (B,), or (steps, 1) and (steps, B)")
+    return Schedule(value.tolist(), kind="hold", steps=len(value))
+
+
+def _with_parameters(surface: Surface, values: dict[str, Any]) -> Surface:
+    if not values:
+        return surface
+    recipe = surface.recipe
+    if recipe is None:
+        known: Any = surface.params
+    else:
+        known = (recipe["constants"] or {}) if recipe["type"] == "formula" else recipe
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(f"parameters.{name}", value, "the parameters of the surface: " + ", ".join(known))
+    plain = {name: value.tolist() for name, value in values.items()}
+    if recipe is None:
+        given = {name: value if value.ndim else float(value) for name, value in values.items()}
+        return replace(surface, params={**surface.params, **given})
+    if recipe["type"] == "formula":
+        return from_recipe({**recipe, "constants": {**known, **plain}})
+    return from_recipe({**recipe, **plain})
+
+
+def _of(found: Any, name: str, tensor: Tensor) -> np.ndarray:
+    """The derivative by one of the tensors, not yet summed to its shape."""
+    if name.startswith("parameters."):
+        return found.parameters.get(name.split(".", 1)[1], np.zeros(tuple(tensor.shape)))
+    if name in ("radius", "lr"):
+        return getattr(found, f"{name}_steps" if tensor.ndim == 2 else name)
+    return found.duration if name == "duration" else found.loss_scale
+
+
+def _summed(bar: np.ndarray, tensor: Tensor) -> Tensor:
+    """A derivative by each of many, summed over those that shared one number."""
+    whole = torch.as_tensor(np.array(bar), dtype=tensor.dtype, device=tensor.device)
+    padded = (1,) * (whole.ndim - tensor.ndim) + tuple(tensor.shape)
+    return whole.sum_to_size(padded).reshape(tensor.shape)

@@ -1,0 +1,243 @@
+"""Recorder: the training of a model by RollingBall, step by step, as a Trajectory."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rollingball.core.errors import InputError, whole
+from rollingball.pytorch.optimizer.optimizer import RollingBall
+from rollingball.pytorch.optimizer.replay import RandomState, frozen_statistics
+from rollingball.pytorch.optimizer.tensors import is_sharded
+from rollingball.pytorch.plane.plane import LossPlane
+from rollingball.pytorch.runs.recording import Recording, State, begin
+from rollingball.runs.record import versions
+from rollingball.runs.trajectory import Trajectory
+
+MOST_NUMBERS = 2**22  # parameters of a model whose frames are kept in memory, and whose centres are kept at all
+
+
+class Recorder:
+    """Records where the ball is at every ``every``-th step of a RollingBall optimizer, from the first on.
+
+    A frame is the ball before a step: the foot at which the step takes its gradient, the centre above it, and f at the
+    foot. ``gap`` is an estimate: the distance of the centre from the tangent plane at the foot, less the radius; 0
+    where the foot is that of the centre, and never more. ``residual`` is |s - rho g / w|, of ``footpoint`` what the
+    projection reported. The loss and the gradient are those of the batch that the step saw.
+
+        recorder = Recorder(optimizer, every=10, model=model)
+        ... train ...
+        recorder.close(closure)
+        trajectory = recorder.trajectory()
+
+    A recorded step copies the parameters and waits for the device; the others cost nothing. For ``footpoint`` the
+    closure is called once more before the first step, to know the first centre.
+
+    Args:
+        optimizer: The optimizer, which is recorded until :meth:`close`.
+        every: Steps from one frame to the next, 1 or more.
+        folder: Where each frame is written as it is made; needed above four million parameters. None: memory.
+        model: For the names of the parameters, so that frames load into it; else those that the optimizer was given.
+        center: Whether the whole centre is recorded, or only its norm and height; by default up to four million
+            parameters.
+        shard_bytes: The size above which a frame is split over several files.
+
+    Raises:
+        InputError: for an argument that cannot be used.
+        FileError: for a folder that has a recording already, or cannot be made.
+    """
+
+    def __init__(
+        self,
+        optimizer: RollingBall,
+        every: int = 1,
+        folder: str | Path | None = None,
+        *,
+        model: torch.nn.Module | None = None,
+        center: bool | None = None,
+        shard_bytes: int = 2**30,
+    ) -> None:
+        if not isinstance(optimizer, RollingBall):
+            raise InputError("optimizer", type(optimizer).__name__, "a RollingBall")
+        self.optimizer, self.every = optimizer, whole("every", every, 1)
+        self.params: list[Tensor] = [p for group in optimizer.param_groups for p in group["params"]]
+        if any(is_sharded(param) for param in self.params):
+            allowed = "whole parameters: a process has only its shard of these, and a frame is one vector of all"
+            raise InputError("optimizer", "sharded parameters (DTensor)", allowed)
+        if any(param.is_complex() for param in self.params):
+            allowed = "real parameters: the points of a Trajectory are real; torch.view_as_real gives pairs"
+            raise InputError("optimizer", "complex parameters", allowed)
+        size = sum(param.numel() for param in self.params)
+        if folder is None and size > MOST_NUMBERS:
+            raise InputError("folder", None, f"a folder, for a model of {size} parameters")
+        self.keeps_center = size <= MOST_NUMBERS if center is None else center
+        self.names = self._names(model)
+        scene = self._scene(size)
+        self.recording: Recording = begin(self.names, self.params, folder, scene, whole("shard_bytes", shard_bytes, 1))
+        self.step, self.time, self._evaluations = 0, 0.0, optimizer.evaluations
+        self.began: float | None = None
+        self._rates: list[Any] = []
+        self._shown: list[Tensor] | None = None
+        self._kept: list[Tensor] = []
+        self._numbers: dict[str, Any] = {}
+        self._hooks = [
+            optimizer.register_step_pre_hook(self._before),
+            optimizer.register_step_post_hook(self._after),
+        ]
+
+    def note(self, loss: Any) -> None:
+        """Give the loss of the step just made, where the optimizer makes its steps without a closure."""
+        frames = self.recording.frames
+        if frames and frames[-1]["step"] == self.step - 1:
+            self.recording.note(float(loss.detach() if isinstance(loss, Tensor) else loss))
+
+    def close(self, closure: Callable[[], Any] | None = None) -> None:
+        """Stop recording; a closure, called once, gives the frame after the last step.
+
+        It is called at the foot, and leaves the gradients and running statistics as they are.
+        """
+        for hook in self._hooks:
+            hook.remove()
+        if self._hooks and closure is not None:
+            grads = [param.grad for param in self.params]
+            try:
+                for param in self.params:
+                    param.grad = None
+                with self.optimizer.foot_parameters():
+                    loss = self._call(closure)
+                    foot = [param.detach().clone() for param in self.params]
+                    self._settle(foot)
+                    self._add(foot, self._exact() if self._is_first_foot() else self._offsets(), loss)
+            finally:
+                for param, grad in zip(self.params, grads, strict=True):
+                    param.grad = grad
+        self._hooks = []
+
+    def trajectory(self, plane: LossPlane | None = None) -> Trajectory:
+        """What has been recorded so far, as a Trajectory of one ball in all parameters.
+
+        Args:
+            plane: Give its coordinates instead: the nearest points on it, to draw on ``plane.surface``.
+
+        Raises:
+            InputError: before the first step; for a plane of another model.
+        """
+        return self.recording.trajectory(plane)
+
+    def _before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        self.began = time.perf_counter() if self.began is None else self.began
+        self._shown = None
+        if self.step % self.every == 0:
+            self._settle([param.detach().clone() for param in self.params])
+            closure = args[1] if len(args) > 1 else kwargs.get("closure")
+            self._kept = self._offsets()
+            if self._is_first_foot() and closure is not None and kwargs.get("scaler") is None:
+                self._call(closure)  # no step has taken the gradient at the first foot, which says where its centre is
+                self._kept = self._exact()
+        lr = optimizer.param_groups[0]["lr"]
+        self._rates.append(lr.detach().clone() if isinstance(lr, Tensor) else lr)
+
+    def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if self._shown is not None:
+            foot, offsets = self._shown, self._kept
+            if not optimizer._shows_foot():
+                offsets = self._offsets()
+                foot = [param + offset for param, offset in zip(foot, offsets, strict=True)]
+            self._add(foot, offsets, optimizer.last_loss)
+        self.step += 1
+
+    def _settle(self, shown: list[Tensor]) -> None:
+        """What a frame needs of the time before its step."""
+        self._shown = shown
+        self.time += sum(float(rate) for rate in self._rates)
+        self._rates = []
+        report = self.optimizer.last_projection
+        self._numbers = {
+            "step": self.step,
+            "time": self.time,
+            "residual": report.residual if report is not None and self.step else 0.0,
+            "evaluations": self.optimizer.evaluations - self._evaluations,
+            "seconds": time.perf_counter() - (self.began or 0.0),
+        }
+
+    def _add(self, foot: list[Tensor], offsets: list[Tensor], loss: Any) -> None:
+        """Add the frame of a foot and an offset s; for a contact rule ``.grad`` has the gradient at the foot."""
+        group, value = self.optimizer.param_groups[0], float("nan") if loss is None else float(loss)
+        radius = float(group["radius"])
+        lift = math.sqrt(max(radius * radius - _dot(offsets, offsets), 0.0))
+        gap, residual = 0.0, self._numbers["residual"]
+        if group["method"] == "contact":
+            slopes = self._slopes()
+            steepness = math.hypot(1.0, math.sqrt(_dot(slopes, slopes)))
+            gap = (_dot(offsets, slopes) + lift) / steepness - radius
+            away = [one - (radius / steepness) * other for one, other in zip(offsets, slopes, strict=True)]
+            residual = math.sqrt(_dot(away, away))
+        centers = [one - offset for one, offset in zip(foot, offsets, strict=True)]
+        norm = math.sqrt(_dot(centers, centers))
+        numbers = {"loss": value, "gap": gap, "residual": residual, "radius": radius, "lift": lift, "center_norm": norm}
+        feet: State = dict(zip(self.names, (x.cpu() for x in foot), strict=True))
+        across = dict(zip(self.names, (x.cpu() for x in centers), strict=True)) if self.keeps_center else None
+        self.recording.add({**self._numbers, **numbers}, feet, across)
+
+    def _is_first_foot(self) -> bool:
+        first = not any("offset" in self.optimizer.state.get(param, {}) for param in self.params)
+        return first and self.optimizer.param_groups[0]["method"] == "footpoint"
+
+    def _offsets(self) -> list[Tensor]:
+        """Copies of s, zero where there is none yet."""
+        states = [self.optimizer.state.get(param, {}) for param in self.params]
+        pairs = zip(self.params, states, strict=True)
+        return [own["offset"].clone() if "offset" in own else torch.zeros_like(param) for param, own in pairs]
+
+    def _slopes(self) -> list[Tensor]:
+        """The gradient of L f (of -L f where f is maximized) that is in ``.grad``."""
+        scale = self._scale()
+        return [scale * p.grad if p.grad is not None else torch.zeros_like(p) for p in self.params]
+
+    def _exact(self) -> list[Tensor]:
+        """The offset rho g / w of the gradient that is in ``.grad``."""
+        slopes = self._slopes()
+        share = float(self.optimizer.param_groups[0]["radius"]) / math.hypot(1.0, math.sqrt(_dot(slopes, slopes)))
+        return [share * slope for slope in slopes]
+
+    def _call(self, closure: Callable[[], Any]) -> Any:
+        """The closure's loss where the parameters are; randomness and running statistics are as before."""
+        with RandomState(param.device for param in self.params).replayed(), frozen_statistics(), torch.enable_grad():
+            loss = closure()
+        return loss.detach() if isinstance(loss, Tensor) else loss
+
+    def _scale(self) -> float:
+        group = self.optimizer.param_groups[0]
+        return -group["loss_scale"] if group["maximize"] else group["loss_scale"]
+
+    def _names(self, model: torch.nn.Module | None) -> list[str]:
+        if model is None:
+            given = [name for group in self.optimizer.param_groups for name in group.get("param_names", [])]
+            return given if len(given) == len(self.params) else [f"parameter{k}" for k in range(len(self.params))]
+        if not isinstance(model, torch.nn.Module):
+            raise InputError("model", model, "a torch.nn.Module or None")
+        known = {id(param): name for name, param in model.named_parameters()}
+        if any(id(param) not in known for param in self.params):
+            raise InputError("model", type(model).__name__, "the model whose parameters the optimizer has")
+        return [known[id(param)] for param in self.params]
+
+    def _scene(self, size: int) -> dict[str, Any]:
+        group = self.optimizer.param_groups[0]
+        plain = {name: value for name, value in group.items() if isinstance(value, (bool, int, float, str))}
+        plain |= {name: float(group[name]) for name in ("lr", "radius")}
+        return {
+            "surface": {"name": "model", "dim": size, "loss_scale": self._scale()},
+            "ball": {"radius": plain.pop("radius")},
+            "run": {**plain, "optimizer": "RollingBall", "every": self.every},
+            "versions": {**versions(), "torch": torch.__version__},
+        }
+
+
+def _dot(one: list[Tensor], other: list[Tensor]) -> float:
+    return float(sum(torch.sum(x * y, dtype=torch.float64).item() for x, y in zip(one, other, strict=True)))

@@ -1,0 +1,218 @@
+"""What a Recorder has seen, frame by frame, in memory or in a folder, and as a Trajectory.
+
+A folder has ``recording.json``, which lists the frames, and for each frame safetensors files of the foot (and of the
+centre), split into shards; each file is written beside its place and renamed, the list last.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rollingball.core.errors import FileError, InputError
+from rollingball.core.files import refuse_newer, write_beside
+from rollingball.core.status import Status
+from rollingball.pytorch.plane.plane import LossPlane
+from rollingball.pytorch.plane.plane_file import read_tensors, write_tensors
+from rollingball.pytorch.runs.flat import Table, checked_table, flattened, table_of
+from rollingball.runs.trajectory import Trajectory
+
+FORMAT = 1
+LIST = "recording.json"
+NUMBERS = ("step", "time", "loss", "gap", "residual", "radius", "lift", "center_norm", "evaluations", "seconds")
+State = dict[str, Tensor]
+
+
+@dataclass
+class Recording:
+    """Frames of a run in all parameters.
+
+    Attributes:
+        table: The parameters: names, shapes, types.
+        scene: What made the run.
+        folder: Where the frames are; None for memory.
+        frames: The numbers of each frame by name, and in a folder the names of its files.
+        kept: In memory, the foot and the centre of each frame.
+        shard_bytes: The size above which a file is split between tensors.
+    """
+
+    table: Table
+    scene: dict[str, Any]
+    folder: Path | None = None
+    frames: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[tuple[State, State | None]] = field(default_factory=list)
+    shard_bytes: int = 2**30
+
+    def add(self, numbers: dict[str, Any], foot: State, center: State | None) -> None:
+        """Add a frame, whose tensors are not changed afterwards.
+
+        Raises:
+            FileError: where it cannot be written; the frames before it stay whole.
+        """
+        if self.folder is None:
+            self.kept.append((foot, center))
+            self.frames.append(numbers)
+            return
+        files = {"foot": self._write(f"step-{numbers['step']:08d}-foot", foot)}
+        if center is not None:
+            files["center"] = self._write(f"step-{numbers['step']:08d}-center", center)
+        self.frames.append({**numbers, **files})
+        self._write_list()
+
+    def note(self, loss: float) -> None:
+        """Give the newest frame its loss."""
+        self.frames[-1]["loss"] = loss
+        if self.folder is not None:
+            self._write_list()
+
+    def _write_list(self) -> None:
+        assert self.folder is not None
+        content = {"rollingball": FORMAT, "parameters": self.table, "scene": self.scene, "frames": self.frames}
+        write_beside(self.folder / LIST, json.dumps(content, indent=1).encode())
+
+    def _write(self, stem: str, tensors: State) -> list[str]:
+        assert self.folder is not None
+        shards, size = [{}], 0  # type: list[State], int
+        for name, tensor in tensors.items():
+            if shards[-1] and size + tensor.nbytes > self.shard_bytes:
+                shards.append({})
+                size = 0
+            shards[-1][name] = tensor
+            size += tensor.nbytes
+        names = [f"{stem}-{k + 1:05d}-of-{len(shards):05d}.safetensors" for k in range(len(shards))]
+        for name, shard in zip(names, shards, strict=True):
+            write_tensors(self.folder / name, shard, {"format": "pt"})
+        return names
+
+    def tensors(self, frame: int, part: str = "foot") -> State | None:
+        """The foot or the centre of a frame by name; None for a centre that was not recorded.
+
+        Raises:
+            FileError: for files that are missing or hold something else.
+        """
+        if self.folder is None:
+            return self.kept[frame][part == "center"]
+        files = self.frames[frame].get(part)
+        if files is None:
+            return None
+        found: State = {}
+        for name in files:
+            found |= read_tensors(self.folder / name)[0]
+        for row in self.table:
+            if row["name"] not in found or list(found[row["name"]].shape) != row["shape"]:
+                raise FileError(f"{self.folder}: {files[0]} and its shards do not hold {row['name']}")
+        return found
+
+    def trajectory(self, plane: LossPlane | None = None) -> Trajectory:
+        """The run as a Trajectory of one ball, in all parameters or in the coordinates of a plane.
+
+        Args:
+            plane: A plane of the model: foot and centre are the nearest points on it, and the scene has the distance of
+                each foot in ``off_plane``. Without it all frames come into memory.
+
+        Raises:
+            InputError: for a recording without frames, or of other parameters than the plane's.
+        """
+        if not self.frames:
+            raise InputError("recording", "no frames", "one step or more of the optimizer")
+        numbers = {name: np.array([frame[name] for frame in self.frames]) for name in NUMBERS}
+        feet, centers, away = list[np.ndarray](), list[np.ndarray](), list[float]()
+        heights = float(self.scene["surface"]["loss_scale"]) * numbers["loss"] + numbers["lift"]
+        for frame, height in enumerate(heights):
+            foot, center = self.tensors(frame), self.tensors(frame, "center")
+            assert foot is not None
+            if plane is not None:
+                found = plane.point(foot)
+                away.append(found.distance)
+                feet.append(found.coordinates)
+                across = None if center is None else plane.point(center).coordinates
+            else:
+                feet.append(self._flat(foot))
+                across = None if center is None else self._flat(center)
+            across = np.full(len(feet[-1]), np.nan) if across is None else across
+            centers.append(np.append(across.astype(np.float64), height))
+        scene = {**self.scene, "center_norm": numbers["center_norm"].tolist()}
+        scene |= {"parameters": self.table} if plane is None else {"off_plane": away}
+        column: dict[str, Any] = {
+            name: numbers[name].astype(np.float64)[:, None] for name in ("loss", "gap", "residual", "radius")
+        }
+        return Trajectory(
+            step=numbers["step"].astype(np.int64),
+            time=numbers["time"].astype(np.float64),
+            foot=np.stack(feet)[:, None],
+            center=np.stack(centers)[:, None],
+            **column,
+            status=np.full(1, Status.RUNNING if np.isfinite(column["loss"][-1, 0]) else Status.NOT_FINITE, np.int32),
+            steps=numbers["step"][-1:].astype(np.int64),
+            evaluations=numbers["evaluations"][-1:].astype(np.int64),
+            seconds=float(numbers["seconds"][-1]),
+            scene=scene,
+        )
+
+    def _flat(self, tensors: State) -> np.ndarray:
+        exact = any(row["dtype"] == "float64" for row in self.table)
+        return flattened([tensors[row["name"]] for row in self.table], torch.float64 if exact else torch.float32)
+
+
+def begin(names: list[str], params: list[Tensor], folder: Any, scene: dict[str, Any], shard_bytes: int) -> Recording:
+    """A recording without frames.
+
+    Raises:
+        FileError: for a folder that has a recording already, or cannot be made.
+    """
+    path = None if folder is None else Path(folder)
+    if path is not None:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
+        if (path / LIST).exists():
+            raise FileError(f"{path}: has a recording already; give another folder")
+    return Recording(table_of(names, params), scene, path, shard_bytes=shard_bytes)
+
+
+def read_recording(folder: str | Path, plane: LossPlane | None = None) -> Trajectory:
+    """The Trajectory of a folder that a :class:`Recorder` wrote; nothing in it is executed.
+
+    Args:
+        folder: The folder, also of a run that is still going on.
+        plane: See :meth:`Recording.trajectory`: needed where all frames do not fit into memory.
+
+    Raises:
+        FileError: for a folder that holds no whole recording.
+        InputError: for a plane of another model.
+    """
+    folder = Path(folder)
+    path = folder / LIST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror or error}); is it a Recorder's folder?") from None
+    except (ValueError, RecursionError):
+        raise FileError(f"{path}: not what a Recorder writes") from None
+    try:
+        version, scene = int(content["rollingball"]), dict(content["scene"])
+        float(scene["surface"]["loss_scale"])
+        table, frames = checked_table(content["parameters"]), [_checked_frame(frame) for frame in content["frames"]]
+    except (KeyError, ValueError, TypeError, OverflowError):
+        raise FileError(f"{path}: not what a Recorder writes") from None
+    refuse_newer(path, version, FORMAT)
+    return Recording(table, scene, folder, frames).trajectory(plane)
+
+
+def _checked_frame(frame: Any) -> dict[str, Any]:
+    """A frame whose numbers are numbers and whose files lie in the folder, or a ValueError."""
+    for name in NUMBERS:
+        if not isinstance(frame[name], (int, float)):
+            raise ValueError(name)
+    for part in ("foot", "center"):
+        files = frame["foot"] if part == "foot" else frame.get("center", [])
+        if not isinstance(files, list) or any(not isinstance(name, str) or Path(name).name != name for name in files):
+            raise ValueError(part)
+    return frame

@@ -1,0 +1,255 @@
+"""The noun Trajectory: what was recorded of a run, as numpy arrays. It knows no other part of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rollingball.core.errors import InputError, numbers
+from rollingball.core.status import Status
+from rollingball.runs import trajectory_file
+from rollingball.runs.fields import BALLS, BODY, FRAMES
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """T frames of B balls on a surface over R^d.
+
+    Attributes:
+        step: How many steps were done at each frame (T,); frame 0 is the start.
+        time: The sum of the learning rates of those steps (T,), or (T, B) where balls have their own.
+        foot: The footpoint theta (T, B, d), in the precision of the run.
+        center: The centre (T, B, d + 1) in R^(d+1), its last coordinate on the graph of loss_scale * f; the point
+            itself for methods without a ball.
+        loss: f at the foot (T, B), not scaled.
+        gap: d_Gamma(center) - radius (T, B); 0 for a ball that touches, and for methods without a ball. It is
+            measured from many seeds, so it is an upper bound; ``certified`` says whether it is more than that.
+        residual: |R| of the footpoint condition at the foot that the method found (T, B).
+        radius: The radius of each ball at each frame (T, B); rho for SAM, 0 for methods that have none.
+        status: How each ball ended (B,), a :class:`~rollingball.core.status.Status`.
+        steps: The steps each ball made before it ended (B,).
+        evaluations: Evaluations of the loss, with whatever derivatives, for each ball (B,), without those for ``gap``.
+        seconds: The time of the rollout, without compiling and without measuring ``gap``.
+        scene: What made it: surface, ball, run, seed, versions, device.
+        state: The final state by field, from which a run goes on; None after slicing it away.
+        certified: Whether ``gap`` is certified.
+        contacts: How many contacts a continuous method knew at each frame (T, B); None for a discrete one.
+        events: Of a continuous method: ``time`` (B, E), ``kind`` (B, E; 2 a contact appears, 3 one is left, 4 rest; of
+            a ball with mass also 5 it stays after its last bounce, 6 it rolls, 7 it slips; -1 none), ``contacts``
+            (B, E) after it, ``center`` (B, E, d). None for a discrete one.
+        velocity: Of a ball with mass, and so are those below: the velocity of the centre (T, B, d + 1).
+        spin: The angular velocity: (T, B, 3) in d = 2; (T, B, 1) in d = 1, above 0 as when it rolls to the right;
+            None in d > 2.
+        energy: E = m |c'|^2 / 2 + I |spin|^2 / 2 + m a c_y (T, B).
+        normal_force: N (T, B), 0 in flight; below 0 where a bilateral contact pulls.
+        slip: The speed of the ball's material at the contact (T, B); 0 in flight.
+    """
+
+    step: np.ndarray
+    time: np.ndarray
+    foot: np.ndarray
+    center: np.ndarray
+    loss: np.ndarray
+    gap: np.ndarray
+    residual: np.ndarray
+    radius: np.ndarray
+    status: np.ndarray
+    steps: np.ndarray
+    evaluations: np.ndarray
+    seconds: float
+    scene: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, np.ndarray] | None = None
+    certified: bool = False
+    contacts: np.ndarray | None = None
+    events: dict[str, np.ndarray] | None = None
+    velocity: np.ndarray | None = None
+    spin: np.ndarray | None = None
+    energy: np.ndarray | None = None
+    normal_force: np.ndarray | None = None
+    slip: np.ndarray | None = None
+
+    if TYPE_CHECKING:  # rollingball/__init__.py attaches it, since torch stands above this room
+
+        def to_torch(self, device: Any = None) -> Any:
+            """The arrays as torch tensors."""
+
+    @property
+    def dim(self) -> int:
+        """The dimension d of the parameter space."""
+        return self.foot.shape[2]
+
+    @property
+    def balls(self) -> int:
+        """The number of balls B."""
+        return self.foot.shape[1]
+
+    def __len__(self) -> int:
+        """The number of frames T."""
+        return len(self.step)
+
+    def __repr__(self) -> str:
+        counts = {Status(s).name.lower(): int((self.status == s).sum()) for s in np.unique(self.status)}
+        ends = ", ".join(f"{count} {name}" for name, count in counts.items())
+        return f"Trajectory({len(self)} frames, {self.balls} balls, d={self.dim}: {ends})"
+
+    def __getitem__(self, frames: int | slice | Iterable[int]) -> Trajectory:
+        """The chosen frames of every ball; an int gives a trajectory of one frame."""
+        if isinstance(frames, tuple):
+            raise IndexError("a trajectory is indexed by frames alone; select() picks balls")
+        if isinstance(frames, (int, np.integer)):
+            if not -len(self) <= frames < len(self):
+                raise IndexError(f"frame {frames} of {len(self)}")
+            frames = [int(frames)]
+        pick: Any = frames
+        if not isinstance(frames, slice):
+            listed = list(frames)
+            pick = np.asarray(listed) if listed else np.zeros(0, dtype=int)
+        chosen = np.arange(len(self))[pick]
+        keeps_end = len(chosen) > 0 and chosen[-1] == len(self) - 1
+        parts = {name: getattr(self, name)[pick] for name in FRAMES}
+        parts |= {name: self._known(name)[pick] for name in (*BODY, "contacts") if self._known(name) is not None}
+        return replace(self, **parts, state=self.state if keeps_end else None)
+
+    def _known(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def select(self, balls: int | slice | Iterable[int]) -> Trajectory:
+        """The chosen balls at every frame, none for ``[]``.
+
+        Args:
+            balls: A number, negative ones from the end; several; a slice; or a mask (B,).
+
+        Raises:
+            InputError: for a ball that is not there, and for what picks none.
+        """
+        pick = _pick(balls, self.balls)
+        parts = {name: getattr(self, name)[:, pick] for name in FRAMES if getattr(self, name).ndim > 1}
+        parts |= {name: getattr(self, name)[pick] for name in BALLS}
+        state = None if self.state is None else {name: value[pick] for name, value in self.state.items()}
+        parts |= {name: self._known(name)[:, pick] for name in (*BODY, "contacts") if self._known(name) is not None}
+        events = None if self.events is None else {name: value[pick] for name, value in self.events.items()}
+        scene = _picked(self.scene, self.balls, pick)
+        return replace(self, **parts, state=state, scene=scene, events=events)
+
+    def at(self, time: Any) -> Trajectory:
+        """The trajectory at the given times, linear between frames.
+
+        Args:
+            time: One time or several (K,), within the run; balls must share their learning rate.
+
+        Raises:
+            InputError: for a time outside the run, or balls with times of their own.
+        """
+        if self.time.ndim != 1:
+            if (self.time != self.time[:, :1]).any():
+                raise InputError("time", time, "balls that share their learning rate; select one ball first")
+            return replace(self, time=self.time[:, 0]).at(time)
+        wanted = np.atleast_1d(numbers("time", time))
+        if wanted.ndim != 1 or (wanted < self.time[0]).any() or (wanted > self.time[-1]).any():
+            raise InputError("time", time, f"times within [{self.time[0]:g}, {self.time[-1]:g}]")
+        right = np.clip(np.searchsorted(self.time, wanted), 1, max(len(self) - 1, 1)) if len(self) > 1 else wanted * 0
+        right = right.astype(int)
+        left = np.maximum(right - 1, 0)
+        span = self.time[right] - self.time[left]
+        share = np.divide(wanted - self.time[left], span, out=np.zeros(len(wanted)), where=span > 0)
+        parts = {}
+        for name in (*FRAMES, *BODY):
+            values = self._known(name)
+            if values is None:
+                continue
+            weight = share.reshape(-1, *[1] * (values.ndim - 1))
+            parts[name] = values[left] * (1 - weight) + values[right] * weight
+        contacts = None if self.contacts is None else self.contacts[left]
+        return replace(self, **parts, state=None, contacts=contacts)
+
+    def append(self, later: Trajectory) -> Trajectory:
+        """This run followed by one that went on from its end; their shared frame appears once.
+
+        Raises:
+            InputError: when ``later`` does not begin where this one ends.
+        """
+        if not isinstance(later, Trajectory):
+            raise InputError("later", later, "a Trajectory")
+        same = later.foot.shape[1:] == self.foot.shape[1:]
+        if not same or not np.array_equal(later.foot[0], self.foot[-1], equal_nan=True):
+            raise InputError("later", later, "a trajectory whose first frame is this one's last")
+        parts: Any = {
+            # the shared frame is the later run's: only it knows the radius of the step that follows
+            name: np.concatenate([getattr(self, name)[:-1], getattr(later, name)])
+            for name in FRAMES
+            if name != "time"
+        }
+        a, b = self.time, later.time
+        if a.ndim != b.ndim:
+            a, b = (np.broadcast_to(t.reshape(len(t), -1), (len(t), self.balls)) for t in (a, b))
+        parts["time"] = np.concatenate([a, b[1:] - b[:1] + a[-1:]])
+        parts["step"] = np.concatenate([self.step, later.step[1:] - later.step[0] + self.step[-1]])
+        return replace(
+            later,
+            **parts,
+            steps=self.steps + later.steps,
+            evaluations=self.evaluations + later.evaluations,
+            seconds=self.seconds + later.seconds,
+            certified=self.certified and later.certified,
+            contacts=None,
+            events=None,
+            velocity=None,
+            spin=None,
+            energy=None,
+            normal_force=None,
+            slip=None,
+        )
+
+    def messages(self) -> list[str]:
+        """What happened to each ball, in words."""
+        return [Status(status).message for status in self.status]
+
+    def save(self, path: str | Path) -> None:
+        """Write a safetensors file: beside its place first, then renamed, so that none is ever half written.
+
+        Raises:
+            FileError: when the file cannot be written.
+        """
+        trajectory_file.save(self, Path(path))
+
+    @staticmethod
+    def load(path: str | Path) -> Trajectory:
+        """Read what :meth:`save` wrote; nothing in the file is executed.
+
+        Raises:
+            FileError: for a file that is missing, truncated, foreign or newer than this version.
+        """
+        return Trajectory(**trajectory_file.load(Path(path)))
+
+
+def _pick(balls: Any, count: int) -> Any:
+    """What picks balls out of ``count``, as numpy takes it: a slice, whole numbers (K,) or a mask (B,)."""
+    if isinstance(balls, slice):
+        return balls
+    allowed = f"whole numbers within [-{count}, {count}), a slice, or a mask of {count}"
+    listed = list(balls) if isinstance(balls, Iterable) and not isinstance(balls, np.ndarray) else balls
+    try:
+        pick = np.atleast_1d(np.asarray(listed))
+    except ValueError:  # rows of several lengths
+        raise InputError("balls", balls, allowed) from None
+    if pick.shape == (0,) and pick.dtype.kind != "b":
+        return np.zeros(0, dtype=int)
+    masks = pick.dtype.kind == "b" and pick.shape == (count,)
+    numbered = pick.dtype.kind in "iu" and pick.ndim == 1 and ((-count <= pick) & (pick < count)).all()
+    if not masks and not numbered:
+        raise InputError("balls", balls, allowed)
+    return pick
+
+
+def _picked(scene: dict[str, Any], balls: int, pick: Any) -> dict[str, Any]:
+    """``scene`` with the values that were given one for each ball reduced to those picked."""
+    scene = dict(scene)
+    for table, name in (("ball", "radius"), ("ball", "mass"), ("ball", "inertia"), ("run", "lr")):
+        values = (scene.get(table) or {}).get(name)
+        if isinstance(values, list) and len(values) == balls:
+            scene[table] = {**scene[table], name: np.asarray(values)[pick].tolist()}
+    return scene
