@@ -35,7 +35,13 @@ FLOORS = [
 # The same inside two rooms.
 INNER = {
     "geometry": [["linear"], ["normal", "hull"], ["search"], ["foot"], ["contact"], ["ironing"]],
-    "methods": [["event"], ["integrators"], ["discrete", "flow", "body"], ["__init__"], ["rebuild", "differentiable"]],
+    "methods": [
+        ["event", "direction"],
+        ["integrators"],
+        ["discrete", "flow", "body"],
+        ["__init__"],
+        ["rebuild", "differentiable"],
+    ],
 }
 # What the face attaches to classes below, inside functions.
 ATTACHED = {"rollingball.plot.notebook", "rollingball.pytorch.runs.simulate"}

@@ -317,7 +317,7 @@ def current_umask():
     return mask
 
 
-@pytest.mark.parametrize("step", ["replace", "chmod", "fdopen"])
+@pytest.mark.parametrize("step", ["replace", "open", "fdopen"])
 def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch, step):
     path = tmp_path / "run"
     make().save(path)
@@ -329,7 +329,7 @@ def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch, step):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"rollingball.runs.trajectory_file.os.{step}", fail)
+        patch.setattr(f"rollingball.core.files.os.{step}", fail)
         with pytest.raises(rb.FileError, match=r"run: cannot be written: No space left"):
             make(frames=9).save(path)
     assert path.read_bytes() == before
@@ -357,7 +357,7 @@ def test_a_write_that_stops_half_way_leaves_the_old_file(tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("rollingball.runs.trajectory_file.os.fdopen", lambda *args: Half(real(*args)))
+        patch.setattr("rollingball.core.files.os.fdopen", lambda *args: Half(real(*args)))
         with pytest.raises(rb.FileError, match="No space left"):
             make(frames=9).save(path)
     assert path.read_bytes() == before

@@ -7,9 +7,9 @@ import warp as wp
 from rollingball.core.codes import FOUND, NOT_FINITE
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric, struct
+from rollingball.methods.direction import Push
 from rollingball.methods.discrete.reverse_program import Now, StepProgram, entry, here_struct, reader
 from rollingball.methods.discrete.tangents import change_struct, height_change
-from rollingball.methods.flow.forward.velocity import Push
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
 

@@ -6,9 +6,9 @@ import warp as wp
 
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
+from rollingball.methods.direction import Push
 from rollingball.methods.discrete.reverse_program import Now, StepProgram, here_struct
 from rollingball.methods.discrete.tangents import change_struct, height_change
-from rollingball.methods.flow.forward.velocity import Push
 from rollingball.surfaces.base import SurfaceFunctions
 
 

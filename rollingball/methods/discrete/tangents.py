@@ -16,8 +16,8 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.normal import steepness
+from rollingball.methods.direction import Push
 from rollingball.methods.discrete.reverse_program import Now, StepProgram, here_struct
-from rollingball.methods.flow.forward.velocity import Push
 from rollingball.surfaces.base import SurfaceFunctions
 
 

@@ -12,7 +12,7 @@ import warp as wp
 from rollingball.core.codes import FOUND, KINK, NOT_FINITE
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric, struct
-from rollingball.methods.flow.forward.velocity import Push
+from rollingball.methods.direction import Push
 from rollingball.methods.flow.reverse.program import NO_EVENT, FlowPull, Seat
 from rollingball.methods.flow.reverse.step import STAGES, Method, step_program
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options

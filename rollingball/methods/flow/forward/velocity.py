@@ -15,6 +15,7 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.hull import hull_program
 from rollingball.geometry.search.minima import MOST
+from rollingball.methods.direction import Push
 from rollingball.methods.flow.crease import memory_struct
 from rollingball.methods.flow.footpoint import footpoint_field
 from rollingball.methods.flow.reverse.contacts import contact_push
@@ -89,12 +90,3 @@ def footpoint_push(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         return inverse * right - given.loss_scale * velocity, status
 
     return push
-
-
-@wp.struct
-class Push:
-    """A direction in the numbers that the steps of a run share; the loss scale's is relative."""
-
-    radius: wp.float64
-    lr: wp.float64
-    loss_scale: wp.float64
