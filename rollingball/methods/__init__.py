@@ -3,13 +3,11 @@
 from rollingball.methods.body.integrators import MoreauJean, Rattle
 from rollingball.methods.body.rigid_ball import BODIES, RigidBall
 from rollingball.methods.discrete.baselines import SAM, EntropySGD, GradientDescent, HeavyBall
+from rollingball.methods.discrete.methods import METHODS, Method
 from rollingball.methods.discrete.momentum import MomentumRBO
 from rollingball.methods.discrete.rolling import DistanceRBO, FootpointRBO
 from rollingball.methods.flow.flows import FLOWS, Flow, FootpointFlow, IronedFlow
 from rollingball.methods.integrators.integrators import RK4, Bosh3, CatchUp, Dopri5, Euler, Heun, Rosenbrock, Tsit5
-
-METHODS = (FootpointRBO, DistanceRBO, MomentumRBO, GradientDescent, HeavyBall, SAM, EntropySGD)
-Method = FootpointRBO | DistanceRBO | MomentumRBO | GradientDescent | HeavyBall | SAM | EntropySGD
 
 __all__ = [
     "BODIES",

@@ -14,7 +14,7 @@ from rollingball.core.launch import device_name
 from rollingball.core.numeric import PRECISIONS, Numeric
 from rollingball.core.schedule import over_steps
 from rollingball.core.status import Status
-from rollingball.methods import METHODS, Method
+from rollingball.methods.discrete.methods import METHODS, Method
 from rollingball.methods.discrete.program import state_struct
 from rollingball.methods.discrete.stop import Stop
 from rollingball.runs.states import unpacked
