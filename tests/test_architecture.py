@@ -32,8 +32,9 @@ FLOORS = [
     ["app"],
     ["__main__"],
 ]
-# The same inside two rooms.
+# The same inside three rooms.
 INNER = {
+    "app": [["scene_tables"], ["scene"], ["doctor", "paper"], ["folder", "studies"], ["cli"]],
     "geometry": [["linear"], ["normal", "hull"], ["search"], ["foot"], ["contact"], ["ironing"]],
     "methods": [
         ["event", "direction"],

@@ -21,8 +21,7 @@ MANIFEST = "scene.json"
 def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -> None:
     """Roll all runs of a scene into ``out``: a .safetensors for each, the scene, and a picture."""
     from rollingball.app.scene import load_scene
-    from rollingball.app.studies import writable
-    from rollingball.core.files import write_beside
+    from rollingball.core.files import writable, write_beside
 
     scene = load_scene(source, overrides)
     if not scene.run:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rollingball.core.errors import FileError, InputError
+from rollingball.core.errors import InputError
 
 if TYPE_CHECKING:
     from rollingball.derivatives.sensitivity_field import SensitivityField
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     """Draw f_rho, contacts and Delta of a scene into ``out``: iron.png, and the numbers of Delta in iron.json."""
     from rollingball.app.scene import load_scene
-    from rollingball.core.files import write_beside
+    from rollingball.core.files import writable, write_beside
     from rollingball.geometry.ironing.delta import asymptote, delta
     from rollingball.plot import ironing_sheet, png
 
@@ -53,7 +53,7 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
 
     from rollingball.app.scene import load_scene
     from rollingball.core.ball import Ball
-    from rollingball.core.files import write_beside
+    from rollingball.core.files import writable, write_beside
     from rollingball.geometry.foot.projection import GlobalProjection
     from rollingball.methods import Dopri5, FootpointRBO, IronedFlow
     from rollingball.plot import comparison_sheet, png
@@ -92,7 +92,7 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
 def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     """Measure where the balls of a scene part, into ``out``: sensitivity.json and sensitivity.png."""
     from rollingball.app.scene import load_scene
-    from rollingball.core.files import write_beside
+    from rollingball.core.files import writable, write_beside
     from rollingball.derivatives.sensitivity_field import differentiable, sensitivity_field
     from rollingball.plot import png, sensitivity_sheet
 
@@ -168,16 +168,3 @@ def _numbers(field: SensitivityField) -> dict[str, Any]:
         "stretching": plain(field.stretching),
         "parting": plain(field.parting),
     }
-
-
-def writable(out: Path) -> None:
-    """Make the folder and see that a file can be written into it, before anything is compiled."""
-    from rollingball.core.files import write_beside
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{out}: cannot be made a folder: {error.strerror or error}") from None
-    probe = out / ".writable"
-    write_beside(probe, b"")
-    probe.unlink()

@@ -461,7 +461,7 @@ def test_heavy_packages_are_imported_only_where_they_are_used(command):
     code = f"""
 import sys, rollingball
 if {command!r} != "pass":
-    from rollingball.cli import main
+    from rollingball.app.cli import main
     try:
         {command}
     except SystemExit as end:

@@ -39,8 +39,7 @@ def make(out: Path, figures: Sequence[str] = FIGURES, quick: bool = False) -> No
         InputError: for a figure that there is not.
         FileError: where ``out`` cannot be written.
     """
-    from rollingball.app.studies import writable
-    from rollingball.core.files import write_beside
+    from rollingball.core.files import writable, write_beside
     from rollingball.plot import png
 
     wanted = sorted({one_of("figures", name, FIGURES) for name in figures} or FIGURES)

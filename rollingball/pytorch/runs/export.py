@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rollingball.core.errors import FileError, InputError, one_of, whole
-from rollingball.core.files import beside
+from rollingball.core.files import folder_beside
 from rollingball.pytorch.plane.plane import LossPlane
 from rollingball.pytorch.plane.plane_file import write_tensors
 from rollingball.pytorch.runs.flat import checked_table, unflattened
@@ -152,25 +150,17 @@ def write_checkpoints(
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise FileError(f"{folder}: is there already, and not an empty folder")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = beside(folder)
-        unfinished.mkdir(mode=0o777)  # the umask applies, as to any new folder
     except FileError:
         raise
     except OSError as error:
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from None
-    try:
-        names = []
+    names = []
+    with folder_beside(folder) as unfinished:
         for frame in frames:
             state = export_state_dict(trajectory, frame, plane, ball=ball, on=on, model=model, batches=batches)
             step, loss = int(trajectory.step[frame]), float(trajectory.loss[frame, ball])
             names.append(f"step-{step:08d}.safetensors")
             write_tensors(unfinished / names[-1], state, {"format": "pt", "step": str(step), "loss": repr(loss)})
-        os.replace(unfinished, folder)
-    except BaseException as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if isinstance(error, OSError) and not isinstance(error, FileError):
-            raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from None
-        raise
     return [folder / name for name in names]
 
 
