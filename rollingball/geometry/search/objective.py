@@ -46,7 +46,7 @@ def holds(middle: Any, half: Any, points: Any, count: int):
     inside = bool(False)
     k = int(0)
     while k < count and not inside:
-        inside = True
+        inside = bool(True)  # in many dimensions the loop below stays one, and Warp takes a plain True for a constant
         for i in range(len(middle)):
             if wp.abs(points[k, i] - middle[i]) > half[i]:
                 inside = False
