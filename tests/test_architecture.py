@@ -43,6 +43,7 @@ INNER = {
         ["__init__"],
         ["rebuild", "differentiable"],
     ],
+    "plot": [["common"], ["panels"], ["sheets", "film", "page", "notebook"]],
 }
 # What the face attaches to classes below, inside functions.
 ATTACHED = {"rollingball.plot.notebook", "rollingball.pytorch.runs.simulate"}

@@ -57,8 +57,7 @@ def summary(run: Trajectory) -> list[str]:
     import numpy as np
 
     from rollingball.core.status import Status
-    from rollingball.plot.sheet import sunk
-    from rollingball.plot.style import percent
+    from rollingball.plot.common.words import percent, sunk
 
     codes, counts = np.unique(run.status, return_counts=True)
     lines = [f"{count} of {run.balls} {Status(code).message}" for code, count in zip(codes, counts, strict=True)]
@@ -177,7 +176,7 @@ def _shown(source: Path) -> tuple[dict[str, Trajectory], Surface, Any, str]:
     run = Trajectory.load(source)
     recipe = run.scene.get("surface")
     if not isinstance(recipe, dict) or "type" not in recipe:
-        raise FileError(f"{source}: its surface is a user's own; rollingball.plot.page.view(run, surface) shows it")
+        raise FileError(f"{source}: its surface is a user's own; rollingball.plot.view(run, surface) shows it")
     try:
         return {source.stem: run}, from_recipe(recipe), None, source.stem
     except InputError as error:

@@ -57,7 +57,7 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     from rollingball.geometry.foot.projection import GlobalProjection
     from rollingball.methods import Dopri5, FootpointRBO, IronedFlow
     from rollingball.plot import comparison_sheet, png
-    from rollingball.plot.sheet import bounds
+    from rollingball.plot.common.extent import bounds
     from rollingball.runs.compare import compare
     from rollingball.simulate import simulate
 
@@ -137,7 +137,7 @@ def _cases(scene: Any) -> Any:
 
 def _rates(label: str, field: SensitivityField) -> str:
     """The quantiles of a field's exponents: by the derivative, and by the ends of neighbours."""
-    from rollingball.plot.style import percent
+    from rollingball.plot.common.words import percent
 
     lines = []
     for parting, how in ((False, "by derivative"), (True, "by neighbours")):

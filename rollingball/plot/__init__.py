@@ -1,21 +1,25 @@
 """Pictures of surfaces and trajectories, and a page; matplotlib and viser are imported inside the functions."""
 
-from rollingball.plot.balls import balls
-from rollingball.plot.comparison import comparison_sheet, order, separation
-from rollingball.plot.events import events
-from rollingball.plot.field import field
-from rollingball.plot.files import pdf, png, save, svg
+from rollingball.plot.common.files import pdf, png, save, svg
+from rollingball.plot.common.plane import plane_of
 from rollingball.plot.film.animation import animate
 from rollingball.plot.film.live import Live
-from rollingball.plot.ironing import ironed_contour, ironing, ironing_sheet, offset, relief
-from rollingball.plot.over_time import energy, energy_sheet, gap, loss, residual
 from rollingball.plot.page.offline import offline
 from rollingball.plot.page.view import View, view
-from rollingball.plot.paths import center_path, contour, paths, section
-from rollingball.plot.projection import plane_of
-from rollingball.plot.sensitivity import sensitivity_sheet
-from rollingball.plot.sheet import sheet
-from rollingball.plot.surface3d import center_path3d, surface3d
+from rollingball.plot.panels.balls import balls
+from rollingball.plot.panels.comparison import order, separation
+from rollingball.plot.panels.events import events
+from rollingball.plot.panels.field import field
+from rollingball.plot.panels.graph import contour, section
+from rollingball.plot.panels.ironing import ironed_contour, ironing, offset, relief
+from rollingball.plot.panels.over_time import energy, gap, loss, residual
+from rollingball.plot.panels.paths import center_path, paths
+from rollingball.plot.panels.space import center_path3d, surface3d
+from rollingball.plot.sheets.comparison import comparison_sheet
+from rollingball.plot.sheets.energy import energy_sheet
+from rollingball.plot.sheets.ironing import ironing_sheet
+from rollingball.plot.sheets.runs import sheet
+from rollingball.plot.sheets.sensitivity import sensitivity_sheet
 
 __all__ = [
     "Live",

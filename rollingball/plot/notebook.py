@@ -10,13 +10,15 @@ import numpy as np
 
 from rollingball.core.errors import RollingBallError
 from rollingball.core.status import Status
-from rollingball.plot.comparison import separation
-from rollingball.plot.files import png
-from rollingball.plot.inputs import surface_of
-from rollingball.plot.over_time import loss
-from rollingball.plot.paths import center_path, contour, paths, section
-from rollingball.plot.sheet import bounds, heights, sunk
-from rollingball.plot.style import percent, styled
+from rollingball.plot.common.extent import bounds, heights
+from rollingball.plot.common.files import png
+from rollingball.plot.common.inputs import surface_of
+from rollingball.plot.common.style import styled
+from rollingball.plot.common.words import percent, sunk
+from rollingball.plot.panels.comparison import separation
+from rollingball.plot.panels.graph import contour, section
+from rollingball.plot.panels.over_time import loss
+from rollingball.plot.panels.paths import center_path, paths
 from rollingball.runs.compare import Comparison
 from rollingball.runs.trajectory import Trajectory
 

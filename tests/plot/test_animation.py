@@ -11,11 +11,11 @@ from PIL import Image
 
 import rollingball as rb
 from rollingball.plot import animate
-from rollingball.plot.film import film
+from rollingball.plot.common.orientation import exponential, level_angle, matrices, orientations
+from rollingball.plot.common.style import PALETTE
+from rollingball.plot.film import encoding
 from rollingball.plot.film.animation import moments
-from rollingball.plot.film.orientation import exponential, level_angle, matrices, orientations
 from rollingball.plot.film.scenery import SCENERY
-from rollingball.plot.style import PALETTE
 from tests.plot.runs import BOX, LINE, PLANE, SURFACE, make
 
 
@@ -139,7 +139,7 @@ def test_lost_balls_points_and_single_frames_have_a_film(dim, tmp_path):
 
 
 def test_what_cannot_become_a_film_is_refused_before_anything_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(film.shutil, "which", lambda name: None)
+    monkeypatch.setattr(encoding.shutil, "which", lambda name: None)
     good = {"trajectory": make(1), "surface": LINE, "path": tmp_path / "a.gif"}
     bad = {
         "path": [tmp_path / "a.png", tmp_path / "a", tmp_path / "a.mp4"],
@@ -173,7 +173,7 @@ def test_an_mp4_is_what_ffmpeg_makes_of_the_pictures(tmp_path, monkeypatch):
     fake.parent.mkdir()
     fake.write_text('#!/bin/sh\nfor last; do :; done\ncat > "$last"\n')
     fake.chmod(0o755)
-    monkeypatch.setattr(film.shutil, "which", lambda name: str(fake))
+    monkeypatch.setattr(encoding.shutil, "which", lambda name: str(fake))
     with matplotlib.rc_context({"animation.ffmpeg_path": str(fake)}):
         animate(make(1), LINE, tmp_path / "a.mp4", frames=[0, 1, 2])
     size = (tmp_path / "a.mp4").stat().st_size

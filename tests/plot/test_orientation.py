@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rollingball.plot.film.orientation import exponential, in_space, orientations, product
+from rollingball.plot.common.orientation import exponential, in_space, orientations, product
 from tests.plot.pages import by_hand
 
 UP = np.array([0.0, 0.0, 1.0])

@@ -11,7 +11,7 @@ from matplotlib.transforms import Bbox
 import rollingball as rb
 from rollingball.derivatives.sensitivity_field import SensitivityField
 from rollingball.plot import comparison_sheet, energy_sheet, ironing_sheet, sensitivity_sheet, sheet
-from rollingball.plot.sheet import heights
+from rollingball.plot.common.extent import heights
 from tests.plot.runs import BOX, LINE, PLANE, SURFACE, make
 from tests.plot.test_over_time import compared, heavy
 

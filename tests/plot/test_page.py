@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import rollingball as rb
-from rollingball.plot.page.page import FIELD_OF_VIEW, MOST_BALLS, SIZE, colors, page, sphere
+from rollingball.plot.common.style import PALETTE
+from rollingball.plot.page.contents import FIELD_OF_VIEW, MOST_BALLS, SIZE, colors, page, sphere
 from rollingball.plot.page.readings import label, reading, series_of
-from rollingball.plot.style import PALETTE
 from tests.plot.pages import by_hand
 
 BOWL, SINE = rb.surfaces.quadratic([[1.0, 0.0], [0.0, 2.0]]), rb.surfaces.sine()

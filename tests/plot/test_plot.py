@@ -12,8 +12,11 @@ from matplotlib.patches import Circle
 import rollingball as rb
 from rollingball.core.status import Status
 from rollingball.plot import center_path, contour, paths, section, sheet
-from rollingball.plot.sheet import bounds, by_radius, caption, heights
-from rollingball.plot.style import PALETTE, percent
+from rollingball.plot.common.extent import bounds, heights
+from rollingball.plot.common.inputs import by_radius
+from rollingball.plot.common.style import PALETTE
+from rollingball.plot.common.words import percent
+from rollingball.plot.sheets.runs import caption
 from tests.plot.runs import BOX, LINE, PLANE, SURFACE, make, new_axes
 
 

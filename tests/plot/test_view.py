@@ -12,7 +12,7 @@ import pytest
 
 import rollingball as rb
 from rollingball.app import cli
-from rollingball.plot.style import PALETTE
+from rollingball.plot.common.style import PALETTE
 from tests.plot.pages import by_hand, spot
 
 BOWL = rb.surfaces.quadratic([[0.4, 0.0], [0.0, 0.4]])
@@ -236,7 +236,7 @@ def test_a_half_written_folder_is_named(rolled, capsys):
 def test_a_trajectory_on_a_surface_of_ones_own_says_what_to_call(tmp_path, capsys):
     for scene in ({}, {"surface": {"name": "mine"}}, {"surface": 3}):
         by_hand(np.zeros((2, 1, 2)), np.zeros((2, 1, 3)), 0.0, scene=scene).save(tmp_path / "a.safetensors")
-        assert "rollingball.plot.page.view(run, surface)" in refused(capsys, tmp_path / "a.safetensors")
+        assert "rollingball.plot.view(run, surface)" in refused(capsys, tmp_path / "a.safetensors")
     scene = {"surface": {"type": "nonsense"}}
     by_hand(np.zeros((2, 1, 2)), np.zeros((2, 1, 3)), 0.0, scene=scene).save(tmp_path / "a.safetensors")
     assert "surface.type" in refused(capsys, tmp_path / "a.safetensors")
@@ -318,7 +318,7 @@ def test_a_browser_shows_the_page(served, browser):
 
 def seen_at(served, point, picture):
     """The pixel at which the first camera of a page sees a point of R^3."""
-    from rollingball.plot.page.page import FIELD_OF_VIEW
+    from rollingball.plot.page.contents import FIELD_OF_VIEW
 
     eye, target = served.page.camera()
     ahead = (target - eye) / np.linalg.norm(target - eye)

@@ -11,7 +11,7 @@ from rollingball.geometry.foot.footpoints import project
 from rollingball.geometry.foot.projection import GlobalProjection, GradientProjection
 from rollingball.methods import Dopri5, FootpointRBO, IronedFlow
 from rollingball.plot import section
-from rollingball.plot.style import INK, PALETTE, STYLE
+from rollingball.plot.common.style import INK, PALETTE, STYLE
 from rollingball.runs.trajectory import Trajectory
 from rollingball.simulate import simulate
 from rollingball.surfaces import Surface, sine

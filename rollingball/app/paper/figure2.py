@@ -12,7 +12,7 @@ from rollingball.geometry.ironing.reach import curvatures
 from rollingball.geometry.search.samples import highest
 from rollingball.methods import Dopri5, IronedFlow
 from rollingball.plot import ironing, relief
-from rollingball.plot.style import STYLE
+from rollingball.plot.common.style import STYLE
 from rollingball.simulate import simulate
 from rollingball.surfaces import Surface, sine
 

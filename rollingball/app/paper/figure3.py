@@ -15,7 +15,7 @@ from rollingball.geometry.ironing.reach import curvatures, unreachable
 from rollingball.geometry.search.samples import highest
 from rollingball.methods import Dopri5, FootpointRBO, IronedFlow
 from rollingball.plot import section
-from rollingball.plot.style import INK, PALETTE, STYLE
+from rollingball.plot.common.style import INK, PALETTE, STYLE
 from rollingball.runs.trajectory import Trajectory
 from rollingball.simulate import simulate
 from rollingball.surfaces import Surface, riemann

@@ -12,7 +12,7 @@ from rollingball.geometry.foot.projection import GlobalProjection, GradientProje
 from rollingball.geometry.ironing.reach import unreachable
 from rollingball.methods import Dopri5, FootpointRBO, GradientDescent, IronedFlow
 from rollingball.plot import contour
-from rollingball.plot.style import INK, PALETTE, STYLE
+from rollingball.plot.common.style import INK, PALETTE, STYLE
 from rollingball.runs.trajectory import Trajectory
 from rollingball.simulate import simulate
 from rollingball.surfaces import Surface, gaussian_wells

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import InputError, positive_scalar, whole
-from rollingball.plot.film.film import check_film, write_film
-from rollingball.plot.film.orientation import orientations
+from rollingball.plot.common.extent import bounds
+from rollingball.plot.common.inputs import boxed, chosen, of_dim
+from rollingball.plot.common.orientation import orientations
+from rollingball.plot.common.style import styled
+from rollingball.plot.film.encoding import check_film, write_film
 from rollingball.plot.film.scenery import SCENERY
-from rollingball.plot.inputs import boxed, chosen, of_dim
-from rollingball.plot.sheet import bounds
-from rollingball.plot.style import styled
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import not_negative
-from rollingball.plot.files import png
-from rollingball.plot.paths import contour, section
-from rollingball.plot.style import color_of, styled
+from rollingball.plot.common.files import png
+from rollingball.plot.common.style import color_of, styled
+from rollingball.plot.panels.graph import contour, section
 from rollingball.surfaces import Surface
 
 

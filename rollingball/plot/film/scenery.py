@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.plot.balls import touching
-from rollingball.plot.film.orientation import level_angle, matrices
-from rollingball.plot.ironing import offset
-from rollingball.plot.paths import contour, section
-from rollingball.plot.sheet import by_radius, heights
-from rollingball.plot.style import INK, PALETTE, color_of
-from rollingball.plot.surface3d import in_space, sphere, surface3d
+from rollingball.plot.common.extent import heights
+from rollingball.plot.common.inputs import by_radius
+from rollingball.plot.common.orientation import level_angle, matrices
+from rollingball.plot.common.style import INK, PALETTE, color_of
+from rollingball.plot.panels.balls import touching
+from rollingball.plot.panels.graph import contour, section
+from rollingball.plot.panels.ironing import offset
+from rollingball.plot.panels.space import in_space, sphere, surface3d
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
 

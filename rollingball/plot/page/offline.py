@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import InputError
-from rollingball.plot.page.page import Page, page
+from rollingball.plot.page.contents import Page, page
 from rollingball.plot.page.readings import ending, label, series_of
-from rollingball.plot.page.stage import Stage, close, serve, viser
+from rollingball.plot.page.scene import Stage, close, serve, viser
 from rollingball.surfaces import Surface
 
 SECONDS, RATE = 10.0, 30.0  # that a run takes, and its frames a second

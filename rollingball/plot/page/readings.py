@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from rollingball.core.status import Status
-from rollingball.plot.page.page import Cast, Page
-from rollingball.plot.style import PALETTE
+from rollingball.plot.common.style import PALETTE
+from rollingball.plot.page.contents import Cast, Page
 
 Series = tuple[str, np.ndarray, np.ndarray, str]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import InputError, whole
-from rollingball.plot.page.page import SIZE, Page, page
+from rollingball.plot.page.contents import SIZE, Page, page
 from rollingball.plot.page.readings import label, reading, series_of
-from rollingball.plot.page.stage import HOST, Stage, close, serve, viser
+from rollingball.plot.page.scene import HOST, Stage, close, serve, viser
 from rollingball.surfaces import Surface
 
 MOST_PORT = 64535  # viser tries the thousand from there
@@ -26,8 +26,8 @@ NEAR = 0.3  # from how far: in sizes of the picture, and eight radii at least
 def view(runs: Any, surface: Surface, box: Any = None, title: str = "", port: int = 8080) -> View:
     """Serve an interactive page of runs on their surface; it goes on in the background.
 
-    The balls are to scale, and turn as they roll (see :mod:`rollingball.plot.film.orientation`). Play and scrub; click
-    a ball to see its loss, gap and contacts; switch f and f_rho; let the camera follow.
+    The balls are to scale, and turn as they roll. On the page a reader plays and scrubs, clicks a ball to see its loss,
+    gap and contacts, switches between f and f_rho, and lets the camera follow a ball.
 
     Args:
         runs: A Trajectory, or several by name.

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import RollingBallError
+from rollingball.plot.page.contents import FIELD_OF_VIEW, SIZE, Cast, Page, colors, sphere
 from rollingball.plot.page.gltf import glb
-from rollingball.plot.page.page import FIELD_OF_VIEW, SIZE, Cast, Page, colors, sphere
 
 HOST = "127.0.0.1"  # no other machine sees a page
 INSTALL = "pip install 'rollingball[view]'"

@@ -9,12 +9,15 @@ import numpy as np
 
 from rollingball.core.errors import InputError
 from rollingball.core.status import Status
-from rollingball.plot.events import events, markers
-from rollingball.plot.inputs import boxed, of_dim
-from rollingball.plot.ironing import offset
-from rollingball.plot.paths import center_path, contour, paths, section
-from rollingball.plot.projection import Plane, plane_of
-from rollingball.plot.style import percent, styled
+from rollingball.plot.common.extent import bounds, heights
+from rollingball.plot.common.inputs import boxed, by_radius, of_dim
+from rollingball.plot.common.plane import Plane, plane_of
+from rollingball.plot.common.style import styled
+from rollingball.plot.common.words import percent, sunk
+from rollingball.plot.panels.events import events, markers
+from rollingball.plot.panels.graph import contour, section
+from rollingball.plot.panels.ironing import offset
+from rollingball.plot.panels.paths import center_path, paths
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
 
@@ -119,46 +122,3 @@ def caption(name: str, run: Trajectory) -> str:
     inside = sunk(run)
     lines = [name + radius, ", ".join(ends), f"inside by {percent(inside)} of the radius" if inside > 0 else ""]
     return "\n".join(textwrap.fill(line, WIDEST) for line in lines if line)
-
-
-def sunk(run: Trajectory) -> float:
-    """The deepest that a ball was inside the surface, in radii; 0 below a thousandth."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        depth = np.where(run.radius > 0, -run.gap / run.radius, 0.0)
-    deepest = float(np.nanmax(depth, initial=0.0))
-    return deepest if deepest > 1e-3 else 0.0
-
-
-def heights(runs: list[Trajectory], surface: Surface, box: Any) -> tuple[float, float]:
-    """From below the surface to above every ball inside the box: the heights that all sections of a sheet show."""
-    (left, right) = box[0]
-    graph = surface.loss_scale * surface.value(np.linspace(left, right, 400)[:, None])
-    shown = graph
-    for run in runs:
-        inside = (run.center[..., 0] >= left) & (run.center[..., 0] <= right)
-        # the path of the centre, and the last ball, which is drawn
-        last = [(run.center[-1, :, 1] + side * run.radius[-1])[inside[-1]] for side in (1, -1)]
-        shown = np.concatenate([shown, run.center[..., 1][inside], *last])
-    shown = shown[np.isfinite(shown)]
-    if not shown.size:
-        return 0.0, 1.0
-    low, high = shown.min(), shown.max()
-    margin = max(0.05 * (high - low), 1e-3 * (right - left))
-    return float(low - margin), float(high + margin)
-
-
-def by_radius(run: Trajectory) -> list[Trajectory]:
-    """The balls of each radius."""
-    radii = run.radius[0]
-    return [run.select(np.flatnonzero(radii == radius)) for radius in dict.fromkeys(radii.tolist())]
-
-
-def bounds(runs: list[Trajectory]) -> list[tuple[float, float]]:
-    """A box around every foot and centre, with a margin."""
-    points = np.concatenate([part.reshape(-1, run.dim) for run in runs for part in (run.foot, run.center[..., :-1])])
-    points = points[np.isfinite(points).all(axis=1)]
-    if not len(points):
-        raise InputError("runs", runs, "runs with a finite frame, or a box to draw")
-    low, high = points.min(axis=0), points.max(axis=0)
-    margin = 0.15 * np.maximum(high - low, 1e-3 + 0.1 * np.abs(high).max())
-    return [(float(a), float(b)) for a, b in zip(low - margin, high + margin, strict=True)]

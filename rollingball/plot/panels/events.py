@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.plot.inputs import of_dim
-from rollingball.plot.projection import Plane, plane_of
-from rollingball.plot.style import INK, axes, styled
+from rollingball.plot.common.inputs import of_dim
+from rollingball.plot.common.plane import Plane, plane_of
+from rollingball.plot.common.style import INK, axes, styled
 from rollingball.runs.trajectory import Trajectory
 
 # kind: marker, words for a flow, words for a ball with mass

@@ -8,7 +8,7 @@ from typing import Any
 
 from rollingball.core.errors import InputError
 from rollingball.core.files import write_beside
-from rollingball.plot.style import STYLE
+from rollingball.plot.common.style import STYLE
 
 FORMATS = (".png", ".svg", ".pdf")
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from rollingball.core.errors import InputError
 from rollingball.geometry.contact.contacts import checked_box
-from rollingball.plot.style import DIVERGING, SEQUENTIAL, SURFACE, axes, styled
+from rollingball.plot.common.style import DIVERGING, SEQUENTIAL, SURFACE, axes, styled
 
 
 @styled

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import InputError
-from rollingball.plot.inputs import boxed, chosen, of_dim
-from rollingball.plot.style import STYLE, color_of, styled
+from rollingball.plot.common.inputs import boxed, chosen, of_dim
+from rollingball.plot.common.style import STYLE, color_of, styled
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
 

@@ -6,32 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.core.errors import InputError
-from rollingball.plot.balls import balls
-from rollingball.plot.inputs import boxed, graph_scale, of_dim
-from rollingball.plot.projection import Plane, plane_of
-from rollingball.plot.style import SURFACE, color_of, styled
-from rollingball.plot.style import axes as new_axes
+from rollingball.plot.common.inputs import graph_scale, of_dim
+from rollingball.plot.common.plane import Plane, plane_of
+from rollingball.plot.common.style import axes as new_axes
+from rollingball.plot.common.style import color_of, styled
+from rollingball.plot.panels.balls import balls
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
-
-
-@styled
-def contour(surface: Surface, box: Any, ax: Any = None, points: int = 160) -> Any:
-    """Filled contours of a loss over a box ((low, high), (low, high)); returns the axes."""
-    (left, right), (low, high) = boxed(box, surface, 2)
-    ax = new_axes(ax)
-    x, y = np.meshgrid(np.linspace(left, right, points), np.linspace(low, high, points))
-    loss = surface.value(np.stack([x.ravel(), y.ravel()], axis=-1)).reshape(x.shape)
-    finite = loss[np.isfinite(loss)]
-    if not finite.size:
-        raise InputError("box", box, "a box in which the loss is finite somewhere")
-    # levels at quantiles, so that one high corner does not swallow every other level
-    levels = np.unique(np.quantile(finite, np.linspace(0, 1, 24)))
-    if len(levels) > 1:
-        ax.contourf(x, y, np.ma.masked_invalid(loss), levels=levels, cmap="Greys", alpha=0.75)
-    ax.set(xlim=(left, right), ylim=(low, high), xlabel="$\\theta_1$", ylabel="$\\theta_2$", aspect="equal")
-    return ax
 
 
 @styled
@@ -60,22 +41,6 @@ def paths(trajectory: Trajectory, ax: Any = None, *, axes: Any = None, plane: Pl
     ax.set(xlabel=plane.labels[0], ylabel=plane.labels[1], aspect="equal")
     if plane.words:
         ax.set_title(plane.words)
-    return ax
-
-
-@styled
-def section(surface: Surface, box: Any, ax: Any = None, points: int = 4000) -> Any:
-    """The graph of the scaled loss over an interval ((low, high),), above which balls are drawn; returns the axes."""
-    ((left, right),) = boxed(box, surface, 1)
-    ax = new_axes(ax)
-    x = np.linspace(left, right, points)
-    height = surface.loss_scale * surface.value(x[:, None])
-    if not np.isfinite(height).any():
-        raise InputError("box", box, "an interval in which the loss is finite somewhere")
-    ax.plot(x, height, color=SURFACE, linewidth=0.8)
-    ax.fill_between(x, height, np.nanmin(height) - 100 * (right - left), color=SURFACE, alpha=0.15, linewidth=0)
-    scale = "" if surface.loss_scale == 1 else f"{surface.loss_scale:g} "
-    ax.set(xlim=(left, right), xlabel="$\\theta$", ylabel=f"{scale}$f(\\theta)$")
     return ax
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import InputError, numbers
-from rollingball.plot.inputs import of_dim
-from rollingball.plot.style import percent
+from rollingball.plot.common.inputs import of_dim
+from rollingball.plot.common.words import percent
 from rollingball.runs.trajectory import Trajectory
 
 SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

@@ -47,13 +47,6 @@ def color_of(index: int) -> str:
     return PALETTE[index % len(PALETTE)]
 
 
-def percent(share: float) -> str:
-    """A share in percent; only none and all of it, to rounding, read as 0% and 100%."""
-    if 1e-9 < share < 0.0095:
-        return f"{share:.1%}" if share >= 1e-3 else "<0.1%"
-    return f"{min(share, 0.99) if share < 1 - 1e-9 else share:.0%}"
-
-
 def axes(ax: Any) -> Any:
     """``ax``, or new axes in a figure of their own."""
     if ax is not None:

@@ -57,3 +57,9 @@ def surface_of(trajectory: Trajectory) -> Surface | None:
         return from_recipe(trajectory.scene["surface"])
     except (KeyError, TypeError, RollingBallError):
         return None
+
+
+def by_radius(run: Trajectory) -> list[Trajectory]:
+    """The balls of each radius."""
+    radii = run.radius[0]
+    return [run.select(np.flatnonzero(radii == radius)) for radius in dict.fromkeys(radii.tolist())]

@@ -8,8 +8,8 @@ import numpy as np
 
 from rollingball.geometry.contact.contacts import contacts
 from rollingball.geometry.foot.projection import GlobalProjection
-from rollingball.plot.inputs import chosen, graph_scale, of_dim, surface_of
-from rollingball.plot.style import INK, axes, color_of, styled
+from rollingball.plot.common.inputs import chosen, graph_scale, of_dim, surface_of
+from rollingball.plot.common.style import INK, axes, color_of, styled
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from rollingball.core.errors import InputError
 from rollingball.geometry.contact.contacts import checked_box
-from rollingball.plot.film.orientation import in_space, orientations
+from rollingball.plot.common.extent import bounds
+from rollingball.plot.common.orientation import in_space, orientations
+from rollingball.plot.common.style import PALETTE
 from rollingball.plot.page.landscape import Landscape, landscape
-from rollingball.plot.sheet import bounds
-from rollingball.plot.style import PALETTE
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
 from rollingball.surfaces.base import checked_surface

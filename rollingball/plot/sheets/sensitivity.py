@@ -9,9 +9,10 @@ import numpy as np
 
 from rollingball.core.errors import InputError
 from rollingball.derivatives.sensitivity_field import SensitivityField
-from rollingball.plot.paths import section
-from rollingball.plot.sheet import heights
-from rollingball.plot.style import INK, PALETTE, STYLE, percent
+from rollingball.plot.common.extent import heights
+from rollingball.plot.common.style import INK, PALETTE, STYLE
+from rollingball.plot.common.words import percent
+from rollingball.plot.panels.graph import section
 from rollingball.surfaces import Surface
 
 NONE = "#9a9a9a"  # of a ball without an exponent

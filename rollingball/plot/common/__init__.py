@@ -1,0 +1,1 @@
+"""What all pictures share: style, checked input, words, extents, files."""

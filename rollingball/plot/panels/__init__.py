@@ -1,0 +1,1 @@
+"""Drawings on one pair of axes."""

@@ -1,0 +1,1 @@
+"""Whole figures of several panels."""
