@@ -66,7 +66,7 @@ def listening():
 def test_this_machine_alone_sees_the_page(served):
     if not Path("/proc/net/tcp").exists():
         pytest.skip("no /proc/net/tcp to read")
-    assert served.url == f"http://127.0.0.1:{served.server.get_port()}"
+    assert served.url.startswith(f"http://127.0.0.1:{served.server.get_port()}/")
     assert listening()[served.server.get_port()] == {"0100007F"}
     assert served.server.request_share_url() is None
 
@@ -314,6 +314,8 @@ def test_a_browser_shows_the_page(served, browser):
     browser.still("view-f-rho")
     assert browser.complaints() == []
     assert [url for url in browser.requested() if not url.startswith(served.url)] == []
+    browser.driver.refresh()  # the address in the bar still holds the token
+    browser.until(lambda picture: spot(picture, MINE) is not None, what="a ball again")
 
 
 def seen_at(served, point, picture):

@@ -36,7 +36,7 @@ def offline(runs: Any, surface: Surface, box: Any = None, title: str = "") -> by
     """
     viser()
     shown = page(runs, surface, box, title)
-    server = serve(0, title)  # the recorder of a scene is a part of its server
+    server, _token = serve(0, title)  # the recorder of a scene is a part of its server
     try:
         text = _recorded(server, shown)
     finally:

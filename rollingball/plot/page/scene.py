@@ -12,6 +12,7 @@ import numpy as np
 from rollingball.core.errors import RollingBallError
 from rollingball.plot.page.contents import FIELD_OF_VIEW, SIZE, Cast, Page, colors, sphere
 from rollingball.plot.page.gltf import glb
+from rollingball.plot.page.guard import Guard, asked
 
 HOST = "127.0.0.1"  # no other machine sees a page
 INSTALL = "pip install 'rollingball[view]'"
@@ -29,12 +30,23 @@ def viser() -> Any:
     return package
 
 
-def serve(port: int, title: str) -> Any:
-    """A viser server with a quiet tongue, which this machine alone can see."""
-    with contextlib.redirect_stdout(io.StringIO()):  # whoever asked for the page says where it is
+def serve(port: int, title: str) -> tuple[Any, str]:
+    """Start a viser server on this machine that prints nothing, and that answers only requests with its token.
+
+    Returns:
+        The server, and the token, which is the first part of every path (:class:`~rollingball.plot.page.guard.Guard`).
+
+    Raises:
+        RollingBallError: when this version of viser starts its server in a way that cannot be guarded.
+    """
+    guard = Guard()
+    with asked(guard), contextlib.redirect_stdout(io.StringIO()):  # whoever asked for the page says where it is
         server = viser().ViserServer(host=HOST, port=port, label=title or "rollingball", verbose=False)
     server.request_share_url = lambda *_arguments, **_options: None  # no page may open a tunnel to elsewhere
-    return server
+    if not guard.installed:
+        close(server)
+        raise RollingBallError("this version of viser would show the page to everyone on the machine: use viser 1.1")
+    return server, guard.token
 
 
 def close(server: Any) -> None:

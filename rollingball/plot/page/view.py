@@ -34,7 +34,7 @@ def view(runs: Any, surface: Surface, box: Any = None, title: str = "", port: in
         surface: The surface that they rolled on, in one or two dimensions.
         box: What to show of it, (low, high) for each axis; by default what feet and centres cover.
         title: Above the controls.
-        port: Where on 127.0.0.1; the first free one from here. No other machine can see it.
+        port: Where on 127.0.0.1; the first free one from here. Requests without the token of ``url`` are refused.
 
     Returns:
         A :class:`View`, whose ``url`` a browser opens; ``stop()`` ends it, as does leaving its ``with`` block.
@@ -62,7 +62,7 @@ class View:
 
     def __init__(self, page: Page, port: int = 8080) -> None:
         self.page = page
-        self.server = serve(port, page.title)
+        self.server, self._token = serve(port, page.title)
         self._lock, self._ended = threading.RLock(), threading.Event()
         self._picked: tuple[str, int] = (next(iter(page.casts)), 0)
         self._charts: list[Any] = []
@@ -81,8 +81,8 @@ class View:
 
     @property
     def url(self) -> str:
-        """Where a browser of this machine finds the page."""
-        return f"http://{HOST}:{self.server.get_port()}"
+        """Where a browser of this machine finds the page; whoever has this address sees it."""
+        return f"http://{HOST}:{self.server.get_port()}/{self._token}/"
 
     def __repr__(self) -> str:
         return f"View({self.url})"
