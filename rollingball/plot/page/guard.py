@@ -7,6 +7,7 @@ import dataclasses
 import http
 import re
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -68,10 +69,13 @@ class Guard:
 def asked(guard: Guard) -> Iterator[None]:
     """Inside the block, a viser server that starts asks a guard about each request from the first one on.
 
-    viser has no option for this, so the function with which it starts its server is replaced for that long.
+    viser has no option for this, so the function of the package websockets with which it starts its server is replaced
+    for that long.
     """
-    import websockets.asyncio.server as library
-
+    library: Any = sys.modules.get("websockets.asyncio.server")  # viser has imported it
+    if library is None:
+        yield
+        return
     serve = library.serve
 
     def serve_guarded(handler: Any, *arguments: Any, process_request: Any = None, **options: Any) -> Any:
@@ -80,8 +84,8 @@ def asked(guard: Guard) -> Iterator[None]:
         return serve(handler, *arguments, process_request=process_request, **options)
 
     with _starting:
-        library.serve = serve_guarded  # type: ignore[misc,assignment]
+        library.serve = serve_guarded
         try:
             yield
         finally:
-            library.serve = serve  # type: ignore[misc]
+            library.serve = serve

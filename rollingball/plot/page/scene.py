@@ -39,9 +39,9 @@ def serve(port: int, title: str) -> tuple[Any, str]:
     Raises:
         RollingBallError: when this version of viser starts its server in a way that cannot be guarded.
     """
-    guard = Guard()
+    guard, package = Guard(), viser()
     with asked(guard), contextlib.redirect_stdout(io.StringIO()):  # whoever asked for the page says where it is
-        server = viser().ViserServer(host=HOST, port=port, label=title or "rollingball", verbose=False)
+        server = package.ViserServer(host=HOST, port=port, label=title or "rollingball", verbose=False)
     server.request_share_url = lambda *_arguments, **_options: None  # no page may open a tunnel to elsewhere
     if not guard.installed:
         close(server)
