@@ -1,1 +1,1 @@
-"""What every part stands on: errors, statuses, the ball, Warp types, launches and files."""
+"""The ground floor of the package: errors, statuses, the ball, Warp types, kernel launches and files."""

@@ -1,4 +1,4 @@
-"""Kernels and structs are built once in a process, also where several threads ask for them at the same time."""
+"""One lock and one cache for building Warp kernels and structs: each is built once, also by several threads."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any, TypeVar
 # factory calls those of its functions.
 BUILDING = threading.RLock()
 
-Made = TypeVar("Made")
+Built = TypeVar("Built")
 
 
-def compiled(build: Callable[..., Made]) -> Callable[..., Made]:
-    """Call ``build`` once for each set of arguments, in one thread at a time, and keep what it returns.
+def compiled(build: Callable[..., Built]) -> Callable[..., Built]:
+    """Decorate a factory: it runs once for each set of arguments, in one thread at a time, and its result is kept.
 
     Args:
-        build: A function of hashable arguments that makes Warp functions, structs or kernels.
+        build: A function of hashable arguments that builds Warp functions, structs or kernels.
     """
-    kept = functools.cache(build)
+    cached = functools.cache(build)
 
     @functools.wraps(build)
-    def once(*args: Any, **kwargs: Any) -> Made:
+    def once(*args: Any, **kwargs: Any) -> Built:
         with BUILDING:
-            return kept(*args, **kwargs)
+            return cached(*args, **kwargs)
 
     return once

@@ -1,4 +1,4 @@
-"""What the library raises, and the checks that raise it before anything is compiled."""
+"""The exceptions of the library, and the checks of arguments that raise them before anything is compiled."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
 
 
 class RollingBallError(Exception):
@@ -14,19 +17,19 @@ class RollingBallError(Exception):
 
 
 class InputError(RollingBallError, ValueError):
-    """An argument that cannot be used: names the field, the value and what is allowed."""
+    """An argument that cannot be used; the message names the field, the value and what is allowed."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
         super().__init__(f"{field}: got {_short(value)}; allowed: {allowed}")
         self.field, self.value, self.allowed = field, value, allowed
 
     def under(self, path: str) -> InputError:
-        """The same error with its field inside a larger one."""
+        """The same error with the name of its field put after the name of the table that holds it, ``path``."""
         return InputError(f"{path}.{self.field.removeprefix('$.')}", self.value, self.allowed)
 
 
 class FileError(RollingBallError, OSError):
-    """A file that cannot be read or written as what it should be; names the file."""
+    """A file that cannot be read or written in the expected format; the message names the file."""
 
 
 class BallError(RollingBallError, RuntimeError):
@@ -34,6 +37,7 @@ class BallError(RollingBallError, RuntimeError):
 
 
 def _short(value: object) -> str:
+    """The repr of a value on one line, cut at 120 characters."""
     try:
         text = " ".join(repr(value).split())  # an array's repr has line breaks
     except (RecursionError, ValueError):  # too deep, or an integer of too many digits
@@ -42,27 +46,27 @@ def _short(value: object) -> str:
 
 
 def some(mask: Any) -> bool:
-    """Whether any is true: for a few of them ``mask.any()`` takes three times as long."""
+    """Whether any entry of a mask is true; on small arrays ``mask.any()`` takes three times as long."""
     return bool(np.count_nonzero(mask) if mask.ndim else mask)
 
 
-def numbers(field: str, value: Any, allowed: str = "finite numbers") -> np.ndarray:
-    """``value`` as a float64 array of finite numbers, or an :class:`InputError`."""
-    if type(value) is float and math.isfinite(value):  # the most frequent, in a fifth of the time
+def numbers(field: str, value: Any, allowed: str = "finite numbers") -> FloatArray:
+    """``value`` as a float64 array of its own shape, or an :class:`InputError` where not all are finite numbers."""
+    if type(value) is float and math.isfinite(value):  # the commonest case, in a fifth of the time
         return np.array(value)
     try:
-        given = np.asarray(value)
+        array = np.asarray(value)
     except (TypeError, ValueError, OverflowError):
         raise InputError(field, value, allowed) from None
-    if given.dtype.kind not in "iuf":  # "2" and True are not numbers here
+    if array.dtype.kind not in "iuf":  # "2" and True are not numbers here
         raise InputError(field, value, allowed)
-    array = given.astype(np.float64)
-    if array.size == 0 or some(~np.isfinite(array)):
+    floats = array.astype(np.float64)
+    if floats.size == 0 or some(~np.isfinite(floats)):
         raise InputError(field, value, allowed)
-    return array
+    return floats
 
 
-def positive(field: str, value: Any) -> np.ndarray:
+def positive(field: str, value: Any) -> FloatArray:
     """``value`` as a float64 array of finite numbers above zero."""
     array = numbers(field, value, "finite numbers above 0")
     if some(array <= 0):
@@ -70,7 +74,7 @@ def positive(field: str, value: Any) -> np.ndarray:
     return array
 
 
-def not_negative(field: str, value: Any) -> np.ndarray:
+def not_negative(field: str, value: Any) -> FloatArray:
     """``value`` as a float64 array of finite numbers, none below zero."""
     array = numbers(field, value, "finite numbers, 0 or above")
     if some(array < 0):
@@ -94,7 +98,7 @@ def positive_scalar(field: str, value: Any) -> float:
 
 
 def whole(field: str, value: Any, least: int = 0) -> int:
-    """``value`` as a whole number, ``least`` or above (booleans and 3.5 are refused)."""
+    """``value`` as an int of ``least`` or above and below 2**31; booleans and fractions are refused."""
     allowed = f"a whole number, {least} or above"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
         raise InputError(field, value, allowed)
@@ -104,14 +108,14 @@ def whole(field: str, value: Any, least: int = 0) -> int:
 
 
 def one_of(field: str, value: Any, choices: Sequence[str]) -> str:
-    """``value`` as one of ``choices``."""
+    """``value`` if it is among ``choices``, or an :class:`InputError` that lists them."""
     if value not in choices:
         raise InputError(field, value, ", ".join(repr(choice) for choice in choices))
-    return value
+    return str(value)
 
 
-def points(field: str, value: Any, dim: int) -> np.ndarray:
-    """``value`` as an array (B, dim) of finite numbers; (dim,) is one point, a number is one point in 1-D."""
+def points(field: str, value: Any, dim: int) -> FloatArray:
+    """``value`` as a float64 array (B, dim) of finite numbers: one point may be (dim,), or a number if dim is 1."""
     allowed = f"finite numbers of shape ({dim},) or (B, {dim})"
     array = numbers(field, value, allowed)
     if array.ndim == 0 and dim == 1:

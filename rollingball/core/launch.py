@@ -1,4 +1,4 @@
-"""Arrays that kernels fill, and launches over balls, on the threads of a CPU or on a CUDA device."""
+"""Arrays for kernels to fill, and kernel launches over balls, on the threads of a CPU or on a CUDA device."""
 
 import functools
 import itertools
@@ -16,12 +16,14 @@ from rollingball.core.errors import InputError
 
 
 def empty(shape: tuple[int, ...], kind: Any, device: Any) -> Any:
-    """An array that a kernel fills; on a CPU of NumPy's memory, which asks for large pages: a tenth of the time.
+    """An uninitialised Warp array for a kernel to fill.
+
+    On a CPU NumPy allocates it, in large pages of memory, which takes a tenth of the time.
 
     Args:
-        shape: Its shape.
-        kind: A Warp scalar, vector or struct type.
-        device: Where.
+        shape: The shape of the array.
+        kind: Its element type: a Warp scalar, vector or struct type.
+        device: The device it lies on.
     """
     if str(device) != "cpu":
         return wp.empty(shape, dtype=kind, device=device)
@@ -31,7 +33,7 @@ def empty(shape: tuple[int, ...], kind: Any, device: Any) -> Any:
 
 
 def blank(kind: Any, shape: tuple[int, ...], device: Any, /, **values: Any) -> Any:
-    """An array of a struct: its floats infinite and its other fields 0, or as given; on a CPU in NumPy's memory."""
+    """An array of structs of the type ``kind``: floats are inf and other fields 0, unless ``values`` has the field."""
     one = np.zeros(1, dtype=kind.numpy_dtype())
     for name in one.dtype.names or ():
         one[name] = values.get(name, np.inf if one[name].dtype.kind == "f" else 0)
@@ -40,7 +42,7 @@ def blank(kind: Any, shape: tuple[int, ...], device: Any, /, **values: Any) -> A
 
 
 def device_name(device: str) -> str:
-    """The name of a device that is there, or an :class:`InputError`."""
+    """The full name of a device of this machine ("cuda" is its first), or an :class:`InputError`."""
     wp.init()
     names = [str(known) for known in wp.get_devices()]
     if device == "cuda" and wp.is_cuda_available():
@@ -51,14 +53,14 @@ def device_name(device: str) -> str:
 
 
 def thread_count(threads: int | None) -> int:
-    """How many CPU threads to use: as asked, or one for each core this process may run on."""
+    """The number of CPU threads to use: ``threads``, or by default one for each core this process may run on."""
     if threads:
         return threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load(kernel: Any, device: str, block: int = 0) -> None:
-    """Compile the module of ``kernel`` for a device, or read it from the cache, in one thread at a time."""
+    """Compile the module of ``kernel`` for a device, or read it from Warp's cache on disk, in one thread at a time."""
     with BUILDING:
         wp.load_module(kernel.module, device=device, block_dim=1 if device == "cpu" else block or None)
 
@@ -81,15 +83,15 @@ def launch(
             wp.launch(kernel, dim=size, **options)
 
     # on a CPU the tiles of all launches share one buffer, so block sums there must not run side by side
-    parts = _slices(count, threads) if device == "cpu" and not block else [(0, count)]
+    slices = _slices(count, threads) if device == "cpu" and not block else [(0, count)]
     load(kernel, device, block)
-    _together([functools.partial(run, *part) for part in parts])
+    _together([functools.partial(run, *balls) for balls in slices])
 
 
 def recorded(kernel: Any, count: int, arguments: list[Any], threads: int | None = None) -> Callable[[], None]:
-    """What :func:`launch` does on a CPU, to be called again and again, with what the arrays hold then.
+    """A function that repeats one CPU :func:`launch`, each time with the present content of the arrays.
 
-    It spares taking the arguments apart, which is most of a short launch.
+    Warp records how it passes the arguments, which takes most of the time of a short launch.
     """
     load(kernel, "cpu")
     commands = [
@@ -100,24 +102,24 @@ def recorded(kernel: Any, count: int, arguments: list[Any], threads: int | None 
 
 
 def _slices(count: int, threads: int | None) -> list[tuple[int, int]]:
-    """The first ball of each thread, and how many it has."""
-    slices = max(min(thread_count(threads), count), 1)
-    edges = [count * part // slices for part in range(slices + 1)]
+    """The (first ball, number of balls) of each thread."""
+    number = max(min(thread_count(threads), count), 1)
+    edges = [count * index // number for index in range(number + 1)]
     return [(first, last - first) for first, last in itertools.pairwise(edges)]
 
 
 def _together(jobs: list[Callable[[], None]]) -> None:
-    """Do all of them, each in a thread of its own; all have ended after this, even where one failed.
+    """Run every job in a thread of its own, and return when all have ended, even if one failed.
 
-    Threads that begin while this one waits are spread over the cores at once. One that stays and is woken, or a share
-    done here, was seen to keep to this one's core for 10 ms.
+    The threads are new ones, since the system spreads new threads over the cores at once: a thread that was woken, or
+    a job done by the calling thread, stayed on the caller's core for 10 ms.
     """
     if len(jobs) == 1:
         return jobs[0]()
     with ThreadPoolExecutor(len(jobs)) as pool:
-        begun = [pool.submit(job) for job in jobs]
-    for job in begun:
-        job.result()
+        futures = [pool.submit(job) for job in jobs]
+    for future in futures:
+        future.result()
     return None
 
 
@@ -129,5 +131,5 @@ def _together(jobs: list[Callable[[], None]]) -> None:
 #endif
 """)
 def lane_index() -> int:  # type: ignore[empty-body]
-    """Which thread of its block this is; 0 on a CPU."""
+    """The index of this thread in its block; 0 on a CPU."""
     ...

@@ -1,7 +1,7 @@
-"""The Warp types of one dimension and precision, parameter structs, and launching over balls.
+"""The Warp types of one dimension and precision, and the structs that hold the parameters of surfaces.
 
-Heights (values of the scaled loss) are float64 in either precision: a loss near 1e6 has steps of 0.06 in float32, and
-feet come from differences of heights.
+Heights (values of the scaled loss) are float64 in either precision: near 1e6 neighbouring float32 numbers are 0.06
+apart, and footpoints come from differences of heights.
 """
 
 import functools
@@ -10,18 +10,19 @@ from typing import Any, Protocol
 
 import numpy as np
 import warp as wp
+from numpy.typing import NDArray
 
 from rollingball.core.compiled import compiled
-from rollingball.core.errors import one_of
+from rollingball.core.errors import FloatArray, one_of
 
-# A lane loop of 32 is long enough that Warp leaves it rolled, so that the compiler vectorises it (16 it unrolls).
+# Points that a kernel reads side by side. Warp does not unroll a loop over 32, so the compiler vectorises it.
 LANES = 32
 PRECISIONS = {"float64": wp.float64, "float32": wp.float32}
 
 
 @dataclass(frozen=True)
 class Numeric:
-    """The Warp types in which balls in R^dim are computed."""
+    """The Warp types of points of R^dim in one precision, "float64" or "float32"."""
 
     dim: int
     dtype: str = "float64"
@@ -30,49 +31,49 @@ class Numeric:
         one_of("dtype", self.dtype, tuple(PRECISIONS))
 
     @property
-    def scalar(self) -> type:
-        """The scalar type."""
+    def scalar(self) -> Any:
+        """The scalar type, ``wp.float64`` or ``wp.float32``."""
         return PRECISIONS[self.dtype]
 
     @property
-    def vector(self) -> type:
-        """A vector of R^dim."""
+    def vector(self) -> Any:
+        """The type of a vector of R^dim."""
         return wp.types.vector(self.dim, self.scalar)
 
     @property
-    def matrix(self) -> type:
-        """A dim x dim matrix."""
+    def matrix(self) -> Any:
+        """The type of a dim x dim matrix."""
         return wp.types.matrix((self.dim, self.dim), self.scalar)
 
     @property
-    def lanes(self) -> type:
-        """LANES points of R^dim side by side, one coordinate a row."""
+    def lanes(self) -> Any:
+        """The type of LANES points of R^dim side by side: a dim x LANES matrix, one point a column."""
         return wp.types.matrix((self.dim, LANES), self.scalar)
 
     @property
     def wide(self) -> "Numeric":
-        """The same dimension in float64."""
+        """The types of the same dimension in float64."""
         return Numeric(self.dim, "float64")
 
 
 @dataclass(frozen=True, eq=False)
 class Lanes:
-    """Points (N, d) that a kernel reads LANES at a time."""
+    """Points (N, d) as a parameter of a surface, which a kernel reads LANES at a time."""
 
-    points: np.ndarray
-    # Padding lies so far out that its exponential is zero, and its square is finite in float32.
+    points: FloatArray
+    # The coordinates of points that pad the last block: exp(-far^2) is 0, and far^2 is finite in float32.
     far: float = 1e18
 
     @functools.cached_property
-    def order(self) -> np.ndarray:
-        """Which point each place of the blocks holds (N,)."""
+    def order(self) -> NDArray[np.intp]:
+        """The indices (N,) of the points in the order in which the blocks hold them."""
         return _side_by_side(self.points)
 
-    def packed(self) -> tuple[np.ndarray, np.ndarray]:
-        """The points as (ceil(N / LANES), d, LANES), padded with points far away, and a ball about each block.
+    def packed(self) -> tuple[FloatArray, FloatArray]:
+        """The points in blocks (ceil(N / LANES), d, LANES), and for each block a ball around it: centre and radius.
 
-        A block holds points that lie near each other, so that a kernel can pass over the blocks that are far away. The
-        balls (ceil(N / LANES), d + 1) are centre and radius.
+        A block holds points that lie near each other, so that a kernel can skip the blocks that are far away. The
+        balls are an array (ceil(N / LANES), d + 1); far points pad the last block.
         """
         count, dim = self.points.shape
         padded = np.full((-(-count // LANES) * LANES, dim), self.far)
@@ -85,32 +86,33 @@ class Lanes:
         return np.ascontiguousarray(padded.reshape(-1, LANES, dim).transpose(0, 2, 1)), np.array(around)
 
 
-def _side_by_side(points: np.ndarray) -> np.ndarray:
-    """An order of points whose runs of LANES are near each other: halved along their longest axis, again and again."""
+def _side_by_side(points: FloatArray) -> NDArray[np.intp]:
+    """Indices (N,) that sort points into runs of LANES near each other, by halving along the longest axis."""
     if len(points) <= LANES:
         return np.arange(len(points))
     order = np.argsort(points[:, np.ptp(points, axis=0).argmax()], kind="stable")
     half = -(-len(points) // LANES) // 2 * LANES
-    return np.concatenate([part[_side_by_side(points[part])] for part in (order[:half], order[half:])])
+    return np.concatenate([indices[_side_by_side(points[indices])] for indices in (order[:half], order[half:])])
 
 
 class Nested(Protocol):
-    """A parameter value that is a struct of its own, float64 in either precision."""
+    """A parameter whose value is a struct of its own, in float64 whatever the precision of the run."""
 
     @property
     def kind(self) -> Any:
-        """What identifies the struct, hashable; its ``struct(numeric)`` is the struct."""
+        """A hashable description of the struct type; its method ``struct(numeric)`` builds the type."""
 
     def record(self, numeric: Numeric, device: str) -> Any:
-        """An instance, its arrays on ``device``."""
+        """An instance of the struct, its arrays on ``device``."""
 
 
 def layout(values: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """The names and kinds of parameter values: what a struct for them looks like."""
+    """The (name, kind) of each parameter value, which determine a struct that holds them (see :func:`struct`)."""
     return tuple((name, _kind(value)) for name, value in values.items())
 
 
 def _kind(value: Any) -> Any:
+    """One of "lanes", "array1" to "array4", "int" and "number", or the ``kind`` of a :class:`Nested` value."""
     if isinstance(value, Lanes):
         return "lanes"
     if hasattr(value, "record"):
@@ -122,7 +124,10 @@ def _kind(value: Any) -> Any:
 
 @compiled
 def struct(fields: tuple[tuple[str, Any], ...], numeric: Numeric) -> Any:
-    """A Warp struct with these fields (see :func:`layout`) in one precision."""
+    """The Warp struct type with these fields (see :func:`layout`) in one precision.
+
+    A field ``name`` of kind "lanes" has a second one beside it, ``name_around``: the balls of :meth:`Lanes.packed`.
+    """
     kinds = {
         "lanes": wp.array(dtype=numeric.lanes),
         "int": wp.int32,
@@ -136,7 +141,7 @@ def struct(fields: tuple[tuple[str, Any], ...], numeric: Numeric) -> Any:
 
 
 def fill(values: dict[str, Any], numeric: Numeric, device: str) -> Any:
-    """An instance of :func:`struct` for ``values``, its arrays on ``device``."""
+    """An instance of the struct type for ``values`` (see :func:`struct`), its arrays on ``device``."""
     record = struct(layout(values), numeric)()
     for name, value in values.items():
         if isinstance(value, Lanes):

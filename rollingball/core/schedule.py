@@ -6,17 +6,23 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from rollingball.core.errors import InputError, one_of, positive, whole
+from rollingball.core.errors import FloatArray, InputError, one_of, positive, whole
 
 
 class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Values spread evenly from the first step to the last, and what lies between them.
+    """A number that changes over the steps of a run: values at evenly spaced steps, interpolated between them.
 
     Args:
-        values: The knots (K,), or (K, B) for a column a ball; all above 0.
-        kind: ``linear``, ``geometric`` (constant ratio), ``cosine`` (slow at each knot), or ``hold`` (K equal parts).
-        steps: The steps it spreads over; by default those of the run. After them the last value holds.
+        values: The K values to interpolate, all above 0: (K,), or (K, B) with a column for each ball.
+        kind: ``linear``, ``geometric`` (a constant ratio between steps), ``cosine`` (flat at each value), or ``hold``
+            (each value for K equal numbers of steps).
+        steps: The number of steps from the first value to the last; by default those of the run. Later steps have the
+            last value.
+
+    Raises:
+        InputError: for values that are not above 0 or have another shape, an unknown kind, or fewer than one step.
     """
 
     values: list[Any]
@@ -31,28 +37,28 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.steps is not None:
             whole("schedule.steps", self.steps, 1)
 
-    def over(self, steps: int) -> np.ndarray:
-        """The values (steps, 1 or B) at steps 0 .. steps - 1 of a run."""
-        knots = np.asarray(self.values, dtype=np.float64)
+    def over(self, steps: int) -> FloatArray:
+        """The values at steps 0 .. steps - 1 of a run: float64 (steps, 1 or B)."""
+        knots: FloatArray = np.asarray(self.values, dtype=np.float64)
         knots = knots[:, None] if knots.ndim == 1 else knots
         span = self.steps or steps
         progress = np.minimum(np.arange(steps) / max(span - 1, 1), 1.0)
         if self.kind == "hold":
-            piece = np.minimum((np.arange(steps) * len(knots)) // span, len(knots) - 1)
-            return knots[piece]
-        place = progress * (len(knots) - 1)
-        left = np.minimum(place.astype(int), max(len(knots) - 2, 0))
-        right = np.minimum(left + 1, len(knots) - 1)
-        share = (place - left)[:, None]
+            index: NDArray[np.intp] = np.minimum((np.arange(steps) * len(knots)) // span, len(knots) - 1)
+            return knots[index]
+        position: FloatArray = progress * (len(knots) - 1)
+        before = np.minimum(position.astype(int), max(len(knots) - 2, 0))
+        left, right = knots[before], knots[np.minimum(before + 1, len(knots) - 1)]
+        weight = (position - before)[:, None]
         if self.kind == "cosine":
-            share = (1 - np.cos(np.pi * share)) / 2
-        if self.kind == "geometric":
-            return knots[left] ** (1 - share) * knots[right] ** share
-        return knots[left] * (1 - share) + knots[right] * share
+            weight = (1 - np.cos(np.pi * weight)) / 2
+        geometric = self.kind == "geometric"
+        values: FloatArray = left ** (1 - weight) * right**weight if geometric else left * (1 - weight) + right * weight
+        return values
 
 
-def over_steps(field: str, value: Any, steps: int, balls: int | None = None) -> np.ndarray:
-    """``value`` (a number, an array over balls, or a Schedule) as an array (steps or 1, balls or 1)."""
+def over_steps(field: str, value: Any, steps: int, balls: int | None = None) -> FloatArray:
+    """``value`` (a number, an array over balls, or a Schedule) as a float64 array (steps or 1, balls or 1)."""
     if isinstance(value, Schedule):
         table = value.over(max(steps, 1))
     else:

@@ -1,4 +1,4 @@
-"""How a ball ended. The kernels write the number, people read the message."""
+"""The ways in which a ball can end, and how sure a search is: kernels write the numbers, people read the messages."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Status(enum.IntEnum):
 
     @property
     def message(self) -> str:
-        """One sentence for people."""
+        """What happened to the ball and what to do about it, in one sentence."""
         return _MESSAGES[self]
 
     @property
     def failed(self) -> bool:
-        """True when what was recorded is not the motion that was asked for."""
+        """Whether the recorded motion ended before the run did, other than by converging or coming to rest."""
         return self not in (Status.RUNNING, Status.CONVERGED, Status.RESTING)
 
 
@@ -55,8 +55,8 @@ _MESSAGES = {
 
 
 class Certificate(enum.IntEnum):
-    """How sure a search is to have found every nearest point, or every contact."""
+    """How sure it is that a search has found every nearest point, or every contact."""
 
-    NONE = 0  # from many seeds, or the budget of nodes ended first
-    ESTIMATED = 1  # branch and bound with a bound of the Hessian that was estimated from samples
-    PROVEN = 2  # branch and bound with a bound that the surface knows, or that was given
+    NONE = 0  # a search from many starts, or one whose limit of nodes was reached
+    ESTIMATED = 1  # branch and bound, with a bound of the Hessian estimated from samples
+    PROVEN = 2  # branch and bound, with a bound of the Hessian from the surface or the user
