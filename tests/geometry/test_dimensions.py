@@ -5,7 +5,7 @@ import pytest
 
 import rollingball as rb
 
-DIMENSIONS = [17]
+DIMENSIONS = [1, 2, 17, *(pytest.param(dim, marks=pytest.mark.slow) for dim in (5, 8, 16, 32, 64))]
 
 
 def paraboloid(dim):

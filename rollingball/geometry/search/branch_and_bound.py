@@ -51,7 +51,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
     row, near_known, add, polished = keep.row, keep.near_known, keep.add, keep.polished
     place = wp.types.vector(dim, wp.int64)
     zero, one, half_, two, huge, quarter = (wp.float64(v) for v in (0.0, 1.0, 0.5, 2.0, 1e300, 0.25))
-    children = 2**dim
+    children = 2 ** min(dim, 2)  # nothing is searched in more dimensions, and 2^32 is no int of Warp
 
     @wp.func
     def rests(middle: wide, half: wide, bend: wp.float64, slack: wp.float64, found: minima, q: query, p: Any):
