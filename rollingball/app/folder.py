@@ -53,19 +53,14 @@ def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -
 
 
 def summary(run: Trajectory) -> list[str]:
-    """How many balls ended how, in words, and how far inside the surface they were."""
+    """How many balls ended how, in words, and how many were inside the surface, and how deep."""
     import numpy as np
 
-    from rollingball.core.status import Status
-    from rollingball.plot.common.words import percent, sunk
+    from rollingball.plot.common.words import inside, status_counts
 
-    codes, counts = np.unique(run.status, return_counts=True)
-    lines = [f"{count} of {run.balls} {Status(code).message}" for code, count in zip(codes, counts, strict=True)]
-    inside = sunk(run)
-    if inside > 0:
-        lines.append(
-            f"gap: down to {np.nanmin(run.gap):.3g}; a ball was inside the surface by {percent(inside)} of its radius"
-        )
+    lines = [f"{count} of {run.balls} {status.message}" for status, count, _word in status_counts(run)]
+    if depth := inside(run):
+        lines.append(f"gap: down to {np.nanmin(run.gap):.3g}; {depth}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What a notebook shows of a Trajectory and of a Comparison: a small table, and a thumbnail beside it."""
+"""What a notebook shows for a Trajectory and for a Comparison: a small table beside a small picture."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import RollingBallError
-from rollingball.core.status import Status
 from rollingball.plot.common.extent import bounds, heights
 from rollingball.plot.common.files import png
 from rollingball.plot.common.inputs import surface_of
 from rollingball.plot.common.style import styled
-from rollingball.plot.common.words import percent, sunk
+from rollingball.plot.common.words import inside, status_counts
 from rollingball.plot.panels.comparison import separation
 from rollingball.plot.panels.graph import contour, section
 from rollingball.plot.panels.over_time import loss
@@ -22,11 +21,11 @@ from rollingball.plot.panels.paths import center_path, paths
 from rollingball.runs.compare import Comparison
 from rollingball.runs.trajectory import Trajectory
 
-MOST = 200  # balls of a thumbnail
+MOST = 200  # balls that a thumbnail shows
 
 
 def trajectory_html(trajectory: Trajectory) -> str:
-    """A table of what happened, and a picture of the paths, or of the loss where there is no surface to draw."""
+    """The HTML of a run: a table of what happened, and a picture of the paths, or of the loss without a surface."""
     scene = trajectory.scene
     surface, run = (_table(scene, name) for name in ("surface", "run"))
     rows = [
@@ -34,17 +33,17 @@ def trajectory_html(trajectory: Trajectory) -> str:
         ("method", str(run.get("method", "unknown"))),
         ("balls", f"{trajectory.balls}{_range(', radius ', trajectory.radius[trajectory.radius > 0])}"),
         ("frames", f"{len(trajectory)}{_range(', time ', trajectory.time)}"),
-        ("loss", _fall(trajectory.loss)),
+        ("loss", _loss_words(trajectory.loss)),
         ("ended", _endings(trajectory)),
     ]
-    if inside := sunk(trajectory):
-        rows.append(("inside", f"by up to {percent(inside)} of the radius"))
+    if depth := inside(trajectory):
+        rows.append(("gap", depth))
     body = "".join(f"<tr><th>{_safe(name)}</th><td>{_safe(text)}</td></tr>" for name, text in rows)
     return _beside("Trajectory", f"<table>{body}</table>", thumbnail(trajectory))
 
 
 def comparison_html(comparison: Comparison) -> str:
-    """A line for each discrete run, the medians over its balls, and their distances over time."""
+    """The HTML of a comparison: medians over the balls of each discrete run, and their distances over time."""
     head: tuple[str, ...] = ("lr", "largest", "Hausdorff", "Fréchet", "separates", "final loss")
     lines = [head]
     for run, rate in enumerate(comparison.lr):
@@ -53,18 +52,21 @@ def comparison_html(comparison: Comparison) -> str:
         apart = f"{first:.4g}" if np.isfinite(first) else "never"
         lines.append((f"{rate:.4g}", *parts, apart, _median(comparison.loss[run, -1])))
     body = "".join("<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in line) + "</tr>" for line in lines)
-    words = f"Comparison, order in lr: {_median(comparison.order)}" if len(comparison.lr) > 1 else "Comparison"
-    return _beside(words, f"<table>{body}</table>", _small(separation(comparison, _axes())))
+    title = f"Comparison, order in lr: {_median(comparison.order)}" if len(comparison.lr) > 1 else "Comparison"
+    return _beside(title, f"<table>{body}</table>", png(separation(comparison, _axes()), dpi=80))
 
 
 def thumbnail(trajectory: Trajectory) -> bytes | None:
-    """A small PNG of a run: on its surface in d <= 2, projected in d > 2; the loss over time, or None, failing that."""
+    """A small PNG of a run: on its surface in d <= 2, projected in d > 2.
+
+    Where that cannot be drawn it is the loss over time, and None where that cannot be drawn either.
+    """
     if not len(trajectory) or not trajectory.balls:
         return None
     few = trajectory.select(slice(0, MOST))
     for draw in (_on_surface, loss):
         try:
-            return _small(draw(few, _axes()))
+            return png(draw(few, _axes()), dpi=80)
         except RollingBallError:  # no surface to be rebuilt, or no finite frame
             continue
     return None
@@ -91,10 +93,6 @@ def _axes() -> Any:
     return Figure(figsize=(3.6, 2.6), layout="constrained").subplots()
 
 
-def _small(ax: Any) -> bytes:
-    return png(ax.figure, dpi=80)
-
-
 def _beside(title: str, table: str, picture: bytes | None) -> str:
     shown = ""
     if picture is not None:
@@ -105,14 +103,14 @@ def _beside(title: str, table: str, picture: bytes | None) -> str:
 
 
 def _safe(text: Any) -> str:
-    """Text for HTML; names in files from others are not markup, and not long."""
+    """A text as HTML, at most 120 letters: names in files of other people must not become markup."""
     whole = str(text)
     return html.escape(whole if len(whole) <= 120 else whole[:117] + "...")
 
 
 def _table(scene: dict[str, Any], name: str) -> dict[str, Any]:
-    found = scene.get(name)
-    return found if isinstance(found, dict) else {}
+    table = scene.get(name)
+    return table if isinstance(table, dict) else {}
 
 
 def _range(before: str, values: np.ndarray) -> str:
@@ -123,7 +121,7 @@ def _range(before: str, values: np.ndarray) -> str:
     return f"{before}{low:.4g}" + (f" to {high:.4g}" if high > low else "")
 
 
-def _fall(losses: np.ndarray) -> str:
+def _loss_words(losses: np.ndarray) -> str:
     if not losses.size:
         return "none"
     return f"{_median(losses[0])} to {_median(losses[-1])}" + (" (medians)" if losses.shape[1] > 1 else "")
@@ -135,6 +133,4 @@ def _median(values: np.ndarray) -> str:
 
 
 def _endings(trajectory: Trajectory) -> str:
-    codes, counts = np.unique(trajectory.status, return_counts=True)
-    words = [Status(code).name.lower().replace("_", " ") for code in codes]
-    return ", ".join(f"{count} {word}" for count, word in zip(counts, words, strict=True)) or "no balls"
+    return ", ".join(f"{count} {word}" for _status, count, word in status_counts(trajectory)) or "no balls"

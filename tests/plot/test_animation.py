@@ -11,10 +11,11 @@ from PIL import Image
 
 import rollingball as rb
 from rollingball.plot import animate
+from rollingball.plot.common.inputs import named_runs
 from rollingball.plot.common.orientation import exponential, level_angle, matrices, orientations
 from rollingball.plot.common.style import PALETTE
 from rollingball.plot.film import encoding
-from rollingball.plot.film.animation import moments
+from rollingball.plot.film.animation import cast_of, moments
 from rollingball.plot.film.scenery import SCENERY
 from tests.plot.runs import BOX, LINE, PLANE, SURFACE, make
 
@@ -103,10 +104,10 @@ def test_matrices_turn_as_their_quaternions_do():
 
 
 def test_the_disk_of_a_section_is_the_ball_and_its_sectors_have_turned(rolled):
-    shown, turned = moments(rolled, orientations(rolled, 1.0), [0, 30], 0)
-    scene = SCENERY["section"](rolled, LINE, [(-3.0, 2.0)], False, "")
-    scene.show(shown, turned[-1])
-    ((disk, rim, sectors, way, feet),) = scene.balls
+    cast, turned = cast_of(named_runs(rolled), 1.0, [0, 30], 0)
+    scene = SCENERY["section"](cast, LINE, [(-3.0, 2.0)], False, "")
+    scene.show(1, turned[-1])
+    ((disk, rim, sectors, way, feet),) = scene.balls.values()
     assert disk.get_radius() == rim.get_radius() == 0.4
     np.testing.assert_array_equal(disk.center, rolled.center[30, 0])
     assert sectors[0].theta1 == pytest.approx(-np.degrees(level_angle(turned[-1, 0])))
@@ -118,9 +119,10 @@ def test_the_disk_of_a_section_is_the_ball_and_its_sectors_have_turned(rolled):
 
 def test_contours_have_a_panel_for_each_radius_with_its_balls():
     run = make(2, balls=4, radius=[0.2, 0.3, 0.2, 0.3])
-    scene = SCENERY["contour"](run, PLANE, BOX[2], False, "")
+    cast, turned = cast_of(named_runs(run), 1.0, [0, -1], 0)
+    scene = SCENERY["contour"](cast, PLANE, BOX[2], False, "")
     assert [ax.get_title() for ax in scene.figure.axes] == ["radius 0.2", "radius 0.3"]
-    scene.show(run, np.broadcast_to([1.0, 0.0, 0.0, 0.0], (4, 4)))
+    scene.show(1, turned[1])
     for ball, (disk, seam, _way, dot) in scene.balls.items():
         assert disk.get_radius() == run.radius[-1, ball]
         np.testing.assert_array_equal(disk.center, run.center[-1, ball, :2])

@@ -7,7 +7,7 @@ import pytest
 
 import rollingball as rb
 from rollingball.plot.common.style import PALETTE
-from rollingball.plot.page.contents import FIELD_OF_VIEW, MOST_BALLS, SIZE, colors, page, sphere
+from rollingball.plot.page.contents import APART, FIELD_OF_VIEW, MOST_BALLS, POINT, SIZE, page, sphere
 from rollingball.plot.page.readings import label, reading, series_of
 from tests.plot.pages import by_hand
 
@@ -137,9 +137,48 @@ def test_a_lost_ball_waits_where_it_was_last_and_one_that_never_was_is_not_seen(
     assert (cast.radius[:, 2] == 0).all()
 
 
-def test_a_method_without_a_ball_is_a_small_mark():
-    cast = page(sliding(radius=0.0), FLAT, [(-1, 1), (-1, 1)]).casts["run"]
-    assert 0 < cast.radius.max() < 0.05
+@pytest.mark.parametrize("radius", [0.0, 1e-4])
+def test_a_point_and_a_ball_too_small_to_be_seen_are_small_marks(radius):
+    made = page(sliding(radius=radius), FLAT, [(-1, 1), (-1, 1)])
+    cast = made.casts["run"]
+    np.testing.assert_array_equal(cast.at(1.0)[2], radius)
+    np.testing.assert_array_equal(made.drawn_radius(cast, cast.at(1.0)[2]), POINT * SIZE)
+
+
+def test_a_ball_on_a_long_chute_is_seen():
+    foot = np.zeros((5, 1, 2))
+    foot[..., 0] = np.linspace(0, 400, 5)[:, None]
+    run = by_hand(foot, np.concatenate([foot, np.full((5, 1, 1), 0.5)], axis=-1), 0.0, radius=0.5)
+    made = page(run, FLAT, [(0, 400), (-1, 1)])
+    assert 0.5 * made.zoom < 0.002 * SIZE
+    assert made.drawn_radius(made.casts["run"], np.array([0.5])) == POINT * SIZE
+
+
+# Balls that coincide
+
+
+def test_balls_that_coincide_are_drawn_in_different_sizes_and_others_to_scale():
+    balls = sliding(balls=3)
+    balls.center[:, 1, 1] = [0.0, 0.0, 0.5, 1.0, 1.5]  # ball 1 leaves the other two
+    made = page({"a": balls, "b": sliding()}, FLAT, [(-1, 2), (-1, 2)])
+    sizes = [made.drawn_radius(cast, cast.at(4.0)[2]) for cast in made.casts.values()]
+    exact = 0.5 * made.zoom
+    assert sizes[0][0] == pytest.approx(exact, rel=1e-15)
+    every = np.concatenate(sizes) / exact
+    assert len(set(every)) == 4
+    assert (np.diff(np.sort(every)) >= 0.99 * APART).all()
+    assert every.min() > 0.95
+    apart = sliding(balls=3)
+    apart.center[..., 1] = [0.0, 0.2, 0.4]
+    made = page(apart, FLAT, [(-1, 2), (-1, 2)])
+    np.testing.assert_allclose(made.drawn_radius(made.casts["run"], np.full(3, 0.5)), 0.5 * made.zoom, rtol=1e-15)
+
+
+def test_of_many_balls_at_one_place_one_is_the_largest():
+    made = page(sliding(balls=40), FLAT, [(-1, 2), (-1, 2)])
+    sizes = made.drawn_radius(made.casts["run"], np.full(40, 0.5))
+    assert (sizes == sizes.max()).sum() == 1
+    assert sizes.min() > 0.95 * sizes.max()
 
 
 def test_a_ball_that_flew_away_does_not_shrink_the_box_that_is_asked_for():
@@ -169,9 +208,13 @@ def test_a_ball_is_a_closed_sphere_of_two_equal_halves(balls):
     assert 0.85 * 4 / 3 * np.pi < volume < 4 / 3 * np.pi
 
 
-def test_balls_have_the_colours_of_their_paths():
-    assert ["#{:02X}{:02X}{:02X}".format(*color) for color in colors(7)] == [*PALETTE, PALETTE[0]]
-    np.testing.assert_array_equal(colors(3, 5), colors(8)[5:])
+def test_balls_of_a_run_and_several_runs_have_the_colours_of_their_paths():
+    def codes(cast):
+        return ["#{:02X}{:02X}{:02X}".format(*color) for color in cast.color]
+
+    assert codes(page(sliding(balls=7), FLAT).casts["run"]) == [*PALETTE, PALETTE[0]]
+    several = page({"a": sliding(balls=2), "b": sliding()}, FLAT).casts
+    assert (codes(several["a"]), codes(several["b"])) == ([PALETTE[0]] * 2, [PALETTE[1]])
 
 
 # What is said of it
@@ -186,11 +229,21 @@ def test_what_is_said_of_a_ball_is_what_was_recorded():
     text = reading(cast, 1, 2.9)
     assert all(row in text for row in ("| loss f | 3 |", "| gap | -0.125 |", "| contacts | 2 |", "| step | 2 |"))
     assert "gap" not in reading(cast, 1, 4.0)
-    named = {title.split(",")[0]: (at, values) for title, at, values, _color in series_of(cast, 1)}
+    named = {series.title.split(",")[0]: (series.time, series.values) for series in series_of(cast, 1)}
     np.testing.assert_array_equal(named["loss f"], [[0, 1, 2, 3, 4], [5, 4, 3, 2, 1.25]])
     np.testing.assert_array_equal(named["gap"], [[0, 1, 2, 3], [0, 0, -0.125, 0]])
     np.testing.assert_array_equal(named["contacts"][1], [2] * 5)
     assert label(made, "one", 1) == "one, ball 1, radius 0.5"
+    assert label(page({"one": run}, FLAT), "one", 1) == "one, ball 1, radius 0.5"
+    assert label(page(run, FLAT), "run", 1) == "ball 1, radius 0.5"
+
+
+@pytest.mark.parametrize(("size", "limits"), [(1e-16, (-5e-7, 5e-7)), (0.01, (-0.01, 0.0))])
+def test_a_chart_of_the_gap_shows_rounding_errors_as_small_as_they_are(size, limits):
+    run = sliding()
+    run.gap[2, 0] = -size
+    (gap,) = [series for series in series_of(page(run, FLAT).casts["run"], 0) if series.title.startswith("gap")]
+    assert (gap.low, gap.high) == pytest.approx(limits, rel=1e-12)
 
 
 # What is refused

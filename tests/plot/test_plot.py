@@ -239,9 +239,9 @@ def test_captions_carry_the_radius_and_the_failures():
     assert caption("x", make(2, radius=np.linspace(2.0, 0.5, 6)[:, None])) == "x, radius 2 to 0.5"
     assert titles(sheet({"x": run}, PLANE, BOX[2])) == [caption("x", run)]
     run.gap[2, 1] = -0.4 * 0.25
-    assert caption("x", run).splitlines()[2:] == ["inside by 40% of the radius"]
+    assert caption("x", run).splitlines()[2:] == ["1 of 5 inside by up to 40% of the", "radius"]
     run.gap[2, 1] = -0.003 * 0.25
-    assert caption("x", run).splitlines()[2:] == ["inside by 0.3% of the radius"]
+    assert caption("x", run).splitlines()[2:] == ["1 of 5 inside by up to 0.3% of the", "radius"]
 
 
 def test_a_share_is_none_or_all_only_where_it_is():

@@ -1,4 +1,4 @@
-"""Figures as files: PNG at 200 dpi, or vectors, written beside their place and renamed."""
+"""Figures as files: PNG at 200 dpi, SVG or PDF."""
 
 from __future__ import annotations
 
@@ -10,46 +10,52 @@ from rollingball.core.errors import InputError
 from rollingball.core.files import write_beside
 from rollingball.plot.common.style import STYLE
 
-FORMATS = (".png", ".svg", ".pdf")
-
 
 def png(figure: Any, dpi: float | None = None) -> bytes:
-    """A figure as the bytes of a PNG, in the project's style, with nothing cut off."""
-    return _bytes(figure, "png", dpi=STYLE["savefig.dpi"] if dpi is None else dpi)
+    """The PNG of a matplotlib Figure, or of the figure of some axes, cropped to what is drawn with a small margin.
+
+    Args:
+        figure: The figure.
+        dpi: Pixels per inch; by default 200.
+    """
+    return _encoded(figure, "png", dpi=STYLE["savefig.dpi"] if dpi is None else dpi)
 
 
 def svg(figure: Any) -> bytes:
-    """A figure as the bytes of an SVG; the same figure gives the same bytes."""
-    return _bytes(figure, "svg", metadata={"Date": None})
+    """The SVG of a matplotlib Figure, without a date, so that the same figure gives the same bytes."""
+    return _encoded(figure, "svg", metadata={"Date": None})
 
 
 def pdf(figure: Any) -> bytes:
-    """A figure as the bytes of a PDF; the same figure gives the same bytes."""
-    return _bytes(figure, "pdf", metadata={"CreationDate": None})
+    """The PDF of a matplotlib Figure, without a date, so that the same figure gives the same bytes."""
+    return _encoded(figure, "pdf", metadata={"CreationDate": None})
+
+
+FORMATS = {".png": png, ".svg": svg, ".pdf": pdf}
 
 
 def save(figure: Any, path: str | Path) -> None:
-    """Write a figure beside its place first, then rename it, so that no file is ever half written.
+    """Write a figure to a file, which is there as a whole or not at all.
 
     Args:
-        figure: A matplotlib Figure, or axes of it.
-        path: The file; its suffix says the format: .png, .svg or .pdf.
+        figure: A matplotlib Figure, or axes in it.
+        path: The file; its suffix gives the format: .png, .svg or .pdf.
 
     Raises:
         InputError: for another suffix.
         FileError: when the file cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() not in FORMATS:
+    encode = FORMATS.get(path.suffix.lower())
+    if encode is None:
         raise InputError("path", str(path), f"a file that ends with {', '.join(FORMATS)}")
-    made = {".png": png, ".svg": svg, ".pdf": pdf}[path.suffix.lower()](figure)
-    write_beside(path, made)
+    write_beside(path, encode(figure))
 
 
-def _bytes(figure: Any, kind: str, **options: Any) -> bytes:
+def _encoded(figure: Any, kind: str, **options: Any) -> bytes:
     import matplotlib
 
-    picture = io.BytesIO()
+    file = io.BytesIO()
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": "rollingball"}):
-        figure.figure.savefig(picture, format=kind, bbox_inches="tight", pad_inches=0.1, **options)
-    return picture.getvalue()
+        figure.figure.savefig(file, format=kind, bbox_inches="tight", pad_inches=0.1, **options)
+    return file.getvalue()

@@ -1,4 +1,4 @@
-"""How balls turn along their paths: unit quaternions (w, x, y, z), from rolling without slipping or a recorded spin."""
+"""How balls turn along their paths, as unit quaternions (w, x, y, z): by their spin, or by rolling without slip."""
 
 from __future__ import annotations
 
@@ -8,52 +8,53 @@ from rollingball.runs.trajectory import Trajectory
 
 
 def orientations(trajectory: Trajectory, loss_scale: float) -> np.ndarray:
-    """The orientation of every ball at every frame, from none at the first one.
+    """The rotation of every ball from the first frame to each frame.
 
-    A ball with mass turns by its spin omega, between frames linear in time. All others are drawn as if they rolled
-    without slipping or twisting, with the normal n from the foot to the centre c: over a short while by the vector
+    A ball with mass turns by its recorded spin omega, which is linear in time between frames. The balls of all other
+    methods have no spin; they are drawn as if they rolled without slipping and without twisting. With the unit normal n
+    from the foot to the centre c and the radius rho, a ball then turns in a short time dt by the rotation vector
 
         omega dt = n x dc / rho
 
-    Frames that are not finite, and methods without a ball, do not turn.
+    A ball does not turn at frames that are not finite, nor where the method has no ball.
 
     Args:
-        trajectory: A run in one or two dimensions, placed in R^3 by :func:`in_space`.
-        loss_scale: L of its surface.
+        trajectory: A run in d = 1 or 2; a point of it lies in R^3 as :func:`in_space` says.
+        loss_scale: The loss scale L of its surface.
 
     Returns:
-        Unit quaternions (T, B, 4): they turn a ball as it was at the first frame into the ball as it is.
+        Unit quaternions (T, B, 4).
     """
-    steps = _spun(trajectory) if trajectory.spin is not None else _rolled(trajectory, loss_scale)
+    steps = _turns_by_spin(trajectory) if trajectory.spin is not None else _turns_by_rolling(trajectory, loss_scale)
     steps = exponential(np.where(np.isfinite(steps).all(axis=-1, keepdims=True), steps, 0.0))
-    turn = np.zeros((len(trajectory), trajectory.balls, 4))
-    turn[..., 0] = 1.0
+    turns = np.zeros((len(trajectory), trajectory.balls, 4))
+    turns[..., 0] = 1.0
     for frame, step in enumerate(steps, start=1):
-        turn[frame] = product(step, turn[frame - 1])
-        turn[frame] /= np.linalg.norm(turn[frame], axis=-1, keepdims=True)
-    return turn
+        turns[frame] = product(step, turns[frame - 1])
+        turns[frame] /= np.linalg.norm(turns[frame], axis=-1, keepdims=True)
+    return turns
 
 
 def in_space(points: np.ndarray) -> np.ndarray:
-    """Points (..., d + 1) with their height last as points (..., 3); a line lies in the plane y = 0."""
+    """Points (..., d + 1) of a graph, height last, as points (..., 3): in d = 1 they lie in the plane y = 0."""
     if points.shape[-1] == 3:
         return points.astype(float)
-    flat = np.zeros((*points.shape[:-1], 3))
-    flat[..., ::2] = points
-    return flat
+    spatial = np.zeros((*points.shape[:-1], 3))
+    spatial[..., ::2] = points
+    return spatial
 
 
-def _spun(run: Trajectory) -> np.ndarray:
-    """The rotation vectors of each frame to the next (T - 1, B, 3), by the recorded spin."""
+def _turns_by_spin(run: Trajectory) -> np.ndarray:
+    """The rotation vectors from each frame to the next (T - 1, B, 3) by the recorded spin."""
     spin = np.asarray(run.spin, float)
-    if run.dim == 1:  # above 0 as when it rolls to the right: about y, when heights are z
+    if run.dim == 1:  # a positive spin rolls to the right: it turns about the axis y
         spin = spin * np.array([0.0, 1.0, 0.0])
     time = run.time if run.time.ndim == 2 else run.time[:, None]
     return np.diff(time, axis=0)[..., None] * (spin[1:] + spin[:-1]) / 2
 
 
-def _rolled(run: Trajectory, loss_scale: float) -> np.ndarray:
-    """The rotation vectors of each frame to the next (T - 1, B, 3), without slip and twist."""
+def _turns_by_rolling(run: Trajectory, loss_scale: float) -> np.ndarray:
+    """The rotation vectors from each frame to the next (T - 1, B, 3) by rolling without slipping or twisting."""
     center = in_space(run.center)
     foot = in_space(np.concatenate([run.foot, loss_scale * run.loss[..., None]], axis=-1))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -70,23 +71,27 @@ def exponential(rotation: np.ndarray) -> np.ndarray:
     return np.concatenate([np.cos(half), np.sinc(half / np.pi) / 2 * rotation], axis=-1)
 
 
-def matrices(turned: np.ndarray) -> np.ndarray:
-    """Unit quaternions (..., 4) as rotation matrices (..., 3, 3)."""
-    columns = [product(product(turned, np.eye(4)[1 + axis] + 0 * turned), _inverse(turned)) for axis in range(3)]
+def between(before: np.ndarray, after: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Unit quaternions (..., 4) at shares (..., 1) from 0 to 1 of the shorter way from one rotation to another."""
+    after = np.where((before * after).sum(axis=-1, keepdims=True) < 0, -after, after)  # q and -q are one rotation
+    mixed = before + share * (after - before)
+    return mixed / np.linalg.norm(mixed, axis=-1, keepdims=True)
+
+
+def matrices(turns: np.ndarray) -> np.ndarray:
+    """The rotation matrices (..., 3, 3) of unit quaternions (..., 4)."""
+    inverse = turns * np.array([1.0, -1.0, -1.0, -1.0])
+    columns = [product(product(turns, np.eye(4)[1 + axis] + 0 * turns), inverse) for axis in range(3)]
     return np.stack(columns, axis=-1)[..., 1:, :]
 
 
-def level_angle(turned: np.ndarray) -> np.ndarray:
-    """By how much a disk has turned (...), within one turn and above 0 as when it rolls to the right."""
-    return 2 * np.arctan2(turned[..., 2], turned[..., 0])
-
-
-def _inverse(turned: np.ndarray) -> np.ndarray:
-    return turned * np.array([1.0, -1.0, -1.0, -1.0])
+def level_angle(turns: np.ndarray) -> np.ndarray:
+    """The angles (...) about the axis y within (-2 pi, 2 pi], positive where a ball rolled to the right."""
+    return 2 * np.arctan2(turns[..., 2], turns[..., 0])
 
 
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The quaternion products a b (..., 4): first b turns, then a."""
+    """The quaternion products a b (..., 4): the rotation by b, and then the rotation by a."""
     u, v = a[..., 1:], b[..., 1:]
     real = a[..., :1] * b[..., :1] - (u * v).sum(axis=-1, keepdims=True)
     return np.concatenate([real, a[..., :1] * v + b[..., :1] * u + np.cross(u, v)], axis=-1)

@@ -1,4 +1,4 @@
-"""The plane on which paths in d > 2 are seen: two axes, or the two directions of the largest variance."""
+"""The plane on which a picture shows paths in d > 2: two axes, or the two directions in which the feet vary most."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import InputError, numbers
-from rollingball.plot.common.inputs import of_dim
+from rollingball.plot.common.inputs import Runs, named_runs
 from rollingball.plot.common.words import percent
 from rollingball.runs.trajectory import Trajectory
 
@@ -21,10 +21,11 @@ class Plane:
     """An orthogonal projection of R^d onto a plane.
 
     Attributes:
-        origin: What becomes (0, 0), (d,).
+        origin: The point (d,) that becomes (0, 0).
         directions: Two orthonormal rows (2, d).
-        labels: What to write on its axes.
-        words: What it is, for a title, with its share of the variance; empty in d = 2.
+        labels: The labels of the two axes.
+        words: A sentence for titles that says which plane it is, and the share of the variance of the feet that it
+            shows; empty in d = 2.
     """
 
     origin: np.ndarray
@@ -33,73 +34,74 @@ class Plane:
     words: str
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
-        """Points (..., d) on the plane (..., 2)."""
+        """The coordinates (..., 2) on the plane of points (..., d)."""
         return (points.astype(np.float64) - self.origin) @ self.directions.T
 
 
-def plane_of(runs: Iterable[Trajectory], axes: Any = None) -> Plane:
-    """The plane on which to draw runs of one dimension d >= 2, the same for all of them.
+def plane_of(runs: Runs | Iterable[Trajectory], axes: Any = None) -> Plane:
+    """The plane on which to draw runs of one dimension d >= 2, the same plane for all of them.
 
     Args:
-        runs: Trajectories, whose feet at all frames count alike.
-        axes: Two numbers of axes from 0, such as (0, 3); by default the principal directions of the feet in d > 2
-            (the first eigenvectors of their covariance), and both axes in d = 2.
+        runs: A Trajectory, a dict of Trajectories by name, or several Trajectories; all their feet at all frames have
+            the same weight.
+        axes: Two numbers of axes from 0, such as (0, 3). By default both axes in d = 2, and in d > 2 the principal
+            directions of the feet: the first two eigenvectors of their covariance.
 
     Raises:
-        InputError: for axes that are not there, and runs in d = 1 or of several dimensions.
+        InputError: for axes that are not there, and for runs in d = 1 or of several dimensions.
     """
-    runs = list(runs)
-    for run in runs:
-        of_dim(run)
-    dim = runs[0].dim
-    if dim < 2 or any(run.dim != dim for run in runs):
-        raise InputError("trajectory", runs[0], "trajectories in one dimension, d = 2 or more")
-    feet = np.concatenate([run.foot.reshape(-1, dim) for run in runs]).astype(np.float64)
+    if not isinstance(runs, (Trajectory, dict, str)) and isinstance(runs, Iterable):
+        runs = {f"run {number}": run for number, run in enumerate(runs)}
+    drawn = [shown.run for shown in named_runs(runs)]
+    dim = drawn[0].dim
+    if dim < 2 or any(run.dim != dim for run in drawn):
+        raise InputError("trajectory", drawn[0], "trajectories in one dimension, d = 2 or more")
+    feet = np.concatenate([run.foot.reshape(-1, dim) for run in drawn]).astype(np.float64)
     feet = feet[np.isfinite(feet).all(axis=1)]
-    middle = feet.mean(axis=0) if len(feet) else np.zeros(dim)
+    mean = feet.mean(axis=0) if len(feet) else np.zeros(dim)
     if axes is None and dim > 2:
-        return _principal(feet - middle, middle)
+        return _principal(feet - mean, mean)
     pair = _pair(axes, dim)
     directions = np.zeros((2, dim))
     directions[[0, 1], pair] = 1.0
-    names = [f"$\\theta_{i + 1}$" if i < 9 else f"$\\theta_{{{i + 1}}}$" for i in pair]
+    labels = [f"$\\theta_{i + 1}$" if i < 9 else f"$\\theta_{{{i + 1}}}$" for i in pair]
     plain = [f"θ{str(i + 1).translate(SUBSCRIPT)}" for i in pair]  # titles are plain text
-    words = f"d = {dim}, projected on {plain[0]} and {plain[1]}{_share(feet - middle, directions)}"
-    return Plane(np.zeros(dim), directions, (names[0], names[1]), words if dim > 2 else "")
+    words = f"d = {dim}, projected on {plain[0]} and {plain[1]}{_share(feet - mean, directions)}"
+    return Plane(np.zeros(dim), directions, (labels[0], labels[1]), words if dim > 2 else "")
 
 
 def _pair(axes: Any, dim: int) -> list[int]:
+    """The numbers of two different axes, (0, 1) by default."""
     allowed = f"two different whole numbers within [0, {dim})"
-    given = numbers("axes", (0, 1) if axes is None else axes, allowed)
-    if given.shape != (2,) or (given % 1 != 0).any() or (given < 0).any() or (given >= dim).any():
+    pair = numbers("axes", (0, 1) if axes is None else axes, allowed)
+    there = pair.shape == (2,) and (pair % 1 == 0).all() and (pair >= 0).all() and (pair < dim).all()
+    if not there or pair[0] == pair[1]:
         raise InputError("axes", axes, allowed)
-    if given[0] == given[1]:
-        raise InputError("axes", axes, allowed)
-    return [int(i) for i in given]
+    return [int(i) for i in pair]
 
 
-def _principal(spread: np.ndarray, middle: np.ndarray) -> Plane:
-    """The two directions of the largest variance; axes where the feet do not spread."""
-    dim, size = len(middle), np.linalg.norm(spread)
-    unit = spread / size if size > 0 else spread
+def _principal(deviations: np.ndarray, mean: np.ndarray) -> Plane:
+    """The plane of the two directions of the largest variance; where the feet have none, of the first axes."""
+    dim, size = len(mean), np.linalg.norm(deviations)
+    unit = deviations / size if size > 0 else deviations
     if len(unit) > dim:
-        squares, vectors = np.linalg.eigh(unit.T @ unit)
-        candidates = (vectors * np.sqrt(np.maximum(squares, 0.0))).T[:-3:-1]
-    else:  # fewer points than dimensions: the same from their small Gram matrix
+        variances, vectors = np.linalg.eigh(unit.T @ unit)
+        candidates = (vectors * np.sqrt(np.maximum(variances, 0.0))).T[:-3:-1]
+    else:  # with fewer points than dimensions, the same directions from the smaller Gram matrix of the points
         candidates = np.linalg.eigh(unit @ unit.T)[1].T[:-3:-1] @ unit
     directions: list[np.ndarray] = []
     for candidate in (*candidates, *np.eye(3, dim)):
         rest = candidate - sum((candidate @ known) * known for known in directions)
         length = np.linalg.norm(rest)
         if len(directions) < 2 and length > 1e-7:
-            directions.append(rest / length * np.sign(rest[np.abs(rest).argmax()]))  # one sign of the two, always
+            directions.append(rest / length * np.sign(rest[np.abs(rest).argmax()]))  # the same sign on every machine
     both = np.stack(directions)
-    parts = [f"principal direction {k + 1}{_share(spread, both[k : k + 1], ' ({})')}" for k in range(2)]
-    words = f"d = {dim}, on the principal directions of the feet{_share(spread, both)}"
-    return Plane(middle, both, (parts[0], parts[1]), words)
+    labels = [f"principal direction {k + 1}{_share(deviations, both[k : k + 1], ' ({})')}" for k in range(2)]
+    words = f"d = {dim}, on the principal directions of the feet{_share(deviations, both)}"
+    return Plane(mean, both, (labels[0], labels[1]), words)
 
 
-def _share(spread: np.ndarray, directions: np.ndarray, form: str = ": {} of their variance") -> str:
-    """How much of the variance of points about their middle lies along some directions, in words."""
-    total = float((spread**2).sum())
-    return form.format(percent(((spread @ directions.T) ** 2).sum() / total)) if total > 0 else ""
+def _share(deviations: np.ndarray, directions: np.ndarray, form: str = ": {} of their variance") -> str:
+    """The share of the variance of points that lies along some directions, in words; empty without any variance."""
+    total = float((deviations**2).sum())
+    return form.format(percent(((deviations @ directions.T) ** 2).sum() / total)) if total > 0 else ""

@@ -1,22 +1,36 @@
-"""Numbers of runs in words."""
+"""Words for numbers: shares in percent, how balls ended, and how far inside the surface they were."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from rollingball.core.status import Status
 from rollingball.runs.trajectory import Trajectory
 
 
 def percent(share: float) -> str:
-    """A share in percent; only none and all of it, to rounding, read as 0% and 100%."""
+    """A share in percent, in which 0% means none at all and 100% means all of it, up to rounding errors of 1e-9."""
     if 1e-9 < share < 0.0095:
         return f"{share:.1%}" if share >= 1e-3 else "<0.1%"
     return f"{min(share, 0.99) if share < 1 - 1e-9 else share:.0%}"
 
 
-def sunk(run: Trajectory) -> float:
-    """The deepest that a ball was inside the surface, in radii; 0 below a thousandth."""
+def status_counts(run: Trajectory) -> list[tuple[Status, int, str]]:
+    """Each status with which balls of a run ended, how many ended with it, and its name in plain words."""
+    codes, counts = np.unique(run.status, return_counts=True)
+    statuses = [(Status(code), int(count)) for code, count in zip(codes, counts, strict=True)]
+    return [(status, count, status.name.lower().replace("_", " ")) for status, count in statuses]
+
+
+def inside(run: Trajectory) -> str:
+    """How many balls of a run were inside the surface at some frame and how deep, in words.
+
+    Returns:
+        For example "1 of 2 inside by up to 40% of the radius"; empty where no ball was inside by a thousandth of its
+        radius.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
-        depth = np.where(run.radius > 0, -run.gap / run.radius, 0.0)
-    deepest = float(np.nanmax(depth, initial=0.0))
-    return deepest if deepest > 1e-3 else 0.0
+        depths = np.where(run.radius > 0, -run.gap / run.radius, 0.0)
+    deepest = np.nanmax(np.where(np.isnan(depths), 0.0, depths), axis=0, initial=0.0)
+    count = int((deepest > 1e-3).sum())
+    return f"{count} of {run.balls} inside by up to {percent(deepest.max())} of the radius" if count else ""

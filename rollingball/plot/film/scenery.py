@@ -1,15 +1,15 @@
-"""What stands still in a film, and the balls that move in it: on a section, on contours, in space."""
+"""What the pictures of a film show: a surface that stands still, and balls that move on it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from rollingball.plot.common.extent import heights
-from rollingball.plot.common.inputs import by_radius
 from rollingball.plot.common.orientation import level_angle, matrices
-from rollingball.plot.common.style import INK, PALETTE, color_of
+from rollingball.plot.common.style import END, INK, PALETTE
 from rollingball.plot.panels.balls import touching
 from rollingball.plot.panels.graph import contour, section
 from rollingball.plot.panels.ironing import offset
@@ -17,169 +17,213 @@ from rollingball.plot.panels.space import in_space, sphere, surface3d
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
 
-SIZE = 6.4  # inches, at 100 dpi
+WIDTH = 6.4  # inches, at 100 pixels per inch
+MOST_PANELS = 3
 
 
-class Section:
-    """Disks with two dark sectors on the graph of a loss over the line, their contacts, and the way they came."""
+@dataclass(frozen=True, eq=False)
+class Cast:
+    """The balls of a film.
 
-    def __init__(self, run: Trajectory, surface: Surface, box: Any, ironed: bool, title: str) -> None:
+    Attributes:
+        run: All balls at the moments of the pictures.
+        colors: The colour of each ball.
+        groups: Numbers of balls by the name of their run, or by their radius where the film shows one run.
+        named: Whether the groups are runs with names.
+    """
+
+    run: Trajectory
+    colors: list[str]
+    groups: dict[str, np.ndarray]
+    named: bool
+
+    @property
+    def shows_names(self) -> bool:
+        """Whether a legend with a colour for each group helps: each group has one colour of its own."""
+        return self.named or 1 < len(self.groups) == self.run.balls <= len(PALETTE)
+
+
+class Scenery:
+    """A figure, and the artists in it that move from picture to picture.
+
+    Attributes:
+        figure: A matplotlib Figure.
+        balls: The artists of each ball by its number.
+        clock: The title, which ends with the time.
+        moving: The artists that change, from the lowest up; None where all of the figure is drawn for each picture.
+    """
+
+    def __init__(self, cast: Cast, surface: Surface, box: Any, ironed: bool, title: str) -> None:
         from matplotlib.figure import Figure
+
+        self.cast, self.surface, self.title = cast, surface, title
+        self.figure = Figure(layout="constrained")
+        self.balls: dict[int, Any] = {}
+        self.moving: list[Any] | None = None
+        self._build(box, ironed)
+        self.clock = self.figure.suptitle(title, fontsize=9, parse_math=False)
+        if self.moving is not None:
+            self.moving = [*sorted(self.moving, key=lambda artist: artist.get_zorder()), self.clock]
+
+    def _build(self, box: Any, ironed: bool) -> None:
+        """Draw the surface over a box, with f_rho where ``ironed`` is true, and make the artists of the balls."""
+        raise NotImplementedError
+
+    def _place(self, frame: int, turns: np.ndarray) -> None:
+        """Put the balls where they are at a frame, with their orientations (B, 4)."""
+        raise NotImplementedError
+
+    def show(self, frame: int, turns: np.ndarray) -> None:
+        """Make the figure that of a frame of the cast, with the orientations (B, 4) of the balls."""
+        self._place(frame, turns)
+        run, gap = self.cast.run, "   " if len(self.title) < 40 else "\n"
+        now = f"t = {run.time[frame]:.2f}" if run.time.ndim == 1 else f"step {int(run.step[frame])}"
+        self.clock.set_text(f"{self.title}{gap}{now}".strip())
+
+    def name_groups(self, ax: Any, artist: int) -> None:
+        """Show a legend of the groups, with one artist of their first balls."""
+        if self.cast.shows_names:
+            artists = [self.balls[int(balls[0])][artist] for balls in self.cast.groups.values()]
+            ax.legend(artists, list(self.cast.groups), loc="upper right")
+
+
+class Section(Scenery):
+    """Disks with two dark sectors on the graph of a loss in d = 1, with contacts and the paths of the centres."""
+
+    def _build(self, box: Any, ironed: bool) -> None:
         from matplotlib.patches import Circle, Wedge
 
-        tops = run.center[..., 1] + run.radius  # a ball is in the picture all the way
-        low, high = heights([run], surface, box)
-        inside = tops[np.isfinite(tops) & (run.center[..., 0] >= box[0][0]) & (run.center[..., 0] <= box[0][1])]
-        high = max(high, float(inside.max(initial=high)) + 0.02 * (high - low))
-        tall = (high - low) / (box[0][1] - box[0][0]) * (SIZE - 0.6)
-        self.figure = Figure(figsize=(SIZE, float(np.clip(tall, 1.5, 6.0)) + 0.9), layout="constrained")
-        ax = section(surface, box, self.figure.subplots())
-        self.surface = surface
+        run = self.cast.run
+        low, high = heights([run], self.surface, box, moving_balls=True)
+        height = (high - low) / (box[0][1] - box[0][0]) * (WIDTH - 0.6)
+        self.figure.set_size_inches(WIDTH, float(np.clip(height, 1.5, 6.0)) + 0.9)
+        ax = section(self.surface, box, self.figure.subplots())
         if ironed:
             for radius in np.unique(run.radius[-1][run.radius[-1] > 0]):
-                first = int(np.flatnonzero(run.radius[-1] == radius)[0])
-                offset(surface, float(radius), box, ax, color_of(first)).lines[-1].set(linewidth=0.7, linestyle=":")
-        self.balls = []
-        for ball in range(run.balls):
-            color, above = color_of(ball), 2 + 1 / (2 + float(run.radius[0, ball]))  # small balls before large ones
+                color = self.cast.colors[int(np.flatnonzero(run.radius[-1] == radius)[0])]
+                offset(self.surface, float(radius), box, ax, color).lines[-1].set(linewidth=0.7, linestyle=":")
+        self.moving = []
+        for ball, color in enumerate(self.cast.colors):
+            above = 2 + 1 / (2 + float(run.radius[0, ball]))  # small balls are drawn over large ones
             disk = ax.add_patch(Circle((0, 0), 0, facecolor=color, alpha=0.25, edgecolor="none", zorder=above))
             rim = ax.add_patch(Circle((0, 0), 0, facecolor="none", edgecolor=color, linewidth=1.0, zorder=above))
             dark: Any = {"facecolor": color, "alpha": 0.55, "linewidth": 0, "zorder": above}
             sectors = [ax.add_patch(Wedge((0, 0), 0, 0, 90, **dark)) for _half in range(2)]
-            (way,) = ax.plot([], [], color=color, linewidth=1.0)
+            (path,) = ax.plot([], [], color=color, linewidth=1.0)
             (feet,) = ax.plot([], [], "o", color=color, markeredgecolor=INK, markersize=3.5, zorder=3)
-            self.balls.append((disk, rim, sectors, way, feet))
-        if 1 < len(np.unique(run.radius[0])) == run.balls <= len(PALETTE):
-            names = [f"radius {radius:g}" for radius in run.radius[0]]
-            ax.legend([parts[3] for parts in self.balls], names, loc="upper right")
+            self.balls[ball] = disk, rim, sectors, path, feet
+            self.moving += [disk, rim, *sectors, path, feet]
+        self.name_groups(ax, artist=3)
         ax.set(xlim=box[0], ylim=(low, high))
         ax.set_aspect("equal")
-        self.clock = ax.set_title(title, parse_math=False)
-        self.title = title
-        parts = [part for disk, rim, sectors, way, feet in self.balls for part in (disk, rim, *sectors, way, feet)]
-        self.moving: list[Any] | None = [*sorted(parts, key=lambda part: part.get_zorder()), self.clock]
 
-    def show(self, past: Trajectory, turned: np.ndarray) -> None:
-        """Put the balls where they are at the last frame of ``past``."""
-        contacts = touching(past[-1], self.surface)[0]
-        for ball, (disk, rim, sectors, way, feet) in enumerate(self.balls):
-            center, radius = past.center[-1, ball], float(past.radius[-1, ball])
+    def _place(self, frame: int, turns: np.ndarray) -> None:
+        run = self.cast.run
+        contacts = touching(run[frame], self.surface)[0]
+        for ball, (disk, rim, sectors, path, feet) in self.balls.items():
+            center, radius = run.center[frame, ball], float(run.radius[frame, ball])
             there = bool(np.isfinite(center).all())
             for part in (disk, rim, *sectors, feet):
                 part.set_visible(there)
-            way.set_data(past.center[:, ball, 0], past.center[:, ball, 1])
+            path.set_data(*run.center[: frame + 1, ball].T)
             if not there:
                 continue
             for circle in (disk, rim):
                 circle.set(center=tuple(center), radius=radius)
             for sector, half in zip(sectors, (0.0, 180.0), strict=True):
-                begin = half - float(np.degrees(level_angle(turned[ball])))  # to the right is clockwise
+                begin = half - float(np.degrees(level_angle(turns[ball])))  # a roll to the right is clockwise
                 sector.set(center=tuple(center), radius=radius, theta1=begin, theta2=begin + 90)
             feet.set_data(*contacts[ball].T)
-        self.clock.set_text(_clock(self.title, past))
 
 
-class Contour:
-    """Balls from above on contours, a panel for each radius; the seams on them turn."""
+class Contour(Scenery):
+    """Balls on contours in d = 2, seen from above, with seams that turn; up to three groups have a panel each."""
 
-    def __init__(self, run: Trajectory, surface: Surface, box: Any, ironed: bool, title: str) -> None:
-        from matplotlib.figure import Figure
+    def _build(self, box: Any, ironed: bool) -> None:
         from matplotlib.patches import Circle
 
-        groups = by_radius(run)
-        groups = groups if len(groups) <= 3 else [run]
-        self.members = [np.flatnonzero(run.radius[0] == part.radius[0, 0]) for part in groups]
-        self.members = [np.arange(run.balls)] if len(groups) == 1 else self.members
-        tall = (box[1][1] - box[1][0]) / (box[0][1] - box[0][0])
-        wide = SIZE if len(groups) > 1 else 4.2
-        size = (wide, float(np.clip(wide / len(groups) * tall, 2.0, 6.0)) + 0.5)
-        self.figure = Figure(figsize=size, layout="constrained")
-        self.balls: dict[int, Any] = {}
+        groups = self.cast.groups
+        one_panel = not 1 < len(groups) <= MOST_PANELS
+        panels = {"": np.arange(self.cast.run.balls)} if one_panel else groups
+        slimness = (box[1][1] - box[1][0]) / (box[0][1] - box[0][0])
+        width = 4.2 if one_panel else WIDTH
+        self.figure.set_size_inches(width, float(np.clip(width / len(panels) * slimness, 2.0, 6.0)) + 0.5)
         self.seams = _seams()
-        for ax, members, part in zip(
-            self.figure.subplots(1, len(groups), squeeze=False)[0], self.members, groups, strict=True
-        ):
-            contour(surface, box, ax)
-            if len(groups) > 1:
-                ax.set_title(f"radius {part.radius[0, 0]:g}")
-            for ball in members:
-                color = color_of(int(ball))
+        self.moving = []
+        axes = self.figure.subplots(1, len(panels), squeeze=False)[0]
+        for ax, (name, members) in zip(axes, panels.items(), strict=True):
+            contour(self.surface, box, ax)
+            ax.set_title(name, parse_math=False)
+            for ball in map(int, members):
+                color = self.cast.colors[ball]
                 disk = ax.add_patch(Circle((0, 0), 0, facecolor=color, alpha=0.45, edgecolor=INK, linewidth=0.6))
                 (seam,) = ax.plot([], [], color="white", linewidth=0.7, alpha=0.85)
-                (way,) = ax.plot([], [], color=color, linewidth=0.8)
-                (dot,) = ax.plot([], [], "o", color=color, markeredgecolor="white", markersize=3.5, markeredgewidth=0.5)
-                self.balls[int(ball)] = disk, seam, way, dot
+                (path,) = ax.plot([], [], color=color, linewidth=0.8)
+                (foot,) = ax.plot([], [], color=color, **{**END, "markersize": 3.5})
+                self.balls[ball] = disk, seam, path, foot
+                self.moving += self.balls[ball]
             ax.set(xlim=box[0], ylim=box[1])
             ax.label_outer()
-        self.clock = self.figure.suptitle(title, parse_math=False)
-        self.title = title
-        parts = [part for parts in self.balls.values() for part in parts]
-        self.moving: list[Any] | None = [*sorted(parts, key=lambda part: part.get_zorder()), self.clock]
+        if one_panel and self.cast.named:
+            self.name_groups(axes[0], artist=2)
 
-    def show(self, past: Trajectory, turned: np.ndarray) -> None:
-        """Put the balls where they are at the last frame of ``past``."""
-        turns = matrices(turned)
-        for ball, (disk, seam, way, dot) in self.balls.items():
-            center, radius = past.center[-1, ball, :2], float(past.radius[-1, ball])
+    def _place(self, frame: int, turns: np.ndarray) -> None:
+        run, rotations = self.cast.run, matrices(turns)
+        for ball, (disk, seam, path, foot) in self.balls.items():
+            center, radius = run.center[frame, ball, :2], float(run.radius[frame, ball])
             there = bool(np.isfinite(center).all())
-            for part in (disk, seam, dot):
+            for part in (disk, seam, foot):
                 part.set_visible(there)
-            way.set_data(*past.center[:, ball, :2].T)
+            path.set_data(*run.center[: frame + 1, ball, :2].T)
             if not there:
                 continue
             disk.set(center=tuple(center), radius=radius)
-            points = self.seams @ turns[ball].T
-            points = np.where(points[:, 2:] > 0, points, np.nan) * radius  # the upper half is seen
+            points = self.seams @ rotations[ball].T
+            points = np.where(points[:, 2:] > 0, points, np.nan) * radius  # only the upper half is seen
             seam.set_data(center[0] + points[:, 0], center[1] + points[:, 1])
-            dot.set_data(past.foot[-1, ball, :1], past.foot[-1, ball, 1:])
-        self.clock.set_text(_clock(self.title, past))
+            foot.set_data(run.foot[frame, ball, :1], run.foot[frame, ball, 1:])
 
 
-class Space:
-    """Balls in space on the graph of a loss over the plane, in two tones that turn."""
+class Space(Scenery):
+    """Balls in space on the graph of a loss in d = 2, in two tones that turn."""
 
-    def __init__(self, run: Trajectory, surface: Surface, box: Any, ironed: bool, title: str) -> None:
-        from matplotlib.figure import Figure
-
-        self.figure = Figure(figsize=(5.2, 4.6))
+    def _build(self, box: Any, ironed: bool) -> None:
+        run = self.cast.run
+        self.figure.set_layout_engine("none")
+        self.figure.set_size_inches(5.2, 4.6)
         self.ax = in_space(self.figure)
-        surface3d(surface, box, self.ax, points=50)
+        surface3d(self.surface, box, self.ax, points=50)
         low, high = self.ax.get_zlim()
         tops = (run.center[..., 2] + run.radius)[np.isfinite(run.center).all(axis=-1)]
         high = max(high, float(tops.max(initial=high)))
         self.ax.set_zlim(low, high)
         self.ax.set_box_aspect([box[0][1] - box[0][0], box[1][1] - box[1][0], high - low])
-        self.ways: Any = [self.ax.plot([], [], [], color=color_of(ball), zorder=2)[0] for ball in range(run.balls)]
+        self.balls = {
+            ball: self.ax.plot([], [], [], color=color, zorder=2) for ball, color in enumerate(self.cast.colors)
+        }
+        if self.cast.named:
+            self.name_groups(self.ax, artist=0)
         self.spheres: list[Any] = []
-        self.clock = self.figure.suptitle(title, parse_math=False)
-        self.title = title
-        self.moving: list[Any] | None = None  # in space everything is drawn in its order
 
-    def show(self, past: Trajectory, turned: np.ndarray) -> None:
-        """Put the balls where they are at the last frame of ``past``."""
+    def _place(self, frame: int, turns: np.ndarray) -> None:
+        run, rotations = self.cast.run, matrices(turns)
         for artist in self.spheres:
             artist.remove()
-        self.spheres, turns = [], matrices(turned)
-        for ball, way in enumerate(self.ways):
-            center = past.center[-1, ball]
-            way.set_data_3d(*past.center[:, ball].T)
+        self.spheres = []
+        for ball, (path,) in self.balls.items():
+            center, color = run.center[frame, ball], self.cast.colors[ball]
+            path.set_data_3d(*run.center[: frame + 1, ball].T)
             if np.isfinite(center).all():
-                made = sphere(self.ax, center, float(past.radius[-1, ball]), color_of(ball), turns[ball], points=12)
-                self.spheres += [] if made is None else [made]
-        self.clock.set_text(_clock(self.title, past))
+                radius = float(run.radius[frame, ball])
+                self.spheres += sphere(self.ax, center, radius, color, rotations[ball], points=12)
 
 
 SCENERY: Any = {"section": Section, "contour": Contour, "surface": Space}
 
 
-def _clock(title: str, past: Trajectory) -> str:
-    time = f"t = {past.time[-1]:.2f}" if past.time.ndim == 1 else f"step {int(past.step[-1])}"
-    return f"{title}{'   ' if len(title) < 40 else chr(10)}{time}".strip()
-
-
 def _seams(points: int = 40) -> np.ndarray:
-    """Three great circles of a unit ball, apart by rows of NaN (3 (n + 1), 3)."""
+    """Three great circles of the unit sphere (3 (n + 1), 3), with a row of NaN after each."""
     angle = np.linspace(0, 2 * np.pi, points)
-    flat = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=-1)
+    circle = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=-1)
     gap = np.full((1, 3), np.nan)
-    return np.concatenate([part for k in range(3) for part in (np.roll(flat, k, axis=1), gap)])
+    return np.concatenate([part for k in range(3) for part in (np.roll(circle, k, axis=1), gap)])

@@ -1,4 +1,4 @@
-"""What the interactive page shows, as arrays: balls that move, where they are in the picture, and the camera."""
+"""What the interactive page shows, as arrays: the surface, balls that move, where they are, and the camera."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ import numpy as np
 from rollingball.core.errors import InputError
 from rollingball.geometry.contact.contacts import checked_box
 from rollingball.plot.common.extent import bounds
-from rollingball.plot.common.orientation import in_space, orientations
+from rollingball.plot.common.inputs import NamedRun, Runs, named_runs
+from rollingball.plot.common.orientation import between, in_space, orientations
 from rollingball.plot.common.style import PALETTE
 from rollingball.plot.page.landscape import Landscape, landscape
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
 from rollingball.surfaces.base import checked_surface
 
-SIZE = 10.0  # of the picture: the viewer's camera works best at such distances
-POINT = 0.008  # the radius at which a method without a ball is drawn, in sizes of the picture
+SIZE = 10.0  # the diagonal of the picture: the camera of the viewer works best at such distances
+POINT = 0.006  # the least radius at which a ball or a point is drawn, as a share of the picture
 FIELD_OF_VIEW = 0.7  # radians
 MOST_BALLS = 2000
+APART = 0.006  # the difference in size of two balls that coincide, as a share of their radius
+MOST_LAYERS = 5  # no ball is drawn smaller than by this many differences
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +32,13 @@ class Cast:
 
     Attributes:
         run: Their trajectory.
-        time: Of each frame, for each ball (T, B).
-        center: In R^3 (T, B, 3); where a frame is not finite, the last one that was.
-        turn: Orientations (T, B, 4).
-        radius: (T, B); of methods without a ball that of a small mark, and 0 for a ball that is never finite.
+        time: The time of each frame for each ball (T, B).
+        center: Their centres in R^3 (T, B, 3); at a frame that is not finite, the last centre that was.
+        turn: Their orientations, unit quaternions (T, B, 4).
+        radius: Their radii (T, B); 0 for a ball that is never finite, and for a point of a method without a ball.
+        color: Their colours (B, 3), uint8.
+        layer: For each ball (B,) a number from 0, different for two balls of the page that coincide at some time.
+        never_finite: Which balls (B,) are not finite at any frame; they are not drawn.
     """
 
     run: Trajectory
@@ -40,21 +46,21 @@ class Cast:
     center: np.ndarray
     turn: np.ndarray
     radius: np.ndarray
+    color: np.ndarray
+    layer: np.ndarray
+    never_finite: np.ndarray
 
     def frame(self, time: float) -> np.ndarray:
         """The last frame of each ball that is not after a time (B,)."""
         return np.maximum((self.time <= time).sum(axis=0) - 1, 0)
 
     def at(self, time: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Centres (B, 3), orientations (B, 4) and radii (B,) at a time, linear between frames; held after the last."""
+        """Centres (B, 3), orientations (B, 4) and radii (B,) at a time, linear between frames, then constant."""
         left, ball = self.frame(time), np.arange(self.time.shape[1])
         right = np.minimum(left + 1, len(self.time) - 1)
         begin, end = self.time[left, ball], self.time[right, ball]
         share = np.clip(np.divide(time - begin, end - begin, out=np.zeros(len(ball)), where=end > begin), 0, 1)[:, None]
-        before, after = self.turn[left, ball], self.turn[right, ball]
-        after = np.where((before * after).sum(axis=1, keepdims=True) < 0, -after, after)  # q and -q turn alike
-        turn = before + share * (after - before)
-        turn /= np.linalg.norm(turn, axis=1, keepdims=True)
+        turn = between(self.turn[left, ball], self.turn[right, ball], share)
         center = self.center[left, ball] + share * (self.center[right, ball] - self.center[left, ball])
         radius = self.radius[left, ball] + share[:, 0] * (self.radius[right, ball] - self.radius[left, ball])
         return center, turn, radius
@@ -62,18 +68,18 @@ class Cast:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """Runs on a surface, placed in a picture of one scale for all axes.
+    """Runs on a surface, placed in a picture with one scale for all axes.
 
     Attributes:
-        title: Above it.
-        surface: What they roll on.
-        box: What is shown of it.
+        title: The title of the page.
+        surface: The surface that the balls roll on.
+        box: The part of it that is shown, a pair (low, high) for each axis.
         casts: The balls by the name of their run.
         ceiling: The height up to which the surface is shown.
-        width: From where to where the ribbon of a section goes, along y.
-        ground: f, as a mesh.
-        middle: The point of R^3 (3,) that is in the middle of the picture.
-        zoom: The scale of the picture.
+        width: The range along y of the ribbon that a section (d = 1) is drawn as.
+        ground: The graph of L f as a mesh.
+        middle: The point (3,) of R^3 that is in the middle of the picture.
+        zoom: The length in the picture of a length 1 in R^3.
     """
 
     title: str
@@ -87,55 +93,74 @@ class Page:
     zoom: float
 
     @property
-    def duration(self) -> float:
-        """The time of the last frame of all."""
-        return max(float(np.nanmax(cast.time)) for cast in self.casts.values())
-
-    @property
     def begin(self) -> float:
-        """The time of the first frame of all."""
+        """The time of the first frame of all runs."""
         return min(float(np.nanmin(cast.time)) for cast in self.casts.values())
 
     @property
+    def duration(self) -> float:
+        """The time of the last frame of all runs."""
+        return max(float(np.nanmax(cast.time)) for cast in self.casts.values())
+
+    @property
     def radii(self) -> list[float]:
-        """The radii that balls begin with."""
+        """The different radii of balls at the first frame, in increasing order."""
         every = np.concatenate([cast.run.radius[0] for cast in self.casts.values()])
         return sorted({float(radius) for radius in every if radius > 0})
 
     def place(self, points: np.ndarray) -> np.ndarray:
-        """Where points of R^3 (..., 3) are in the picture."""
+        """Where points (..., 3) of R^3 are in the picture."""
         return (points - self.middle) * self.zoom
 
+    def drawn_radius(self, cast: Cast, radius: np.ndarray) -> np.ndarray:
+        """The radii (B,) in the picture of balls with some radii (B,) in R^3.
+
+        They are to scale, with two exceptions. A ball or point below 0.6% of the picture is drawn with that radius, so
+        that it can be seen. Of balls that coincide each later one is a little smaller, since two surfaces at the same
+        place flicker.
+        """
+        never = cast.never_finite
+        drawn = np.where(never, 0.0, np.maximum(radius * self.zoom, POINT * SIZE))
+        layer = np.minimum(cast.layer, MOST_LAYERS)
+        return drawn - layer * np.maximum(APART * drawn, 0.1 * POINT * SIZE) * ~never
+
     def ironed(self, radius: float) -> Landscape:
-        """f_rho as a mesh: the surface on which the centres of balls of this radius are."""
+        """The graph of f_rho as a mesh: the surface on which the centres of balls of this radius are."""
         return landscape(self.surface, self.box, self.ceiling + radius, radius, self.width)
 
     def camera(self) -> tuple[np.ndarray, np.ndarray]:
-        """From where, and at which point of the picture, one looks first."""
+        """The place in the picture from which a reader looks first, and the point in the middle of the view."""
         direction = np.array([-0.5, -1.0, 1.25] if self.surface.dim == 2 else [0.15, -1.0, 0.34])
         direction /= np.linalg.norm(direction)
         return direction * SIZE / 2 / np.sin(FIELD_OF_VIEW / 2) * 1.1, np.zeros(3)
 
 
-def page(runs: Any, surface: Surface, box: Any = None, title: str = "") -> Page:
+def page(runs: Runs, surface: Surface, box: Any = None, title: str = "") -> Page:
     """Place runs on their surface in a picture.
 
     Args:
-        runs: A Trajectory, or several by name.
-        surface: The surface that they rolled on, in one or two dimensions.
-        box: What to show, (low, high) for each axis; by default what feet and centres cover.
-        title: Above it.
+        runs: A Trajectory, or a dict of Trajectories by name.
+        surface: The surface that they rolled on, in d = 1 or 2.
+        box: What to show, a pair (low, high) for each axis; by default what feet and centres cover.
+        title: The title of the page.
 
     Raises:
-        InputError: for a surface in more than two dimensions, or runs without a finite frame.
+        InputError: for what is neither a run nor a dict of runs, for runs in other dimensions than the surface, for a
+            surface in more than two dimensions, for more than 2000 balls, and for a box without a ball.
     """
     checked_surface(surface)
-    named = _named(runs, surface)
-    shown = bounds(list(named.values())) if box is None else box
-    checked = [(float(low), float(high)) for low, high in checked_box("box", shown, surface.dim)]
+    named = named_runs(runs, surface.dim, field="runs")
+    if surface.dim > 2:
+        raise InputError("surface", surface, "a surface in one or two dimensions: there is no room to show more")
+    count = sum(shown.run.balls for shown in named)
+    if count > MOST_BALLS:
+        raise InputError("runs", f"{count} balls", f"at most {MOST_BALLS}; select() picks some")
+    wanted = bounds(shown.run for shown in named) if box is None else box
+    checked = [(float(low), float(high)) for low, high in checked_box("box", wanted, surface.dim)]
     side = max(high - low for low, high in checked)
-    casts = {name: _cast(run, surface.loss_scale, POINT * side) for name, run in named.items()}
+    casts = {shown.name or "run": _cast(shown, surface.loss_scale) for shown in named}
     width = _lanes(casts, side) if surface.dim == 1 else checked[1]
+    _mark_coinciding(list(casts.values()))
     top = max(_top(cast, checked) for cast in casts.values())
     if not np.isfinite(top):
         raise InputError("box", box, "a box with a ball in it")
@@ -147,16 +172,14 @@ def page(runs: Any, surface: Surface, box: Any = None, title: str = "") -> Page:
     return Page(title, surface, checked, casts, ceiling, width, ground, (low + high) / 2, zoom)
 
 
-def colors(count: int, first: int = 0) -> np.ndarray:
-    """The colours of balls (B, 3), uint8, of which the first has a number: those of their paths in every picture."""
-    palette = np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in PALETTE], np.uint8)
-    return palette[(first + np.arange(count)) % len(palette)]
-
-
 def sphere(balls: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """The unit sphere: vertices (V, 3), and the triangles of every other octant, and of those between.
+    """The unit sphere as a mesh in two parts, whose two colours show how a ball turns; coarser for more balls.
 
-    The more balls, the coarser; octants of two colours show how a ball turns.
+    Args:
+        balls: How many balls the page shows.
+
+    Returns:
+        The vertices (V, 3), and for each part its triangles (F, 3): every other octant, and the octants between.
     """
     cells = 16 if balls <= 60 else 8 if balls <= 400 else 5
     index = {pair: number for number, pair in enumerate((i, j) for i in range(cells + 1) for j in range(cells + 1 - i))}
@@ -173,49 +196,62 @@ def sphere(balls: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
     return np.concatenate(vertices), (np.concatenate(halves[1]), np.concatenate(halves[0]))
 
 
-def _named(runs: Any, surface: Surface) -> dict[str, Trajectory]:
-    named = {"run": runs} if isinstance(runs, Trajectory) else runs
-    allowed = "a Trajectory with a frame and a ball, or several by name"
-    if not isinstance(named, dict) or not named:
-        raise InputError("runs", runs, allowed)
-    for run in named.values():
-        if not isinstance(run, Trajectory) or not len(run) or not run.balls:
-            raise InputError("runs", runs, allowed)
-        if run.dim != surface.dim:
-            raise InputError("runs", run, f"trajectories in d = {surface.dim}, as the surface")
-    if surface.dim > 2:
-        raise InputError("surface", surface, "a surface in one or two dimensions: there is no room to show more")
-    count = sum(run.balls for run in named.values())
-    if count > MOST_BALLS:
-        raise InputError("runs", f"{count} balls", f"at most {MOST_BALLS}; select() picks some")
-    return named
-
-
-def _cast(run: Trajectory, loss_scale: float, point: float) -> Cast:
-    turn = orientations(run, loss_scale)
+def _cast(shown: NamedRun, loss_scale: float) -> Cast:
+    """The balls of a run, before they have lanes and layers."""
+    run = shown.run
     center = in_space(run.center)
     finite = np.isfinite(center).all(axis=-1) & np.isfinite(run.radius)
     last = np.maximum.accumulate(np.where(finite, np.arange(len(run))[:, None], -1), axis=0)
-    known = np.maximum(last, finite.argmax(axis=0))  # before its first finite frame a ball waits where that is
+    known = np.maximum(last, finite.argmax(axis=0))  # before its first finite frame a ball waits where it will be then
     ball = np.arange(run.balls)
-    radius = np.where(run.radius[known, ball] > 0, run.radius[known, ball], point)
     never = ~finite.any(axis=0)
-    center, radius = np.where(never[:, None], 0.0, center[known, ball]), np.where(never, 0.0, radius)
+    center, radius = np.where(never[:, None], 0.0, center[known, ball]), np.where(never, 0.0, run.radius[known, ball])
     time = np.array(np.broadcast_to(run.time.reshape(len(run), -1), (len(run), run.balls)), float)
-    return Cast(run, time, center, turn, radius)
+    codes = [PALETTE.index(shown.color(number)) for number in range(run.balls)]
+    palette = np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in PALETTE], np.uint8)
+    turn = orientations(run, loss_scale)
+    return Cast(run, time, center, turn, radius, palette[codes], np.zeros(run.balls, int), never)
+
+
+def _mark_coinciding(casts: list[Cast], moments: int = 33) -> None:
+    """Number the layers of balls that coincide: their centres and radii differ by less than a tenth of a radius."""
+    times = [cast.time for cast in casts]
+    coincide: Any = False
+    for moment in np.linspace(min(np.nanmin(time) for time in times), max(np.nanmax(time) for time in times), moments):
+        states = [cast.at(float(moment)) for cast in casts]
+        center, radius = (np.concatenate([state[part] for state in states]) for part in (0, 2))
+        apart = np.abs(radius[:, None] - radius)
+        for axis in range(3):
+            apart = np.maximum(apart, np.abs(center[:, None, axis] - center[:, axis]))
+        coincide = coincide | (apart <= 0.1 * np.maximum(radius[:, None], radius))
+    layers = np.zeros(len(coincide), int)
+    for ball in range(1, len(layers)):
+        layers[ball] = (layers[:ball] + 1)[coincide[ball, :ball]].max(initial=0)
+    begin = 0
+    for cast in casts:
+        cast.layer[:] = layers[begin : begin + cast.run.balls]
+        begin += cast.run.balls
 
 
 def _top(cast: Cast, box: list[tuple[float, float]]) -> float:
-    """The top of the highest ball that is in the box."""
+    """The height of the top of the highest ball that is in the box; minus infinity without one."""
     low, high = np.array(box).T
-    flat = cast.center[..., : len(box)]
-    inside = ((low <= flat) & (flat <= high)).all(axis=-1) & (cast.radius > 0)
+    place = cast.center[..., : len(box)]
+    inside = ((low <= place) & (place <= high)).all(axis=-1) & ~cast.never_finite
     return float((cast.center[..., 2] + cast.radius)[inside].max(initial=-np.inf))
 
 
 def _lanes(casts: dict[str, Cast], side: float) -> tuple[float, float]:
-    """Give each ball of a section a lane of its own along y, closer where there are many; the borders of them all."""
-    widest = max(float(cast.radius.max()) for cast in casts.values())
+    """Give each ball of a section its own place along y, closer to each other where there are many.
+
+    Args:
+        casts: The balls, whose centres are changed.
+        side: The length of the box.
+
+    Returns:
+        The range along y of the ribbon that holds them all.
+    """
+    widest = max(max(float(cast.radius.max()) for cast in casts.values()), 0.01 * side)
     count = sum(cast.run.balls for cast in casts.values())
     lane = min(2.3 * widest, side / count)
     begin = 0

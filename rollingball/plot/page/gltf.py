@@ -1,4 +1,4 @@
-"""A landscape as a binary glTF file, the format in which pages take textured meshes."""
+"""A landscape as a binary glTF file, the format in which viser takes textured meshes."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ FLOAT, UNSIGNED = 5126, 5125
 JSON_CHUNK, BINARY_CHUNK = 0x4E4F534A, 0x004E4942
 
 
-def glb(scenery: Landscape, place: Any) -> bytes:
-    """A landscape as binary glTF 2.0, matt and seen from both sides.
+def glb(ground: Landscape, place: Any) -> bytes:
+    """A landscape as binary glTF 2.0 with a matt material that is seen from both sides.
 
     Args:
-        scenery: The mesh.
-        place: From points (..., 3) to where they are in the picture, with one scale for all axes.
+        ground: The mesh.
+        place: A function from points (..., 3) to their places in the picture (..., 3), with one scale for all axes.
     """
-    points = place(scenery.points).reshape(-1, 3)
-    points = np.where(np.isfinite(points).all(axis=1, keepdims=True), points, points[scenery.faces[0, 0]])
-    rows, columns = scenery.points.shape[:2]
-    height, width = scenery.picture.shape[:2]
-    # the centre of the first pixel is the first vertex; the picture's rows go along the first axis of the grid
+    points = place(ground.points).reshape(-1, 3)
+    points = np.where(np.isfinite(points).all(axis=1, keepdims=True), points, points[ground.faces[0, 0]])
+    rows, columns = ground.points.shape[:2]
+    height, width = ground.picture.shape[:2]
+    # the centre of the first pixel is at the first vertex; the rows of the picture go along the first axis of the grid
     u = (0.5 + np.linspace(0, width - 1, columns)) / width
     v = (0.5 + np.linspace(0, height - 1, rows)) / height
     across = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
     parts: list[tuple[np.ndarray, str]] = [
-        (points, "VEC3"), (scenery.normals.reshape(-1, 3), "VEC3"), (across, "VEC2"),
+        (points, "VEC3"), (ground.normals.reshape(-1, 3), "VEC3"), (across, "VEC2"),
     ]  # fmt: skip
     views, accessors, body = [], [], bytearray()
 
@@ -43,10 +43,10 @@ def glb(scenery: Landscape, place: Any) -> bytes:
         values = np.ascontiguousarray(array, "<f4")
         about = {"bufferView": append(values.tobytes()), "componentType": FLOAT, "count": len(values), "type": kind}
         accessors.append(about | {"min": values.min(axis=0).tolist(), "max": values.max(axis=0).tolist()})
-    corners = np.ascontiguousarray(scenery.faces.ravel(), "<u4")
+    corners = np.ascontiguousarray(ground.faces.ravel(), "<u4")
     about = {"bufferView": append(corners.tobytes()), "componentType": UNSIGNED, "count": len(corners)}
     accessors.append(about | {"type": "SCALAR"})
-    image = append(_png(scenery.picture))
+    image = append(_png(ground.picture))
     surface = {"attributes": {"POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2}, "indices": 3, "material": 0}
     matt = {"baseColorTexture": {"index": 0}, "metallicFactor": 0.0, "roughnessFactor": 0.9}
     head = {

@@ -1,4 +1,4 @@
-"""A page in a viser scene: the surface, balls that turn, their paths, axes and the camera."""
+"""The scene of the page in viser: the surface, balls that turn, their paths and names, axes, and the camera."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import RollingBallError
-from rollingball.plot.page.contents import FIELD_OF_VIEW, SIZE, Cast, Page, colors, sphere
+from rollingball.plot.page.contents import FIELD_OF_VIEW, SIZE, Cast, Page, sphere
 from rollingball.plot.page.gltf import glb
 from rollingball.plot.page.guard import Guard, asked
 
 HOST = "127.0.0.1"  # no other machine sees a page
 INSTALL = "pip install 'rollingball[view]'"
-PALE = np.array([250, 248, 240], np.uint8)  # of every other octant of a ball
-PATH_POINTS = 400  # of each path that is drawn
-MOST_PATHS = 60_000  # points of all of them
+PALE = np.array([250, 248, 240], np.uint8)  # the colour of every other octant of a ball
+PATH_POINTS = 400  # the most points of one path
+MOST_PATHS = 60_000  # the most points of all paths
 
 
 def viser() -> Any:
-    """The package viser, or one line that says how to get it."""
+    """The package viser; an error of one line says how to get it where it is missing."""
     try:
         import viser as package
     except ImportError:
@@ -56,19 +56,20 @@ def close(server: Any) -> None:
 
 
 def linear(color: np.ndarray) -> np.ndarray:
-    """SRGB colours, uint8, as the viewer takes those of vertices and instances: in proportion to light."""
+    """Colours in proportion to light, uint8, as viser takes those of vertices and instances, of sRGB colours, uint8."""
     share = color / 255.0
     light = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     return np.round(255 * light).astype(np.uint8)
 
 
-class Stage:
-    """What is in the scene of a server, and how it moves.
+class Scene:
+    """What a viser server shows of a page, and how it moves.
 
     Attributes:
-        grounds: The handle of f under 0, and of f_rho under each radius that was asked for.
-        balls: The two handles of each run, of one half of the octants each.
+        grounds: The handles of the surfaces: that of f has the key 0, that of f_rho the radius rho.
+        balls: The two handles of the balls of each run, each of one half of the octants.
         paths: The handle of the centre paths of each run.
+        names: Where there are several runs, the handle of the name of each, which stays above its first ball.
     """
 
     def __init__(self, server: Any, page: Page) -> None:
@@ -85,6 +86,12 @@ class Stage:
         self.grounds = {0.0: scene.add_glb("/f", glb(page.ground, page.place))}
         self.balls = {name: self._add_balls(name, cast) for name, cast in page.casts.items()}
         self.paths = {name: self._add_paths(name, cast) for name, cast in page.casts.items()}
+        self.names = {}
+        if len(page.casts) > 1:
+            self.names = {
+                name: scene.add_label(f"/names/{name}", name, anchor="bottom-center", position=self._above(cast))
+                for name, cast in page.casts.items()
+            }
         self._add_axes()
 
     def move(self, time: float) -> None:
@@ -95,13 +102,15 @@ class Stage:
                 handle.batched_positions = self.page.place(center).astype(np.float32)
                 handle.batched_wxyzs = turn.astype(np.float32)
                 if np.ptp(self.page.casts[name].radius, axis=0).any():
-                    handle.batched_scales = (radius * self.page.zoom).astype(np.float32)
+                    handle.batched_scales = self.page.drawn_radius(self.page.casts[name], radius).astype(np.float32)
+        for name, handle in self.names.items():
+            handle.position = self._above(self.page.casts[name], time)
 
     def show_ground(self, radius: float) -> None:
-        """Show f, or f_rho for a radius above 0, which is made when it is first asked for.
+        """Show f for a radius of 0, and otherwise f_rho, whose mesh is made when it is first asked for.
 
         Raises:
-            InputError: where f_rho cannot be sampled.
+            InputError: for a radius too small to sample f_rho.
         """
         if radius not in self.grounds:
             content = glb(self.page.ironed(radius), self.page.place)
@@ -112,35 +121,35 @@ class Stage:
     def show_runs(self, names: list[str]) -> None:
         """Show the balls of some runs, and hide those of the others."""
         for name, handles in self.balls.items():
-            for handle in (*handles, self.paths[name]):
+            for handle in (*handles, self.paths[name], *([self.names[name]] if self.names else [])):
                 handle.visible = name in names
 
     def _add_balls(self, name: str, cast: Cast) -> tuple[Any, Any]:
         center, turn, radius = cast.at(self.page.begin)
         vertices, halves = sphere(sum(each.run.balls for each in self.page.casts.values()))
-        own = linear(self._colors(name))
+        own = linear(cast.color)
         look = (own, np.broadcast_to(linear(PALE), own.shape))
         first, second = (
             self.server.scene.add_batched_meshes_simple(
                 f"/balls of {name}/{part}", vertices, faces, turn, self.page.place(center),
-                batched_scales=radius * self.page.zoom, batched_colors=color, lod="off",
+                batched_scales=self.page.drawn_radius(cast, radius), batched_colors=color, lod="off",
             )
             for part, faces, color in zip(("octants", "octants between"), halves, look, strict=True)
         )  # fmt: skip
         return first, second
 
-    def _colors(self, name: str) -> np.ndarray:
-        """Those of the balls of a run; single balls of several runs differ."""
-        casts = self.page.casts
-        single = all(cast.run.balls == 1 for cast in casts.values())
-        return colors(casts[name].run.balls, list(casts).index(name) if single else 0)
+    def _above(self, cast: Cast, time: float | None = None) -> np.ndarray:
+        """The place in the picture a little above the first ball of a run, at the first or at another time."""
+        center, _turn, radius = cast.at(self.page.begin if time is None else time)
+        height = self.page.drawn_radius(cast, radius)[0] + 0.01 * SIZE
+        return self.page.place(center[0]) + np.array([0.0, 0.0, height])
 
     def _add_paths(self, name: str, cast: Cast) -> Any:
         kept = max(2, min(PATH_POINTS, MOST_PATHS // cast.run.balls, len(cast.center)))
         frames = np.unique(np.linspace(0, len(cast.center) - 1, kept).round().astype(int))
         line = self.page.place(cast.center[frames])  # (K, B, 3)
         segments = np.stack([line[:-1], line[1:]], axis=2)
-        shades = np.broadcast_to(linear(self._colors(name))[None, :, None], segments.shape)
+        shades = np.broadcast_to(linear(cast.color)[None, :, None], segments.shape)
         if not len(segments):
             segments, shades = np.stack([line, line], axis=2), np.broadcast_to(PALE, (1, cast.run.balls, 2, 3))
         return self.server.scene.add_line_segments(
@@ -148,14 +157,14 @@ class Stage:
         )
 
     def _add_axes(self) -> None:
-        """The floor of what is shown with the ends of its axes, and the range of heights above one corner."""
+        """Draw the edges of the box at the lowest height, with labels, and the range of heights at one corner."""
         page, scene = self.page, self.server.scene
         heights = page.ground.points[..., 2][page.ground.points[..., 2] <= page.ceiling]
         low, high = float(heights.min()), float(heights.max())
         (left, right), (front, back) = page.box[0], page.width
         floor = [(left, front, low), (right, front, low), (right, back, low), (left, back, low), (left, front, low)]
         edges = list(itertools.pairwise([*floor, (left, back, low), (left, back, high)]))
-        del edges[4]  # from the last corner of the floor to the foot of the pole
+        del edges[4]  # the line from the last corner of the floor to the foot of the pole
         lines = page.place(np.array(edges))
         scene.add_line_segments("/axes/lines", lines, (150, 150, 150), thickness=SIZE / 900)
         names = ["θ"] if page.surface.dim == 1 else ["θ₁", "θ₂"]

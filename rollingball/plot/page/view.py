@@ -1,7 +1,8 @@
-"""The interactive page: a server on this machine alone, its controls, and the clock that plays a run."""
+"""The interactive page: its server on this machine, its controls, and the clock that plays the runs."""
 
 from __future__ import annotations
 
+import html
 import threading
 import time
 from typing import Any
@@ -9,39 +10,44 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import InputError, whole
-from rollingball.plot.page.contents import SIZE, Page, page
-from rollingball.plot.page.readings import label, reading, series_of
-from rollingball.plot.page.scene import HOST, Stage, close, serve, viser
+from rollingball.plot.common.inputs import Runs
+from rollingball.plot.page.contents import SIZE, Cast, Page, page
+from rollingball.plot.page.readings import Series, label, reading, series_of
+from rollingball.plot.page.scene import HOST, Scene, close, serve, viser
 from rollingball.surfaces import Surface
 
-MOST_PORT = 64535  # viser tries the thousand from there
-PLAYED_IN = 10.0  # seconds that a run takes at speed 1
+MOST_PORT = 64535  # viser tries the thousand ports from the one that it is given
+PLAYED_IN = 10.0  # seconds that all runs take at speed 1
 TICK = 1 / 30
 SPEEDS = ("0.1", "0.25", "0.5", "1", "2", "4")
 EVERY_RUN = "all runs"
-ABOVE = np.array([-0.1, -0.24, 0.97])  # from where a ball is followed: above the walls of its valley
-NEAR = 0.3  # from how far: in sizes of the picture, and eight radii at least
+ABOVE = np.array([-0.1, -0.24, 0.97])  # the direction from a ball to the camera that follows it: above its valley
+NEAREST, FARTHEST = 8, 30  # the distance of that camera, in radii of the ball
+NEAR = 0.3  # the same distance for a ball of medium size, as a share of the picture
 
 
-def view(runs: Any, surface: Surface, box: Any = None, title: str = "", port: int = 8080) -> View:
-    """Serve an interactive page of runs on their surface; it goes on in the background.
+def view(runs: Runs, surface: Surface, box: Any = None, title: str = "", port: int = 8080) -> View:
+    """Serve an interactive page of runs on their surface, in the background.
 
     The balls are to scale, and turn as they roll. On the page a reader plays and scrubs, clicks a ball to see its loss,
     gap and contacts, switches between f and f_rho, and lets the camera follow a ball.
 
     Args:
-        runs: A Trajectory, or several by name.
-        surface: The surface that they rolled on, in one or two dimensions.
-        box: What to show of it, (low, high) for each axis; by default what feet and centres cover.
-        title: Above the controls.
-        port: Where on 127.0.0.1; the first free one from here. Requests without the token of ``url`` are refused.
+        runs: A Trajectory, or a dict of Trajectories by name. The page shows the names, and several runs have one
+            colour each.
+        surface: The surface that they rolled on, in d = 1 or 2.
+        box: What to show of it, a pair (low, high) for each axis; by default what feet and centres cover.
+        title: The title of the page.
+        port: The port on 127.0.0.1, or else the first free one after it. A request without the token in ``url`` is
+            refused.
 
     Returns:
-        A :class:`View`, whose ``url`` a browser opens; ``stop()`` ends it, as does leaving its ``with`` block.
+        A :class:`View`, whose ``url`` a browser opens. ``stop()`` ends it, and so does the end of a ``with`` block.
 
     Raises:
         RollingBallError: when viser is not installed (``pip install 'rollingball[view]'``).
-        InputError: for a surface in more than two dimensions, or runs without a finite frame.
+        InputError: for what is neither a run nor a dict of runs, for a surface in more than two dimensions, and for
+            runs without a finite frame.
     """
     viser()
     if whole("port", port) > MOST_PORT:
@@ -53,11 +59,11 @@ class View:
     """A page that is being served.
 
     Attributes:
-        page: What it shows.
-        server: The viser server: add to its scene and controls what you like.
-        stage: What is in the scene.
-        clock: The slider of the time; assign its ``value`` to scrub.
-        playing: The check box that plays.
+        page: What the page shows, as arrays.
+        server: The viser server, to whose scene and controls other things can be added.
+        stage: The handles of what is in the scene.
+        clock: The slider of the time; assigning its ``value`` shows that time.
+        playing: The check box that makes the time go on.
     """
 
     def __init__(self, page: Page, port: int = 8080) -> None:
@@ -67,7 +73,7 @@ class View:
         self._picked: tuple[str, int] = (next(iter(page.casts)), 0)
         self._charts: list[Any] = []
         try:
-            self.stage = Stage(self.server, page)
+            self.stage = Scene(self.server, page)
             self._add_controls()
             for name, handles in self.stage.balls.items():
                 for handle in handles:
@@ -94,14 +100,14 @@ class View:
         self.stop()
 
     def stop(self) -> None:
-        """End the server."""
+        """Stop the server."""
         if not self._ended.is_set():
             self._ended.set()
             self._player.join()
             close(self.server)
 
     def wait(self) -> None:
-        """Serve until it is stopped, or interrupted from the keyboard."""
+        """Return when the server is stopped; an interrupt from the keyboard stops it."""
         try:
             while not self._ended.wait(1.0):
                 pass
@@ -109,14 +115,14 @@ class View:
             self.stop()
 
     def pick(self, name: str, ball: int) -> None:
-        """Choose a ball of a run: show how its loss, gap and contacts went, and follow it if the camera does."""
+        """Choose a ball of a run: show its charts and numbers, and let the camera follow it if it follows a ball."""
         with self._lock:
             self._picked = (name, ball)
             self.chosen.value = label(self.page, name, ball)
             for chart in self._charts:
                 chart.remove()
             with self.readings:
-                self._charts = [self._chart(*series) for series in series_of(self.page.casts[name], ball)]
+                self._charts = [self._chart(series) for series in series_of(self.page.casts[name], ball)]
             self._tell()
             self._follow(approach=True)
 
@@ -127,11 +133,13 @@ class View:
         gui.configure_theme(show_logo=False, show_share_button=False, brand_color=(0, 114, 178))
         span = max(page.duration - page.begin, 1e-12)
         self.playing = gui.add_checkbox("play", False)
-        step = 10.0 ** np.floor(np.log10(span / 500))  # few digits, beside the slider
+        step = 10.0 ** np.floor(np.log10(span / 500))  # so that the number beside the slider has few digits
         self.clock = gui.add_slider("time", page.begin, page.begin + span, float(step), page.begin)
         self.speed = gui.add_dropdown("speed", SPEEDS, initial_value="1")
         names = list(page.casts)
         self.runs = gui.add_dropdown("run", (EVERY_RUN, *names), initial_value=EVERY_RUN, visible=len(names) > 1)
+        if len(names) > 1:
+            gui.add_html("".join(map(_entry, names, page.casts.values())))
         self.radii = {"f": 0.0, **{f"f_rho, radius {radius:g}": radius for radius in page.radii}}
         self.ground = gui.add_dropdown("surface", tuple(self.radii), initial_value="f")
         self.paths = gui.add_checkbox("centre paths", True)
@@ -144,7 +152,7 @@ class View:
             self.reading = gui.add_markdown("")
         gui.add_markdown(
             f"Contour lines every {page.ground.interval:g} of height. f_rho is where the centre of a ball of that"
-            " radius is when it touches."
+            " radius is when it touches. Points, and balls below 0.6% of the picture, are drawn with that radius."
         )
         self.clock.on_update(lambda _: self._moved())
         self.runs.on_update(lambda _: self._shown())
@@ -153,7 +161,7 @@ class View:
         self.following.on_update(lambda _: self._follow(approach=True) if self.following.value else self._overlook())
         self.chosen.on_update(self._chosen)
 
-    # What happens
+    # What the controls do
 
     def _moved(self) -> None:
         with self._lock, self.server.atomic():
@@ -187,29 +195,31 @@ class View:
         self.reading.content = reading(self.page.casts[name], ball, self.clock.value)
 
     def _follow(self, approach: bool = False) -> None:
-        """Move every camera with the ball, or first to it."""
+        """Move every camera with the ball that is followed; with ``approach``, first to a place near it."""
         if not self.following.value:
             return
         name, ball = self._picked
-        center, _turn, radius = self.page.casts[name].at(self.clock.value)
+        cast = self.page.casts[name]
+        center, _turn, radius = cast.at(self.clock.value)
         target = self.page.place(center[ball])
         for client in self.server.get_clients().values():
             camera = client.camera
             offset = camera.position - camera.look_at
             if approach:
-                offset = ABOVE * max(NEAR * SIZE, 8 * radius[ball] * self.page.zoom)
+                size = self.page.drawn_radius(cast, radius)[ball]
+                offset = ABOVE * np.clip(NEAR * SIZE, NEAREST * size, FARTHEST * size)
             with client.atomic():
                 camera.position = target + offset
                 camera.look_at = target
 
     def _overlook(self) -> None:
-        """Put every camera back to where it began."""
+        """Put every camera back where it was first."""
         for client in self.server.get_clients().values():
             with client.atomic():
                 client.camera.position, client.camera.look_at = self.page.camera()
 
     def _play(self) -> None:
-        """Advance the clock while it plays, at the speed that is chosen, and begin anew after the end."""
+        """Advance the clock at the chosen speed while the box is checked, from the begin again after the end."""
         before = time.perf_counter()
         while not self._ended.wait(TICK):
             now = time.perf_counter()
@@ -219,9 +229,17 @@ class View:
                 self.clock.value = begin if self.clock.value >= end else min(self.clock.value + step, end)
             before = now
 
-    def _chart(self, title: str, at: np.ndarray, values: np.ndarray, color: str) -> Any:
-        plot = self.server.gui.add_uplot(
-            (at, values), ({"label": "time"}, {"label": title, "stroke": color, "width": 2}),
-            title=title, scales={"x": {"time": False}}, height=130, legend={"show": False},
+    def _chart(self, series: Series) -> Any:
+        gap = (series.high - series.low) * 0.05 or 1.0
+        scales: Any = {"x": {"time": False}, "y": {"range": (series.low - gap, series.high + gap)}}
+        return self.server.gui.add_uplot(
+            (series.time, series.values),
+            ({"label": "time"}, {"label": series.title, "stroke": series.color, "width": 2}),
+            title=series.title, scales=scales, height=130, legend={"show": False},
         )  # fmt: skip
-        return plot
+
+
+def _entry(name: str, cast: Cast) -> str:
+    """A line of HTML with a dot in the colour of a run, and its name."""
+    color = "#{:02X}{:02X}{:02X}".format(*cast.color[0])
+    return f'<div style="padding:0 0.75em"><span style="color:{color}">&#9679;</span> {html.escape(name)}</div>'

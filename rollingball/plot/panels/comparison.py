@@ -1,4 +1,4 @@
-"""Discrete runs beside the continuous one: how far apart over time, and over the learning rate."""
+"""How far discrete runs are from the continuous one: over time, and over the learning rate."""
 
 from __future__ import annotations
 
@@ -12,11 +12,19 @@ from rollingball.runs.compare import Comparison
 
 @styled
 def separation(comparison: Comparison, ax: Any = None) -> Any:
-    """The distance of each discrete run from the continuous one over time, median over balls; returns the axes."""
+    """Draw the distance of each discrete run from the continuous one over time, the median over its balls.
+
+    Args:
+        comparison: What :func:`rollingball.compare` returns.
+        ax: The axes to draw on; by default new ones.
+
+    Returns:
+        The axes.
+    """
     ax = axes(ax)
     for run, rate in enumerate(comparison.lr):
-        middle = np.median(comparison.distance[run], axis=1)
-        ax.semilogy(comparison.time, np.maximum(middle, 1e-16), color=color_of(run), label=f"lr {rate:g}")
+        median = np.median(comparison.distance[run], axis=1)
+        ax.semilogy(comparison.time, np.maximum(median, 1e-16), color=color_of(run), label=f"lr {rate:g}")
     ax.axhline(comparison.tolerance, color=INK, linewidth=0.6, linestyle=":", label="tolerance")
     positive = comparison.distance[comparison.distance > 1e-12]
     if positive.size:
@@ -28,19 +36,27 @@ def separation(comparison: Comparison, ax: Any = None) -> Any:
 
 @styled
 def order(comparison: Comparison, ax: Any = None) -> Any:
-    """The largest distance over the learning rate, log-log, with the fitted slope; returns the axes."""
+    """Draw the largest distance over the learning rate on logarithmic axes, with a line of the fitted slope.
+
+    Args:
+        comparison: What :func:`rollingball.compare` returns.
+        ax: The axes to draw on; by default new ones.
+
+    Returns:
+        The axes.
+    """
     from matplotlib.ticker import LogLocator
 
     ax = axes(ax)
-    middle = np.maximum(np.median(comparison.largest, axis=1), 1e-16)  # two runs may agree to the last bit
-    ax.loglog(comparison.lr, middle, "o-", color=PALETTE[0], label="median of the balls")
+    median = np.maximum(np.median(comparison.largest, axis=1), 1e-16)  # two runs may agree to the last bit
+    ax.loglog(comparison.lr, median, "o-", color=PALETTE[0], label="median of the balls")
     slope = float(np.median(comparison.order))
-    if np.isfinite(slope) and len(middle) > 1:
+    if np.isfinite(slope) and len(median) > 1:
         logs = np.log(comparison.lr)
-        fitted = np.exp(np.log(middle).mean() + slope * (logs - logs.mean()))
+        fitted = np.exp(np.log(median).mean() + slope * (logs - logs.mean()))
         ax.loglog(comparison.lr, fitted, ":", color=INK, label=f"slope {slope:.3f}")
     low, high = ax.get_ylim()
-    if high < 10 * low:  # no order to be read from less than a decade
+    if high < 10 * low:  # less than a decade shows no slope
         ax.set_ylim(low / 3, high * 3)
     if high < 100 * low:
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

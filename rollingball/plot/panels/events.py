@@ -1,4 +1,4 @@
-"""Contact events of continuous runs: a marker for each kind, where the centre was."""
+"""The contact events of continuous runs: a marker for each kind, where the centre was."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.plot.common.inputs import of_dim
+from rollingball.plot.common.inputs import Runs, name_runs, named_runs
 from rollingball.plot.common.plane import Plane, plane_of
 from rollingball.plot.common.style import INK, axes, styled
+from rollingball.plot.common.style import legend as show_legend
 from rollingball.runs.trajectory import Trajectory
 
-# kind: marker, words for a flow, words for a ball with mass
+# for each kind of event: its marker, its name in a flow, its name for a ball with mass
 KINDS = {
     2: ("v", "a contact appears", "impact"),
     3: ("^", "a contact is left", "lift-off"),
@@ -24,28 +25,42 @@ REST = 4
 
 
 @styled
-def events(trajectory: Trajectory, ax: Any = None, *, plane: Plane | None = None, legend: bool = True) -> Any:
-    """Mark the events of a continuous run, and say in a legend what the markers are; returns the axes.
+def events(trajectory: Runs, ax: Any = None, *, plane: Plane | None = None, legend: bool = True) -> Any:
+    """Mark the events of continuous runs on a picture of their paths.
 
     Args:
-        trajectory: A run; one of a discrete method has no events, and nothing is drawn.
-        ax: Axes on which its paths are; in d = 1 a section, where the height of the centre is read between frames.
+        trajectory: A run, or a dict of runs by name: the legend names them, and the markers of several have the colour
+            of their run. A run of a discrete method has no events, and nothing is drawn for it.
+        ax: The axes on which the paths are; by default new ones.
         plane: The plane of :func:`paths`, in d > 2.
-        legend: Whether to add the legend.
+        legend: Whether to show a legend that says what the markers mean.
+
+    Returns:
+        The axes.
+
+    Raises:
+        InputError: for what is neither a run nor a dict of runs.
     """
-    of_dim(trajectory)
+    runs = named_runs(trajectory)
     ax = axes(ax)
-    for kind, points in placed(trajectory, plane).items():
-        ax.plot(*points.T, KINDS[kind][0], color="white", markeredgecolor=INK, markersize=4, markeredgewidth=0.7)
-    if legend and (handles := markers([trajectory])):
-        ax.legend(handles=handles, fontsize=7, handletextpad=0.2)
+    for shown in runs:
+        for kind, points in placed(shown.run, plane).items():
+            marker, in_flow, with_mass = KINDS[kind]
+            edge = shown.color(0) if shown.several else INK
+            ax.plot(
+                *points.T, marker, color="white", markeredgecolor=edge, markersize=4, markeredgewidth=0.7,
+                label=in_flow if shown.run.energy is None else with_mass,
+            )  # fmt: skip
+    if legend:
+        name_runs(ax, runs)
+        show_legend(ax)
     return ax
 
 
 def placed(trajectory: Trajectory, plane: Plane | None = None) -> dict[int, np.ndarray]:
-    """Where the centres were at the events of each kind, on a picture of the paths (n, 2)."""
-    kinds = _kinds(trajectory)
-    found = {}
+    """The places (n, 2) of the centres at the events of each kind that a run has, on a picture of its paths."""
+    kinds = _kinds_within(trajectory)
+    places = {}
     for kind in [kind for kind in KINDS if (kinds == kind).any()]:
         assert trajectory.events is not None
         balls, numbers = np.nonzero(kinds == kind)
@@ -55,29 +70,14 @@ def placed(trajectory: Trajectory, plane: Plane | None = None) -> dict[int, np.n
             heights = [_height(trajectory, int(ball), time, kind) for ball, time in zip(balls, times, strict=True)]
             points = np.stack([points[:, 0], heights], axis=-1)
         else:
-            points = (plane or plane_of([trajectory]))(points)
-        found[kind] = points
-    return found
+            points = (plane or plane_of(trajectory))(points)
+        places[kind] = points
+    return places
 
 
-def markers(runs: list[Trajectory]) -> list[Any]:
-    """Handles for the legend of the events that some runs have."""
-    from matplotlib.lines import Line2D
-
-    words: dict[str, str] = {}
-    for run in runs:
-        kinds = _kinds(run)
-        for kind, (marker, of_flow, of_body) in KINDS.items():
-            if (kinds == kind).any():
-                word = of_flow if run.energy is None else of_body
-                words[marker] = word if words.get(marker, word) == word else f"{of_flow}, or {of_body}"
-    style: Any = {"linestyle": "", "color": "white", "markeredgecolor": INK, "markersize": 4, "markeredgewidth": 0.7}
-    return [Line2D([], [], marker=marker, label=word, **style) for marker, word in words.items()]
-
-
-def _kinds(trajectory: Trajectory) -> np.ndarray:
-    """The kinds of the events within the frames (B, E), -1 for none."""
-    if trajectory.events is None or not len(trajectory):
+def _kinds_within(trajectory: Trajectory) -> np.ndarray:
+    """The kinds (B, E) of the events, -1 for those outside of the times of the frames."""
+    if trajectory.events is None:
         return np.full((trajectory.balls, 0), -1)
     time = trajectory.events["time"]
     within = (time >= trajectory.time.min()) & (time <= trajectory.time.max())
@@ -85,7 +85,7 @@ def _kinds(trajectory: Trajectory) -> np.ndarray:
 
 
 def _height(trajectory: Trajectory, ball: int, time: float, kind: int) -> float:
-    """The height of a centre in d = 1 at an event, between frames; a ball that rests is where the next frame has it."""
+    """The height of a centre in d = 1 at an event, linear between frames; at rest, its height at the next frame."""
     times = trajectory.time if trajectory.time.ndim == 1 else trajectory.time[:, ball]
     if kind == REST:
         time = times[np.searchsorted(times, time)]

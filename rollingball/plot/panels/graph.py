@@ -8,13 +8,28 @@ import numpy as np
 
 from rollingball.core.errors import InputError
 from rollingball.plot.common.inputs import boxed
-from rollingball.plot.common.style import SURFACE, axes, styled
+from rollingball.plot.common.style import SURFACE, axes, name_plane, styled
 from rollingball.surfaces import Surface
 
 
 @styled
 def contour(surface: Surface, box: Any, ax: Any = None, points: int = 160) -> Any:
-    """Filled contours of a loss over a box ((low, high), (low, high)); returns the axes."""
+    """Draw filled contours of a loss in d = 2.
+
+    The levels are quantiles of the loss over the box, so that one high corner does not take up most of the colours.
+
+    Args:
+        surface: A surface in d = 2.
+        box: What to draw: two pairs (low, high).
+        ax: The axes to draw on; by default new ones.
+        points: The number of samples along each axis.
+
+    Returns:
+        The axes.
+
+    Raises:
+        InputError: for another dimension or box, and for a box in which the loss is nowhere finite.
+    """
     (left, right), (low, high) = boxed(box, surface, 2)
     ax = axes(ax)
     x, y = np.meshgrid(np.linspace(left, right, points), np.linspace(low, high, points))
@@ -22,17 +37,29 @@ def contour(surface: Surface, box: Any, ax: Any = None, points: int = 160) -> An
     finite = loss[np.isfinite(loss)]
     if not finite.size:
         raise InputError("box", box, "a box in which the loss is finite somewhere")
-    # levels at quantiles, so that one high corner does not swallow every other level
     levels = np.unique(np.quantile(finite, np.linspace(0, 1, 24)))
     if len(levels) > 1:
         ax.contourf(x, y, np.ma.masked_invalid(loss), levels=levels, cmap="Greys", alpha=0.75)
-    ax.set(xlim=(left, right), ylim=(low, high), xlabel="$\\theta_1$", ylabel="$\\theta_2$", aspect="equal")
+    name_plane(ax, xlim=(left, right), ylim=(low, high))
     return ax
 
 
 @styled
 def section(surface: Surface, box: Any, ax: Any = None, points: int = 4000) -> Any:
-    """The graph of the scaled loss over an interval ((low, high),), above which balls are drawn; returns the axes."""
+    """Draw the graph of L f in d = 1, where L is the loss scale of the surface f; balls are drawn above it.
+
+    Args:
+        surface: A surface in d = 1.
+        box: What to draw: one pair (low, high).
+        ax: The axes to draw on; by default new ones.
+        points: The number of samples.
+
+    Returns:
+        The axes.
+
+    Raises:
+        InputError: for another dimension or box, and for an interval in which the loss is nowhere finite.
+    """
     ((left, right),) = boxed(box, surface, 1)
     ax = axes(ax)
     x = np.linspace(left, right, points)

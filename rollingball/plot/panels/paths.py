@@ -1,4 +1,4 @@
-"""A surface and the paths of balls on it: contours in two dimensions, a section in one, a projection in more."""
+"""The paths of balls: over the plane in d >= 2, and above the section of the loss in d = 1."""
 
 from __future__ import annotations
 
@@ -6,64 +6,99 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.plot.common.inputs import graph_scale, of_dim
+from rollingball.plot.common.inputs import Runs, graph_scale, is_continuous, name_runs, named_runs
 from rollingball.plot.common.plane import Plane, plane_of
+from rollingball.plot.common.style import END, INK, START, key, styled
 from rollingball.plot.common.style import axes as new_axes
-from rollingball.plot.common.style import color_of, styled
 from rollingball.plot.panels.balls import balls
-from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
+
+FEET: Any = {"marker": ".", "linestyle": "", "markersize": 2, "alpha": 0.5}
+LONG, MANY = 1 / 24, 20  # more than 20 steps of more than 1/24 of the picture would hide everything else
 
 
 @styled
-def paths(trajectory: Trajectory, ax: Any = None, *, axes: Any = None, plane: Plane | None = None) -> Any:
-    """The feet of every ball: a ring at each start, a dot at each end; returns the axes.
+def paths(trajectory: Runs, ax: Any = None, *, axes: Any = None, plane: Plane | None = None) -> Any:
+    """Draw the path of every ball over the plane, with a ring at its start and a dot at its end.
+
+    The path is that of the foot. For a flow or a ball with mass, whose foot may jump from contact to contact, it is
+    that of the centre, and small dots are the feet. A path that crosses the picture in many long steps is pale.
 
     Args:
-        trajectory: A run in d >= 2.
-        ax: Where to draw.
-        axes: In d > 2 the feet are projected on two axes, numbered from 0, such as (0, 3); by default on their
-            principal directions. Labels and title say which, and how much of the variance they show.
-        plane: In place of ``axes``, a :func:`plane_of` several runs.
+        trajectory: A run in d >= 2, or a dict of runs by name: a legend names them, and several have one colour each.
+        ax: The axes to draw on, such as those of a :func:`contour`; by default new ones.
+        axes: In d > 2, the two axes to project on, numbered from 0, such as (0, 3); by default the principal directions
+            of the feet. Labels and title say which, and which share of the variance of the feet they show.
+        plane: In place of ``axes``, the plane of :func:`plane_of`, which several pictures can share.
+
+    Returns:
+        The axes.
 
     Raises:
-        InputError: for a run in d = 1, and for axes that are not there.
+        InputError: for a run in d = 1, for axes that are not there, and for what is neither a run nor a dict of runs.
     """
-    plane = plane_of([trajectory], axes) if plane is None else plane
+    runs = named_runs(trajectory)
+    plane = plane_of(trajectory, axes) if plane is None else plane
     ax = new_axes(ax)
-    points = plane(trajectory.foot)
-    for ball in range(trajectory.balls):
-        foot, color = points[:, ball], color_of(ball)
-        jumps = np.linalg.norm(np.diff(foot, axis=0), axis=1) > 0.25  # a crowd of long jumps would hide everything
-        ax.plot(foot[:, 0], foot[:, 1], color=color, linewidth=0.9, alpha=0.85 if jumps.sum() < 20 else 0.2)
-        ax.plot(*foot[0], "o", color="white", markeredgecolor=color, markersize=4)
-        ax.plot(*foot[-1], "o", color=color, markeredgecolor="white", markersize=4.5, markeredgewidth=0.6)
+    feet = [plane(shown.run.foot) for shown in runs]
+    spread = np.concatenate([part.reshape(-1, 2) for part in feet])
+    limits = np.array([ax.get_xlim(), ax.get_ylim()]).T if ax.has_data() else spread[np.isfinite(spread).all(axis=1)]
+    long_step = LONG * float(np.ptp(limits, axis=0).max()) if len(limits) else 0.0
+    for shown, foot in zip(runs, feet, strict=True):
+        continuous = is_continuous(shown.run)
+        path = plane(shown.run.center[..., :-1]) if continuous else foot
+        for ball in range(shown.run.balls):
+            color = shown.color(ball)
+            steps = np.linalg.norm(np.diff(path[:, ball], axis=0), axis=1)
+            pale = (steps > long_step).sum() >= MANY
+            if continuous:
+                ax.plot(*foot[:, ball].T, color=color, **FEET)
+            ax.plot(*path[:, ball].T, color=color, linewidth=0.9, alpha=0.2 if pale else 0.85)
+            ax.plot(*path[0, ball], markeredgecolor=color, **START)
+            ax.plot(*path[-1, ball], color=color, **END)
+    if any(is_continuous(shown.run) for shown in runs):
+        name_centre_and_feet(ax)
     ax.set(xlabel=plane.labels[0], ylabel=plane.labels[1], aspect="equal")
     if plane.words:
         ax.set_title(plane.words)
+    name_runs(ax, runs)
     return ax
 
 
 @styled
 def center_path(
-    trajectory: Trajectory, ax: Any = None, *, times: Any = None, frames: Any = None, surface: Surface | None = None
+    trajectory: Runs, ax: Any = None, *, times: Any = None, frames: Any = None, surface: Surface | None = None
 ) -> Any:
-    """The path of the centre in one dimension, the feet under it, and balls to scale; returns the axes.
+    """Draw the path of each centre in d = 1 as a line, its feet as small dots on the graph, and balls to scale.
 
     Args:
-        trajectory: A run in d = 1.
-        ax: Where to draw, such as a :func:`section`.
-        times: When to draw the balls; or
-        frames: at which frames; by default the last.
-        surface: As for :func:`balls`.
+        trajectory: A run in d = 1, or a dict of runs by name: a legend names them, and several have one colour each.
+        ax: The axes to draw on, such as those of a :func:`section`; by default new ones.
+        times: The times at which to draw the balls; or
+        frames: the numbers of the frames at which to draw them; by default the last frame.
+        surface: The surface, as for :func:`balls`.
+
+    Returns:
+        The axes.
+
+    Raises:
+        InputError: for another dimension, for moments outside of the run, and for what is neither a run nor a dict of
+            runs.
     """
-    of_dim(trajectory, 1)
+    runs = named_runs(trajectory, 1)
     ax = new_axes(ax)
-    scale = graph_scale(trajectory)
-    for ball in range(trajectory.balls):
-        color = color_of(ball)
-        center, foot = trajectory.center[:, ball], trajectory.foot[:, ball, 0]
-        ax.plot(foot, scale * trajectory.loss[:, ball], ".", color=color, markersize=2, alpha=0.5)
-        ax.plot(center[:, 0], center[:, 1], color=color)
-        ax.plot(*center[0], "o", color="white", markeredgecolor=color, markersize=4)
+    for shown in runs:
+        run, scale = shown.run, graph_scale(shown.run)
+        for ball in range(run.balls):
+            color = shown.color(ball)
+            ax.plot(run.foot[:, ball, 0], scale * run.loss[:, ball], color=color, **FEET)
+            ax.plot(*run.center[:, ball].T, color=color)
+            ax.plot(*run.center[0, ball], markeredgecolor=color, **START)
+    name_centre_and_feet(ax)
     return balls(trajectory, ax, times=times, frames=frames, surface=surface)
+
+
+def name_centre_and_feet(ax: Any) -> None:
+    """Say in the legend of some axes what the lines and the small dots are, whatever their colours."""
+    key(ax, "centre", color=INK)
+    key(ax, "foot", color=INK, **FEET)

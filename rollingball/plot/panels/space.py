@@ -1,4 +1,4 @@
-"""A surface in space, with the paths of centres and balls to scale; all three axes have one scale."""
+"""A surface in space, with the paths of centres and the balls to scale; all three axes have one scale."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import InputError
-from rollingball.plot.common.inputs import boxed, chosen, of_dim
-from rollingball.plot.common.style import STYLE, color_of, styled
-from rollingball.runs.trajectory import Trajectory
+from rollingball.plot.common.inputs import Runs, boxed, chosen, name_runs, named_runs
+from rollingball.plot.common.style import STYLE, styled
 from rollingball.surfaces import Surface
+
+SMALL = 0.006  # a ball with a radius below this share of the picture gets a mark of a fixed size too
 
 
 @styled
 def surface3d(surface: Surface, box: Any, ax: Any = None, points: int = 80) -> Any:
-    """The graph of the scaled loss over a box ((low, high), (low, high)); returns the axes.
+    """Draw the graph of L f in space for a loss f in d = 2, where L is the loss scale of the surface.
 
     Args:
         surface: A surface in d = 2.
-        box: What to draw.
+        box: What to draw: two pairs (low, high).
         ax: Axes with ``projection="3d"``; by default new ones.
-        points: Samples along each axis.
+        points: The number of samples along each axis.
+
+    Returns:
+        The axes.
 
     Raises:
-        InputError: for another dimension or box, one without surface, and for flat axes.
+        InputError: for another dimension or box, a box in which the loss is nowhere finite, and axes that are flat.
     """
     (left, right), (low, high) = boxed(box, surface, 2)
     ax = axes3d(ax)
@@ -33,58 +37,93 @@ def surface3d(surface: Surface, box: Any, ax: Any = None, points: int = 80) -> A
     height[~np.isfinite(height)] = np.nan
     if np.isnan(height).all():
         raise InputError("box", box, "a box in which the loss is finite somewhere")
+    bottom, top = float(np.nanmin(height)), float(np.nanmax(height))
     ax.plot_surface(
         x, y, height, cmap="Greys_r", linewidth=0, rcount=points, ccount=points, zorder=1,
-        vmin=np.nanmin(height) - 0.4 * np.ptp(height[np.isfinite(height)]) - 1e-9,
+        vmin=bottom - 0.4 * (top - bottom) - 1e-9,
     )  # fmt: skip
     scale = "" if surface.loss_scale == 1 else f"{surface.loss_scale:g} "
     ax.set(xlabel="$\\theta_1$", ylabel="$\\theta_2$", zlabel=f"{scale}$f$")
-    _fit(ax, [[left, low, np.nanmin(height)], [right, high, np.nanmax(height)]], fresh=True)
+    _fit(ax, [[left, low, bottom], [right, high, top]], fresh=True)
     return ax
 
 
 @styled
-def center_path3d(trajectory: Trajectory, ax: Any = None, *, times: Any = None, frames: Any = None) -> Any:
-    """The path of each centre in space, and its ball to scale at some moments; returns the axes.
+def center_path3d(trajectory: Runs, ax: Any = None, *, times: Any = None, frames: Any = None) -> Any:
+    """Draw the path of each centre in space, and its ball to scale at some moments.
+
+    A ball too small to be seen is marked with a dot as well.
 
     Args:
-        trajectory: A run in d = 2.
-        ax: Axes in space, such as a :func:`surface3d`.
-        times: When to draw the balls; or
-        frames: at which frames; by default the last.
+        trajectory: A run in d = 2, or a dict of runs by name: a legend names them, and several have one colour each.
+        ax: Axes in space, such as those of a :func:`surface3d`; by default new ones.
+        times: The times at which to draw the balls, linear between frames; or
+        frames: the numbers of the frames at which to draw them; by default the last frame.
+
+    Returns:
+        The axes.
+
+    Raises:
+        InputError: for another dimension, for moments outside of the run, for axes that are flat, and for what is
+            neither a run nor a dict of runs.
     """
-    of_dim(trajectory, 2)
+    runs = named_runs(trajectory, 2)
+    moments = [chosen(shown.run, times, frames) for shown in runs]
     ax = axes3d(ax)
-    now = chosen(trajectory, times, frames)
-    for ball in range(trajectory.balls):
-        ax.plot(*trajectory.center[:, ball].T, color=color_of(ball), zorder=2)
-        for center, radius in zip(now.center[:, ball], now.radius[:, ball], strict=True):
-            if np.isfinite(center).all():
-                sphere(ax, center, float(radius), color_of(ball))
-    finite = trajectory.center[np.isfinite(trajectory.center).all(axis=-1)]
-    top = now.center + now.radius[..., None]
-    _fit(ax, np.concatenate([finite, top[np.isfinite(top).all(axis=-1)] * [np.nan, np.nan, 1]]))
+    for shown, now in zip(runs, moments, strict=True):
+        center = shown.run.center
+        top = now.center + now.radius[..., None]
+        _fit(ax, np.concatenate([_finite(center), _finite(top) * [np.nan, np.nan, 1]]))
+        for ball in range(shown.run.balls):
+            ax.plot(*center[:, ball].T, color=shown.color(ball), zorder=2)
+            for place, radius in zip(now.center[:, ball], now.radius[:, ball], strict=True):
+                if np.isfinite(place).all():
+                    sphere(ax, place, float(radius), shown.color(ball))
+    name_runs(ax, runs)
     return ax
 
 
-def sphere(ax: Any, center: Any, radius: float, color: str, turned: Any = None, points: int = 16) -> Any:
-    """A ball to scale, in two tones so that turning shows; the artist, or None for a radius of 0."""
-    if radius <= 0:
-        return None
+def _finite(points: np.ndarray) -> np.ndarray:
+    return points[np.isfinite(points).all(axis=-1)]
+
+
+def sphere(ax: Any, center: Any, radius: float, color: str, turned: Any = None, points: int = 16) -> list[Any]:
+    """Draw a ball to scale in two tones, so that a reader sees it turn.
+
+    Args:
+        ax: Axes in space.
+        center: The centre (3,).
+        radius: The radius; a ball that is smaller than 0.6% of the picture is marked with a dot of a fixed size too.
+        color: The darker tone.
+        turned: A rotation matrix (3, 3), if the ball is turned.
+        points: The number of faces from pole to pole.
+
+    Returns:
+        The artists.
+    """
     from matplotlib.colors import to_rgb
 
-    corners, tones = _beach_ball(points)
-    corners = (corners if turned is None else corners @ np.asarray(turned).T) * radius + center
-    dark = np.array(to_rgb(color))
-    faces = np.where(tones[..., None], dark, dark * 0.35 + 0.65)
-    return ax.plot_surface(
-        *np.moveaxis(corners, -1, 0), facecolors=faces, rstride=1, cstride=1, linewidth=0, antialiased=False,
-        shade=True, zorder=3,
-    )  # fmt: skip
+    artists = []
+    if radius < SMALL * float(np.ptp([ax.get_xlim(), ax.get_ylim(), ax.get_zlim()], axis=1).max()):
+        artists += ax.plot(
+            *np.reshape(center, (3, 1)), "o", color=color, markeredgecolor="white", markersize=5, zorder=4
+        )
+    if radius > 0:
+        corners, is_dark = _beach_ball(points)
+        corners = (corners if turned is None else corners @ np.asarray(turned).T) * radius + center
+        dark = np.array(to_rgb(color))
+        faces = np.where(is_dark[..., None], dark, dark * 0.35 + 0.65)
+        artists.append(
+            ax.plot_surface(
+                *np.moveaxis(corners, -1, 0), facecolors=faces, rstride=1, cstride=1, linewidth=0, antialiased=False,
+                shade=True, zorder=3,
+            )
+        )  # fmt: skip
+    return artists
 
 
 def _beach_ball(points: int) -> tuple[np.ndarray, np.ndarray]:
-    """A unit sphere (n, 2 n, 3), and which of its faces are dark: four of eight sectors about a level axis."""
+    """The corners of a unit sphere (2 n + 1, n + 1, 3), and which faces are dark: four of eight sectors about x."""
     polar, azimuth = np.meshgrid(np.linspace(0, np.pi, points + 1), np.linspace(0, 2 * np.pi, 2 * points + 1))
     corners = np.stack([np.cos(polar), np.sin(polar) * np.cos(azimuth), np.sin(polar) * np.sin(azimuth)], axis=-1)
     sector = np.floor(azimuth / (np.pi / 2) + 1e-9).astype(int)
@@ -92,7 +131,7 @@ def _beach_ball(points: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def axes3d(ax: Any) -> Any:
-    """``ax``, if it is in space, or new axes in a figure of their own."""
+    """The axes ``ax``, which must be in space, or new ones in a new figure where it is None."""
     if ax is None:
         from matplotlib.figure import Figure
 
@@ -102,22 +141,22 @@ def axes3d(ax: Any) -> Any:
     return ax
 
 
-def in_space(figure: Any, place: Any = (0.02, 0.02, 0.92, 0.9)) -> Any:
+def in_space(figure: Any) -> Any:
     """New axes in space, seen from above, on which balls are drawn over the surface under them."""
-    ax = figure.add_axes(place, projection="3d", computed_zorder=False)
+    ax = figure.add_axes((0.02, 0.02, 0.92, 0.9), projection="3d", computed_zorder=False)
     ax.view_init(elev=40, azim=-60)
     ax.tick_params(labelsize=STYLE["font.size"] - 2)
     return ax
 
 
 def _fit(ax: Any, points: Any, fresh: bool = False) -> None:
-    """Make the limits hold some points too, with one scale on all axes."""
+    """Extend the limits of axes in space to some points (N, 3), with one scale on all axes; NaN does not count."""
     points = np.asarray(points, dtype=np.float64)
     if not fresh and ax.has_data():
         points = np.concatenate([points, np.array([ax.get_xlim(), ax.get_ylim(), ax.get_zlim()]).T])
     low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
-    wide = np.maximum(high - low, 1e-3 * (high - low).max() + 1e-9)
+    side = np.maximum(high - low, 1e-3 * (high - low).max() + 1e-9)
     middle = (low + high) / 2
-    limits = np.stack([middle - wide / 2, middle + wide / 2], axis=-1)
+    limits = np.stack([middle - side / 2, middle + side / 2], axis=-1)
     ax.set(xlim=limits[0], ylim=limits[1], zlim=limits[2])
-    ax.set_box_aspect(wide)  # a ball is round
+    ax.set_box_aspect(side)  # a ball is round

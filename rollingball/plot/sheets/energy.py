@@ -1,50 +1,52 @@
-"""One sheet of energies: a panel for each run and radius."""
+"""The sheet of energies: a panel for each run of balls with mass, and for each of its radii."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from rollingball.core.errors import InputError
-from rollingball.plot.common.inputs import by_radius
+from rollingball.plot.common.inputs import Runs, by_radius, named_runs
 from rollingball.plot.common.style import INK, styled
 from rollingball.plot.panels.over_time import energy
-from rollingball.runs.trajectory import Trajectory
 
 
 @styled
-def energy_sheet(runs: dict[str, Trajectory], title: str = "") -> Any:
-    """Draw the energy of each ball over time (solid), and its part that is height, m a c_y (thin).
+def energy_sheet(runs: Runs, title: str = "") -> Any:
+    """Draw the energy of each ball with mass over time, and its potential part as a thin line, as :func:`energy` does.
 
     Args:
-        runs: Trajectories by name; those of balls with mass become a panel for each of their radii.
-        title: Above the sheet.
+        runs: A Trajectory, or a dict of Trajectories by name. Each run of balls with mass becomes a panel for each of
+            its radii; runs without mass are left out.
+        title: The title of the figure.
 
     Returns:
         A matplotlib Figure; :func:`png` gives its bytes.
 
     Raises:
-        InputError: when no ball has a mass.
+        InputError: when no ball has a mass, and for what is neither a run nor a dict of runs.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    drawn = []
-    for name, run in runs.items():
-        if run.energy is not None:
-            parts = by_radius(run)
-            drawn += [(name if len(parts) == 1 else f"{name}, radius {part.radius[0, 0]:g}", part) for part in parts]
-    if not drawn:
+    shown = []
+    for each in named_runs(runs, field="runs"):
+        if each.run.energy is not None:
+            parts = by_radius(each.run)
+            for part in parts:
+                radius = f"radius {part.radius[0, 0]:g}" if len(parts) > 1 else ""
+                shown.append((", ".join(word for word in (each.name, radius) if word), part))
+    if not shown:
         raise InputError("runs", runs, "at least one run of balls with mass")
-    columns = min(len(drawn), 4)
-    rows = -(-len(drawn) // columns)
+    columns = min(len(shown), 4)
+    rows = -(-len(shown) // columns)
     figure = Figure(figsize=(max(3.4 * columns, 4.5), 2.6 * rows + 0.9), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
-    for ax in panels[len(drawn) :]:
+    for ax in panels[len(shown) :]:
         ax.set_visible(False)
-    for ax, (name, run) in zip(panels, drawn, strict=False):
+    for ax, (name, run) in zip(panels, shown, strict=False):
         energy(run, ax).set_title(name, parse_math=False)
         ax.label_outer()
     lines = [Line2D([], [], color=INK), Line2D([], [], color=INK, linewidth=0.7, alpha=0.6)]
-    figure.legend(lines, ["energy", "of it, height"], loc="outside lower center", ncols=2, fontsize=7)
-    figure.suptitle(f"{title}\nenergy over time, a colour a ball".strip(), parse_math=False)
+    figure.legend(lines, ["energy", "potential energy"], loc="outside lower center", ncols=2, fontsize=7)
+    figure.suptitle(f"{title}\nenergy over time, one colour for each ball".strip(), parse_math=False)
     return figure

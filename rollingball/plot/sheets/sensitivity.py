@@ -1,4 +1,4 @@
-"""Where balls part: Lyapunov exponents over the starts, as a map in two dimensions and as curves in one."""
+"""The sheet of sensitivity: where neighbouring balls part, as Lyapunov exponents over the starts."""
 
 from __future__ import annotations
 
@@ -10,37 +10,46 @@ import numpy as np
 from rollingball.core.errors import InputError
 from rollingball.derivatives.sensitivity_field import SensitivityField
 from rollingball.plot.common.extent import heights
-from rollingball.plot.common.style import INK, PALETTE, STYLE
+from rollingball.plot.common.style import INK, color_of, name_plane, styled
 from rollingball.plot.common.words import percent
+from rollingball.plot.panels.field import cells
 from rollingball.plot.panels.graph import section
 from rollingball.surfaces import Surface
 
-NONE = "#9a9a9a"  # of a ball without an exponent
-LEAST = np.log(1e-6)  # what is less apart than this share, a curve need not show
-WIDEST = 28  # letters of a caption
+NONE = "#9a9a9a"  # the colour of a ball without an exponent
+LEAST = np.log(1e-6)  # exponents of balls that come closer by more than this factor are cut off
+WIDEST = 28  # letters in a line of a caption
 WAYS = ((False, "derivative"), (True, "neighbours"))
 
 
+@styled
 def sensitivity_sheet(fields: dict[str, SensitivityField], surface: Surface, title: str = "") -> Any:
-    """One figure: the exponents of every field over its starts; a matplotlib Figure.
+    """Draw the Lyapunov exponents of some fields over their starts: above 0 where neighbouring balls part.
 
-    In two dimensions a column of maps for each field: above by the derivative, below by the ends of neighbours, red
-    where they part, blue where they meet, grey where there is none. In one, where each ball ends and both exponents.
+    In d = 2 each field has a column of two maps: by the derivative above, by the ends of neighbours below. Starts whose
+    balls part are red, those whose balls meet are blue, and those without an exponent are grey. In d = 1 three panels
+    show the section, where each ball ends, and both exponents.
+
+    Args:
+        fields: What :func:`rollingball.sensitivity_field` returns, by name.
+        surface: The surface of the fields, in d = 1 or 2.
+        title: The title of the figure.
+
+    Returns:
+        A matplotlib Figure.
 
     Raises:
-        InputError: for no field, or a surface in more than two dimensions.
+        InputError: for no field, and for a surface in more than two dimensions.
     """
-    import matplotlib
-
     if not fields or surface.dim > 2:
         raise InputError("fields", list(fields), "one field or more, in one or two dimensions")
-    with matplotlib.rc_context(STYLE):
-        figure = (_maps if surface.dim == 2 else _curves)(fields, surface)
-        figure.suptitle(title, parse_math=False)
+    figure = (_maps if surface.dim == 2 else _curves)(fields, surface)
+    figure.suptitle(title, parse_math=False)
     return figure
 
 
 def _maps(fields: dict[str, SensitivityField], surface: Surface) -> Any:
+    """A figure of maps: a column for each field, and a row for each way of measuring that gives an exponent."""
     from matplotlib.colors import SymLogNorm
     from matplotlib.figure import Figure
 
@@ -48,14 +57,14 @@ def _maps(fields: dict[str, SensitivityField], surface: Surface) -> Any:
     titles = [
         _caption(name, how, field.rates(way), len(field.start)) for way, how in ways for name, field in fields.items()
     ]
-    tall = 2.5 + 0.16 * (1 + max(title.count("\n") for title in titles))
-    figure = Figure(figsize=(2.6 * len(fields) + 1.0, tall * len(ways) + 0.6), layout="compressed")
+    height = 2.5 + 0.16 * (1 + max(title.count("\n") for title in titles))
+    figure = Figure(figsize=(2.6 * len(fields) + 1.0, height * len(ways) + 0.6), layout="compressed")
     figure.get_layout_engine().set(h_pad=0.08)  # type: ignore[union-attr,call-arg]
     panels = figure.subplots(len(ways), len(fields), squeeze=False)
-    known = np.concatenate([np.abs(field.exponents(way)) for field in fields.values() for way, _name in ways])
-    known = known[np.isfinite(known)]
-    most = max(float(np.quantile(known, 0.98)), 1e-6) if known.size else 1.0
-    norm = SymLogNorm(linthresh=min(1.0, most / 2), vmin=-most, vmax=most)
+    sizes = np.concatenate([np.abs(field.exponents(way)) for field in fields.values() for way, _how in ways])
+    sizes = sizes[np.isfinite(sizes)]
+    largest = max(float(np.quantile(sizes, 0.98)), 1e-6) if sizes.size else 1.0
+    norm = SymLogNorm(linthresh=min(1.0, largest / 2), vmin=-largest, vmax=largest)
     shown = [(field, way) for way, _how in ways for field in fields.values()]
     for ax, (field, way), title in zip(panels.ravel(), shown, titles, strict=True):
         image = _map(ax, field, way, norm)
@@ -70,21 +79,20 @@ def _maps(fields: dict[str, SensitivityField], surface: Surface) -> Any:
 
 
 def _map(ax: Any, field: SensitivityField, parting: bool, norm: Any) -> Any:
-    """The exponents as cells around their starts."""
+    """Draw the exponents as cells around their starts; returns the image."""
     import matplotlib
 
     exponents = field.exponents(parting).reshape(field.counts)
     colors = matplotlib.colormaps["RdBu_r"].with_extremes(bad=NONE)
     shown = np.ma.masked_invalid(np.where(np.isneginf(exponents), -1e300, exponents)).T
-    half = np.diff(field.box)[:, 0] / (np.array(field.counts) - 1) / 2
-    (left, right), (low, high) = field.box + half[:, None] * [-1, 1]
-    image = ax.imshow(shown, norm=norm, cmap=colors, origin="lower", extent=(left, right, low, high),
-                      interpolation="nearest")  # fmt: skip
-    ax.set(xlabel="$\\theta_1$", ylabel="$\\theta_2$", aspect="equal")
+    place: Any = {"origin": "lower", "extent": cells(field.box, field.counts), "interpolation": "nearest"}
+    image = ax.imshow(shown, norm=norm, cmap=colors, **place)
+    name_plane(ax)
     return image
 
 
 def _caption(name: str, how: str, rates: dict[str, float], balls: int) -> str:
+    """The caption of a map: the name of the field, how it measures, and the share of the balls that part."""
     name = textwrap.fill(name, WIDEST)
     if rates["without"] == balls:
         return f"{name}\nby {how}: none"
@@ -93,6 +101,7 @@ def _caption(name: str, how: str, rates: dict[str, float], balls: int) -> str:
 
 
 def _curves(fields: dict[str, SensitivityField], surface: Surface) -> Any:
+    """A figure of curves over the starts in d = 1: the section, the ends, and both exponents of each field."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 6.6), layout="constrained")
@@ -101,7 +110,7 @@ def _curves(fields: dict[str, SensitivityField], surface: Surface) -> Any:
     section(surface, first.box, ground)
     ground.set_ylim(heights([], surface, first.box))
     for number, (name, field) in enumerate(fields.items()):
-        color, x = PALETTE[number % len(PALETTE)], np.linspace(field.box[0, 0], field.box[0, 1], field.counts[0])
+        color, x = color_of(number), np.linspace(field.box[0, 0], field.box[0, 1], field.counts[0])
         ends.plot(x, field.end[:, 0], ".", color=color, markersize=2.5, label=name)
         rates.plot(x, field.exponents(), color=color, linewidth=1.0)
         rates.plot(x, field.exponents(True), ":", color=color, linewidth=1.0)
