@@ -34,7 +34,14 @@ FLOORS = [
 ]
 # The same inside three rooms.
 INNER = {
-    "app": [["scene_tables"], ["scene"], ["doctor", "paper"], ["folder", "studies"], ["cli"]],
+    "app": [
+        ["scene_tables", "scene_text"],
+        ["scene"],
+        ["doctor", "paper"],
+        ["folder", "studies"],
+        ["commands"],
+        ["cli"],
+    ],
     "geometry": [["linear"], ["normal", "hull"], ["search"], ["foot"], ["contact"], ["ironing"]],
     "methods": [
         ["event", "direction"],

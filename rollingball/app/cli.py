@@ -1,276 +1,132 @@
-"""The command line: demo, run, iron, compare, sensitivity, plot, animate, view, paper, export, scenes, doctor."""
+"""The command line: what is typed is read here, and every error and interruption ends as one line."""
 
-import dataclasses
-import json
+import contextlib
+import io
 import os
 import sys
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Any, NoReturn
 
 import tyro
-from tyro.conf import arg
 
+from rollingball.app.commands import COMMANDS, ON_SCENES, RollingBall, likeliest, options_of, refuse
 from rollingball.core.errors import InputError, RollingBallError
 
 
-@dataclasses.dataclass(frozen=True)
-class Demo:
-    """Roll the demo scene, to files, a picture and a film."""
-
-    out: Annotated[Path, arg(help="Folder for the trajectories, the picture and the film.")] = Path("out/demo")
-
-    def run(self, overrides: dict[str, str]) -> None:
-        """Do it."""
-        from rollingball.app.folder import film, roll_scene
-
-        roll_scene("demo", overrides, self.out, "cpu")
-        film(self.out, self.out / "roll.gif", seconds=4.0)
-        print(f"  {self.out / 'roll.gif'}")
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """Roll every run of a scene; any of its values can be replaced, as in --ball.radius 5 or --run.0.lr 0.1."""
-
-    scene: Annotated[str, tyro.conf.Positional, arg(help="A scene file, or the name of a shipped one.")]
-    out: Annotated[Path | None, arg(help="Folder for the trajectories and the picture; by default out/NAME.")] = None
-    device: Annotated[str, arg(help="Where to compute: cpu or cuda:0.")] = "cpu"
-
-    def run(self, overrides: dict[str, str]) -> None:
-        """Do it."""
-        from rollingball.app.folder import roll_scene
-
-        roll_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem, self.device)
-
-
-@dataclasses.dataclass(frozen=True)
-class Iron:
-    """Draw what balls of several radii feel of a surface: f_rho, contacts, and how much relief is left, Delta."""
-
-    scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [iron], or the name of a shipped one.")]
-    out: Annotated[Path | None, arg(help="Folder for the picture and the numbers; by default out/NAME.")] = None
-
-    def run(self, overrides: dict[str, str]) -> None:
-        """Do it."""
-        from rollingball.app.studies import iron_scene
-
-        iron_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
-
-
-@dataclasses.dataclass(frozen=True)
-class Compare:
-    """Roll Algorithm 1 with exact feet at several learning rates beside the flow of the ironed loss, its limit."""
-
-    scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [compare], or a shipped one.")]
-    out: Annotated[Path | None, arg(help="Folder for the runs, numbers and picture; by default out/NAME.")] = None
-
-    def run(self, overrides: dict[str, str]) -> None:
-        """Do it."""
-        from rollingball.app.studies import compare_scene
-
-        compare_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
-
-
-@dataclasses.dataclass(frozen=True)
-class Sensitivity:
-    """Measure where neighbouring balls of a scene part: Lyapunov exponents of every run over a grid of starts."""
-
-    scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [sensitivity], or a shipped one.")]
-    out: Annotated[Path | None, arg(help="Folder for the numbers and the picture; by default out/NAME.")] = None
-
-    def run(self, overrides: dict[str, str]) -> None:
-        """Do it."""
-        from rollingball.app.studies import sensitivity_scene
-
-        sensitivity_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
-
-
-@dataclasses.dataclass(frozen=True)
-class Paper:
-    """Make the figures of the paper, with its method, with exact feet and as a flow, and a report of what agrees."""
-
-    out: Annotated[Path, arg(help="Folder for the pictures, report.md, report.html and report.json.")] = Path(
-        "out/paper"
-    )
-    figures: Annotated[tuple[str, ...], arg(help="Which figures, of 1 2 3 4.")] = ("1", "2", "3", "4")
-    quick: Annotated[bool, arg(help="Fewer balls and steps, for a look.")] = False
-
-    def run(self, overrides: dict[str, str]) -> None:
-        """Do it."""
-        from rollingball.app.paper.report import make
-
-        _none(overrides)
-        make(self.out, self.figures, self.quick)
-
-
-@dataclasses.dataclass(frozen=True)
-class Plot:
-    """Draw a folder of runs again."""
-
-    folder: Annotated[Path, tyro.conf.Positional, arg(help="What run or demo wrote.")]
-    axes: Annotated[tuple[int, int] | None, arg(help="In d > 2, axes to project on, from 0; by default PCA.")] = None
-
-    def run(self, overrides: dict[str, str]) -> None:
-        """Do it."""
-        from rollingball.app.folder import draw
-
-        _none(overrides)
-        for path in draw(self.folder, self.axes):
-            print(path)
-
-
-@dataclasses.dataclass(frozen=True)
-class Animate:
-    """Write a film of a run, the balls turning as they roll: a GIF, or an MP4 where ffmpeg is installed."""
-
-    folder: Annotated[Path, tyro.conf.Positional, arg(help="What run or demo wrote.")]
-    out: Annotated[Path | None, arg(help="The film, .gif or .mp4; by default roll.gif in the folder.")] = None
-    run_name: Annotated[str | None, arg(help="Which run; by default the first.")] = None
-    view: Annotated[
-        Literal["section", "contour", "surface"] | None, arg(help="By default section in d = 1, contour in d = 2.")
-    ] = None
-    fps: Annotated[int, arg(help="Pictures a second.")] = 20
-    seconds: Annotated[float, arg(help="How long the film is.")] = 5.0
-
-    def run(self, overrides: dict[str, str]) -> None:
-        """Do it."""
-        from rollingball.app.folder import film
-
-        _none(overrides)
-        path = self.out or self.folder / "roll.gif"
-        film(self.folder, path, self.run_name, self.view, self.fps, self.seconds)
-        print(path)
-
-
-@dataclasses.dataclass(frozen=True)
-class View:
-    """Roll recorded runs before your eyes: an interactive page, served to this machine alone or written as one file."""
-
-    recorded: Annotated[Path, tyro.conf.Positional, arg(name="run", help="A folder that run wrote, or a trajectory.")]
-    port: Annotated[int, arg(help="Where on 127.0.0.1; the first free one from here.")] = 8080
-    html: Annotated[Path | None, arg(help="Write the page to this file instead; it opens without a server.")] = None
-
-    def run(self, overrides: dict[str, str]) -> None:
-        """Do it."""
-        from rollingball.app.folder import show
-
-        _none(overrides)
-        show(self.recorded, self.port, self.html)
-
-
-@dataclasses.dataclass(frozen=True)
-class Export:
-    """Write the parameters of one ball at one frame of a run as a safetensors file that torch code loads."""
-
-    recorded: Annotated[Path, tyro.conf.Positional, arg(name="run", help="A trajectory, or the folder of a Recorder.")]
-    to: Annotated[Path, arg(help="The file to write.")]
-    frame: Annotated[int, arg(help="The number of the frame; negative ones count from the end.")] = -1
-    plane: Annotated[Path | None, arg(help="The LossPlane it rolled on; none where in all parameters.")] = None
-    ball: Annotated[int, arg(help="The number of the ball.")] = 0
-    on: Annotated[Literal["foot", "center"], arg(help="The footpoint, or the centre's horizontal position.")] = "foot"
-
-    def run(self, overrides: dict[str, str]) -> None:
-        """Do it."""
-        _none(overrides)
-        from rollingball.pytorch.runs.export import export_file
-
-        print(export_file(self.recorded, self.to, self.frame, self.plane, self.ball, self.on))
-
-
-@dataclasses.dataclass(frozen=True)
-class Scenes:
-    """List the shipped scenes, check a scene file, or print the JSON Schema of scene files for editors."""
-
-    action: Annotated[Literal["list", "check", "schema"], tyro.conf.Positional, arg(help="What to do.")]
-    file: Annotated[str, tyro.conf.Positional, arg(help="The scene to check.")] = ""
-
-    def run(self, overrides: dict[str, str]) -> None:
-        """Do it."""
-        from rollingball.app.scene import load_scene, schema, shipped
-
-        if self.action != "check":
-            _none(overrides)
-            _none({"file": self.file} if self.file else {})
-        if self.action == "schema":
-            print(json.dumps(schema(), indent=2))
-        elif self.action == "list":
-            for name in shipped():
-                print(f"{name:22} {load_scene(name).title}")
-        else:
-            if not self.file:
-                raise InputError("scenes check", "no file", "a scene file, or the name of a shipped one")
-            scene = load_scene(self.file, overrides)
-            scene.check()
-            print(f"{self.file}: {len(scene.run)} runs, all good")
-
-
-@dataclasses.dataclass(frozen=True)
-class Doctor:
-    """Say which versions, devices and kernel cache are there, and what is missing."""
-
-    def run(self, overrides: dict[str, str]) -> None:
-        """Do it."""
-        from rollingball.app.doctor import report
-
-        _none(overrides)
-        print(report())
-
-
-@dataclasses.dataclass(frozen=True)
-class RollingBall:
-    """Balls that roll on the graph of a loss."""
-
-    # a table with one field, not a bare union: for that tyro reads the source of typing.py, a tenth of a second
-    command: Annotated[
-        Demo | Run | Iron | Compare | Sensitivity | Plot | Animate | View | Paper | Export | Scenes | Doctor,
-        arg(help="What to do."),
-    ]
-
-
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command; an error of the library is one line on stderr and exit status 2."""
-    given = sys.argv[1:] if arguments is None else arguments
-    read, rest = tyro.cli(
-        RollingBall,
-        args=given,
-        prog="rollingball",
-        return_unknown_args=True,
-        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff),
-    )
-    _quiet()
+    """Run one command.
+
+    An error is one line on stderr and exit status 2; an interruption by Ctrl-C is one line and exit status 130. Where
+    the reader of a pipe, such as head, has read enough, the command ends and says nothing.
+
+    Args:
+        arguments: The words after the program's name; by default those of this process.
+    """
     try:
-        read.command.run(_overrides(rest))
+        _run(sys.argv[1:] if arguments is None else arguments)
+        _flush()
     except RollingBallError as error:
-        print(f"rollingball: {error}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:  # the reader of a pipe, such as head, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _end(str(error), 2)
+    except BrokenPipeError:
+        _drop_output()
+    except OSError as error:
+        _end(f"{error.filename or 'output'}: {error.strerror or error}", 2)
+    except MemoryError:
+        _end("there is not enough memory for this; use fewer balls, steps or frames", 2)
+    except KeyboardInterrupt:
+        _end("interrupted; the runs that were saved are whole", 130)
 
 
-def _overrides(rest: list[str]) -> dict[str, str]:
-    """``--a.b value`` or ``--a.b=value`` pairs as a dictionary."""
-    found = {}
+def _run(arguments: list[str]) -> None:
+    """Read the arguments and run the command that they name."""
+    words = [word for word in arguments if not word.startswith("-")]
+    if words and words[0] not in COMMANDS and arguments[0] == words[0]:
+        question = likeliest(words[0], COMMANDS) or "the commands are"
+        raise RollingBallError(f"{words[0]}: no such command; {question} {', '.join(COMMANDS)}")
+    command, rest = _parsed(arguments)
+    _quiet()
+    options = options_of(command)
+    overrides = _overrides(rest, options)
+    unlike = (
+        overrides
+        if not isinstance(command, ON_SCENES)
+        else {key: value for key, value in overrides.items() if "." not in key and likeliest(f"--{key}", options)}
+    )
+    refuse(unlike, options)
+    command.run(overrides)
+
+
+def _parsed(arguments: list[str]) -> tuple[Any, list[str]]:
+    """The command that the arguments name, with its options, and the arguments that are none of them.
+
+    Raises:
+        InputError: for an option without its value, or with one that it does not take.
+    """
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            parsed, rest = tyro.cli(
+                RollingBall,
+                args=arguments,
+                prog="rollingball",
+                return_unknown_args=True,
+                config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff),
+            )
+    except SystemExit:
+        lines = [line.strip("│╭╮╰╯ ") for line in errors.getvalue().splitlines()]
+        said = [line for line in lines if line and not line.endswith("─")]
+        if not said:  # the help, which was asked for
+            _flush()
+            raise
+        after = next(
+            (number for number, line in enumerate(said) if line.startswith(("For full", "Argument help"))), None
+        )
+        hint = " ".join(["rollingball", *arguments[:1]]) if arguments and arguments[0] in COMMANDS else "rollingball"
+        _end(f"{' '.join(said[:after])} (see {hint} --help)", 2)
+    return parsed.command, list(rest)
+
+
+def _overrides(rest: list[str], options: list[str]) -> dict[str, str]:
+    """``--a.b value`` and ``--a.b=value`` as a dictionary; ``options`` are those of the command, for errors."""
+    pairs = {}
     items = list(rest)
     while items:
         item = items.pop(0)
         if not item.startswith("--") or item == "--":
             raise InputError("argument", item, "--key value pairs after the scene, such as --ball.radius 5")
-        key, given, value = item[2:].partition("=")
-        if not given:
-            if not items:
-                raise InputError(item, "nothing", "a value, such as --ball.radius 5")
+        key, equals, value = item[2:].partition("=")
+        if not equals:
+            if not items or items[0].startswith("--"):
+                question = likeliest(item, options) if item not in options else ""
+                raise InputError(item, "nothing", question or "a value, such as --ball.radius 5")
             value = items.pop(0)
-        found[key] = value
-    return found
+        pairs[key] = value
+    return pairs
 
 
-def _none(overrides: dict[str, str]) -> None:
-    for key, value in overrides.items():
-        raise InputError(f"--{key}", value, "no such option here")
+def _end(message: str, status: int) -> NoReturn:
+    """Print one line on stderr and exit."""
+    print(f"rollingball: {' '.join(message.split())}", file=sys.stderr)
+    _drop_output()
+    sys.exit(status)
+
+
+def _flush() -> None:
+    """Write what was printed, so that a full disk or a closed pipe is met here and not as Python ends."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _drop_output() -> None:
+    """Send what could not be printed nowhere, so that Python does not try again as it ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+        return
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _quiet() -> None:
-    """Leave out Warp's line for each module: the command says once that kernels are compiled."""
+    """Leave out the line that Warp prints for each module: the command says once that kernels are compiled."""
     import warp as wp
 
     wp.config.log_level = wp.LOG_WARNING

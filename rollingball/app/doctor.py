@@ -52,7 +52,10 @@ def report() -> str:
     """Versions, devices, kernel cache, and what is missing, as text."""
     import warp as wp
 
-    wp.init()
+    from rollingball.core.launch import kernel_cache
+
+    with kernel_cache():
+        wp.init()
     lines = [f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"]
     lines += [f"  {package:12} {version(package) or 'MISSING: pip install ' + package}" for package in NEEDED]
     lines.append("devices")

@@ -75,7 +75,7 @@ def read(folder: Path) -> tuple[Scene, Surface, dict[str, Trajectory]]:
 
     manifest = folder / MANIFEST
     try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
+        content = json.loads(manifest.read_text(encoding="utf-8-sig"))
         names, table = [str(name) for name in content["names"]], content["scene"]
     except OSError as error:
         raise FileError(

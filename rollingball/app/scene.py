@@ -4,11 +4,9 @@ The tables of a scene are made from the signatures of the surfaces and the field
 either needs no change here.
 """
 
-import difflib
 import inspect
 import itertools
 import re
-import tomllib
 import types
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +16,12 @@ import msgspec
 import numpy as np
 
 from rollingball.app.scene_tables import TABLES, BallTable, CompareTable, IronTable, PlotTable, SensitivityTable
+from rollingball.app.scene_text import as_expected, nearest, parts_of, put, read_toml, value_of
 from rollingball.core.ball import Ball
 from rollingball.core.errors import FileError, InputError
 from rollingball.core.schedule import Schedule
 from rollingball.geometry.foot.projection import Projection
-from rollingball.methods import BODIES, FLOWS, METHODS, Flow, Method, RigidBall
+from rollingball.methods import BODIES, FLOWS, METHODS, Flow, FootpointRBO, Method, RigidBall
 from rollingball.methods.body.plan import check_body
 from rollingball.methods.body.rigid_ball import BodyIntegrator
 from rollingball.methods.discrete.plan import check_run
@@ -175,6 +174,8 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise InputError("$.plot.box", self.plot.box, f"{surface.dim} pairs [low, high]")
         if self.sensitivity:
             self.sensitivity.starts(surface.dim, self.plot)
+        if self.compare:
+            self.check_compare(surface)
         for index in range(len(self.run)):
             try:
                 ball, method, options = self.arguments(index)
@@ -184,6 +185,18 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             except InputError as error:
                 shared = error.field.startswith("start") or (error.field == "radius" and self.run[index].radius is None)
                 raise error.under("$.ball" if shared else f"$.run[{index}]") from None
+
+    def check_compare(self, surface: Surface) -> None:
+        """Check the runs of ``[compare]`` as ``simulate`` would: the balls from the starts of ``[ball]``."""
+        assert self.compare is not None  # asked by check
+        if self.ball is None or not isinstance(self.ball.radius, (int, float)):
+            raise InputError("$.compare", None, "a table [compare] with lr and duration, and one radius in [ball]")
+        ball, start = Ball(self.ball.radius), self.ball.points()
+        for rate in self.compare.lr:
+            try:
+                check_run(surface, ball, FootpointRBO(lr=rate), start=start, steps=self.compare.steps(rate))
+            except InputError as error:
+                raise error.under("$.ball" if error.field in ("start", "radius") else "$.compare") from None
 
     def roll(self, index: int, **options: Any) -> Trajectory:
         """Simulate one run; ``options`` go to :func:`rollingball.simulate`."""
@@ -198,16 +211,19 @@ def load_scene(source: str | Path, overrides: dict[str, str] | None = None) -> S
         FileError: when there is no such file.
         InputError: for anything in it that is not a scene; the message begins with the path of the key.
     """
-    path = find_scene(source)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of an integer of too many digits
-        raise InputError(str(path), "text", f"TOML ({error})") from None
-    for key, text in (overrides or {}).items():
-        _override(table, key, text)
-    return to_scene(table)
+    table = read_toml(find_scene(source))
+    typed = dict(overrides or {})
+    for key, text in typed.items():
+        put(table, key, text, value_of(key, text))
+    while True:
+        try:
+            return to_scene(table)
+        except InputError as error:  # a title such as 2024, or a boolean such as yes
+            key = next((key for key in typed if key.split(".") == parts_of(error.field)), "")
+            value = as_expected(typed.pop(key), error.allowed) if key else None
+            if value is None:
+                raise
+            put(table, key, "", value)
 
 
 def to_scene(table: Any) -> Scene:
@@ -228,32 +244,20 @@ def _where(message: str, table: Any) -> InputError:
     if unknown:
         known = [field.name for field in msgspec.structs.fields(_table_at(path, table))]
         key = unknown.group(1)
-        path, reason = f"{path}.{key if key.isprintable() else repr(key)}", _nearest(key, known)
+        path, reason = f"{path}.{key if key.isprintable() else repr(key)}", nearest(key, known)
     elif inner:  # one of our own checks, of a value inside this table
         path, reason = f"{path}.{inner.group(1).removeprefix('schedule.').removeprefix('stop.')}", inner.group(2)
     value = _value_at(path, table)
     if reason.startswith("Invalid value") and path.endswith((".type", ".method")):
-        reason = _nearest(str(value), _tags_at(path))
+        reason = nearest(str(value), _tags_at(path))
     return InputError(
         path, value, reason.replace("Expected `", "`").replace("Object missing", "a table; it is missing")
     )
 
 
-def _nearest(word: str, known: list[str]) -> str:
-    """The words to choose from, the likeliest first in so many words."""
-    close = difflib.get_close_matches(word.lower().replace("_", "-"), known, 1) or difflib.get_close_matches(
-        word, known, 1
-    )
-    return (f"{close[0]}? one of " if close else "") + ", ".join(known)
-
-
-def _parts(path: str) -> list[str]:
-    return re.findall(r"[^.\[\]$]+", path)
-
-
 def _value_at(path: str, table: Any) -> Any:
     value = table
-    for part in _parts(path):
+    for part in parts_of(path):
         try:
             value = value[int(part)] if isinstance(value, list) else value[part]
         except (KeyError, IndexError, TypeError, ValueError):
@@ -263,7 +267,7 @@ def _value_at(path: str, table: Any) -> Any:
 
 def _table_at(path: str, table: Any) -> Any:
     """The struct that the table at ``path`` is read into."""
-    parts, given = _parts(path), _value_at(path, table)
+    parts, given = parts_of(path), _value_at(path, table)
     tags = {kind.__struct_config__.tag: kind for kind in (*SURFACE_TABLES, *RUN_TABLES, *PROJECTIONS, *INTEGRATORS)}
     if (parts and parts[-1] == "surface") or (len(parts) in (2, 3) and parts[0] == "run"):
         kind = tags.get(given.get("method", given.get("type"))) if isinstance(given, dict) else None
@@ -277,31 +281,6 @@ def _tags_at(path: str) -> list[str]:
     kinds: Any = RUN_TABLES if path.endswith(".method") else PROJECTIONS if "projection" in path else SURFACE_TABLES
     kinds = INTEGRATORS if "integrator" in path else kinds
     return [kind.__struct_config__.tag for kind in kinds]
-
-
-def _override(table: dict[str, Any], key: str, text: str) -> None:
-    """Set the value at a dotted key; the text is read as TOML, or else as a string."""
-    try:
-        read = tomllib.loads(f"value = {text}")
-        value = read["value"] if len(read) == 1 else text
-    except tomllib.TOMLDecodeError:
-        value = text
-    except (ValueError, RecursionError):
-        raise InputError(f"--{key}", text, "a value in TOML, or a word") from None
-    *parents, last = key.split(".")
-    place: Any = table
-    for part in parents:
-        if isinstance(place, list):
-            if not part.isdecimal() or int(part) >= len(place):
-                raise InputError(f"--{key}", text, f"a number below {len(place)} in place of {part}")
-            place = place[int(part)]
-        else:
-            place = place.setdefault(part, {})
-        if not isinstance(place, (dict, list)):
-            raise InputError(f"--{key}", text, f"a key of a table; {part} is a value")
-    if isinstance(place, list):
-        raise InputError(f"--{key}", text, "a key of a table, such as --run.0.lr")
-    place[last] = value
 
 
 def shipped() -> dict[str, Path]:

@@ -1,5 +1,7 @@
 """The tables of a scene file whose fields are fixed: balls and starts, pictures, ironing. Untrusted input."""
 
+import math
+
 import msgspec
 import numpy as np
 
@@ -146,6 +148,10 @@ class CompareTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         whole("frames", self.frames, 2)
         positive_scalar("tolerance", self.tolerance)
         one_of("on", self.on, ("horizontal", "center", "foot"))
+
+    def steps(self, rate: float) -> int:
+        """How many steps of this learning rate fill the duration."""
+        return math.ceil(min(self.duration / rate - 1e-9, 2**31))
 
 
 TABLES = {

@@ -63,9 +63,11 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
 
     scene = load_scene(source, overrides)
     table = scene.compare
-    if table is None or scene.ball is None or not isinstance(scene.ball.radius, (int, float)):
+    if table is None:
         raise InputError("$.compare", None, "a table [compare] with lr and duration, and one radius in [ball]")
     scene.check()
+    assert scene.ball is not None  # checked
+    assert isinstance(scene.ball.radius, (int, float))
     writable(out)
     print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
     surface, ball, start = scene.build_surface(), Ball(float(scene.ball.radius)), scene.ball.points()
@@ -78,8 +80,7 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     runs = []
     for rate in sorted(table.lr, reverse=True):
         method = FootpointRBO(lr=rate, projection=GlobalProjection())
-        steps = int(np.ceil(table.duration / rate - 1e-9))
-        runs.append(simulate(surface, ball, method, start=start, steps=steps, lift=scene.ball.lift))
+        runs.append(simulate(surface, ball, method, start=start, steps=table.steps(rate), lift=scene.ball.lift))
         runs[-1].save(out / f"lr-{rate:g}.safetensors")
     found = compare(runs, flow, tolerance=table.tolerance, on=table.on)
     print(found)

@@ -128,7 +128,7 @@ def locked(path: Path, exclusive_message: str) -> Iterator[None]:
 
 
 def writable(folder: Path) -> None:
-    """Make a folder and see that files can be written into it.
+    """Make a folder and see that files with content can be written into it.
 
     Raises:
         FileError: when it cannot be made, or holds no new file.
@@ -138,7 +138,7 @@ def writable(folder: Path) -> None:
     except OSError as error:
         raise FileError(f"{folder}: cannot be made a folder: {error.strerror or error}") from None
     probe = folder / ".writable"
-    write_beside(probe, b"")
+    write_beside(probe, bytes(2**16))  # a full disk takes files, but no content
     probe.unlink(missing_ok=True)  # another process may have deleted it already
 
 

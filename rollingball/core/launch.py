@@ -1,18 +1,21 @@
 """Arrays for kernels to fill, and kernel launches over balls, on the threads of a CPU or on a CUDA device."""
 
+import contextlib
 import functools
 import itertools
 import math
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import warp as wp
 
 from rollingball.core.compiled import BUILDING
-from rollingball.core.errors import InputError
+from rollingball.core.errors import FileError, InputError
 
 
 def empty(shape: tuple[int, ...], kind: Any, device: Any) -> Any:
@@ -41,9 +44,39 @@ def blank(kind: Any, shape: tuple[int, ...], device: Any, /, **values: Any) -> A
     return wp.array(host, dtype=kind, device=device, copy=str(device) != "cpu")
 
 
+@contextlib.contextmanager
+def kernel_cache() -> Iterator[None]:
+    """A block in which Warp starts or compiles; a fault of its folder of compiled kernels is one clear error.
+
+    Raises:
+        FileError: where that folder cannot be made, read or written, or its disk is full.
+    """
+    try:
+        yield
+    except Exception as error:
+        folder = Path(wp.config.kernel_cache_dir or "the kernel cache")
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+        # the compiler says no more than that it failed
+        elif folder.is_dir() and shutil.disk_usage(folder).free < 2**20:
+            reason = "No space left on device"
+        else:
+            raise
+        raise FileError(
+            f"{folder}: Warp cannot keep compiled kernels there: {reason}; set the environment variable "
+            "WARP_CACHE_PATH to a folder that can be written"
+        ) from None
+
+
 def device_name(device: str) -> str:
-    """The full name of a device of this machine ("cuda" is its first), or an :class:`InputError`."""
-    wp.init()
+    """The full name of a device of this machine; "cuda" is its first CUDA device.
+
+    Raises:
+        InputError: for a device that is not there.
+        FileError: when Warp cannot make its folder of compiled kernels.
+    """
+    with kernel_cache():
+        wp.init()
     names = [str(known) for known in wp.get_devices()]
     if device == "cuda" and wp.is_cuda_available():
         return str(wp.get_device("cuda"))
@@ -61,7 +94,7 @@ def thread_count(threads: int | None) -> int:
 
 def load(kernel: Any, device: str, block: int = 0) -> None:
     """Compile the module of ``kernel`` for a device, or read it from Warp's cache on disk, in one thread at a time."""
-    with BUILDING:
+    with BUILDING, kernel_cache():
         wp.load_module(kernel.module, device=device, block_dim=1 if device == "cpu" else block or None)
 
 

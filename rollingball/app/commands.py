@@ -1,0 +1,244 @@
+"""The commands, each a table of its options: demo, run, iron, compare, sensitivity, plot, animate, view and so on."""
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import arg
+
+from rollingball.core.errors import InputError, RollingBallError
+
+
+@dataclasses.dataclass(frozen=True)
+class Demo:
+    """Roll the demo scene, to files, a picture and a film."""
+
+    out: Annotated[Path, arg(help="Folder for the trajectories, the picture and the film.")] = Path("out/demo")
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+        from rollingball.app.folder import film, roll_scene
+
+        roll_scene("demo", overrides, self.out, "cpu")
+        film(self.out, self.out / "roll.gif", seconds=4.0)
+        print(f"  {self.out / 'roll.gif'}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Roll every run of a scene; any of its values can be replaced, as in --ball.radius 5 or --run.0.lr 0.1."""
+
+    scene: Annotated[str, tyro.conf.Positional, arg(help="A scene file, or the name of a shipped one.")]
+    out: Annotated[Path | None, arg(help="Folder for the trajectories and the picture; by default out/NAME.")] = None
+    device: Annotated[str, arg(help="Where to compute: cpu or cuda:0.")] = "cpu"
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+        from rollingball.app.folder import roll_scene
+
+        roll_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem, self.device)
+
+
+@dataclasses.dataclass(frozen=True)
+class Iron:
+    """Draw what balls of several radii feel of a surface: f_rho, contacts, and how much relief is left, Delta."""
+
+    scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [iron], or the name of a shipped one.")]
+    out: Annotated[Path | None, arg(help="Folder for the picture and the numbers; by default out/NAME.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+        from rollingball.app.studies import iron_scene
+
+        iron_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
+
+
+@dataclasses.dataclass(frozen=True)
+class Compare:
+    """Roll Algorithm 1 with exact feet at several learning rates beside the flow of the ironed loss, its limit."""
+
+    scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [compare], or a shipped one.")]
+    out: Annotated[Path | None, arg(help="Folder for the runs, numbers and picture; by default out/NAME.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+        from rollingball.app.studies import compare_scene
+
+        compare_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sensitivity:
+    """Measure where neighbouring balls of a scene part: Lyapunov exponents of every run over a grid of starts."""
+
+    scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [sensitivity], or a shipped one.")]
+    out: Annotated[Path | None, arg(help="Folder for the numbers and the picture; by default out/NAME.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+        from rollingball.app.studies import sensitivity_scene
+
+        sensitivity_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
+
+
+@dataclasses.dataclass(frozen=True)
+class Paper:
+    """Make the figures of the paper, with its method, with exact feet and as a flow, and a report of what agrees."""
+
+    out: Annotated[Path, arg(help="Folder for the pictures, report.md, report.html and report.json.")] = Path(
+        "out/paper"
+    )
+    figures: Annotated[tuple[str, ...], arg(help="Which figures, of 1 2 3 4.")] = ("1", "2", "3", "4")
+    quick: Annotated[bool, arg(help="Fewer balls and steps, for a look.")] = False
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+        from rollingball.app.paper.report import make
+
+        make(self.out, self.figures, self.quick)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plot:
+    """Draw a folder of runs again."""
+
+    folder: Annotated[Path, tyro.conf.Positional, arg(help="What run or demo wrote.")]
+    axes: Annotated[tuple[int, int] | None, arg(help="In d > 2, axes to project on, from 0; by default PCA.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+        from rollingball.app.folder import draw
+
+        for path in draw(self.folder, self.axes):
+            print(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Animate:
+    """Write a film of a run, the balls turning as they roll: a GIF, or an MP4 where ffmpeg is installed."""
+
+    folder: Annotated[Path, tyro.conf.Positional, arg(help="What run or demo wrote.")]
+    out: Annotated[Path | None, arg(help="The film, .gif or .mp4; by default roll.gif in the folder.")] = None
+    run_name: Annotated[str | None, arg(help="Which run; by default the first.")] = None
+    view: Annotated[
+        Literal["section", "contour", "surface"] | None, arg(help="By default section in d = 1, contour in d = 2.")
+    ] = None
+    fps: Annotated[int, arg(help="Pictures a second.")] = 20
+    seconds: Annotated[float, arg(help="How long the film is.")] = 5.0
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+        from rollingball.app.folder import film
+
+        path = self.out or self.folder / "roll.gif"
+        film(self.folder, path, self.run_name, self.view, self.fps, self.seconds)
+        print(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """Roll recorded runs before your eyes: an interactive page, served to this machine alone or written as one file."""
+
+    recorded: Annotated[Path, tyro.conf.Positional, arg(name="run", help="A folder that run wrote, or a trajectory.")]
+    port: Annotated[int, arg(help="Where on 127.0.0.1; the first free one from here.")] = 8080
+    html: Annotated[Path | None, arg(help="Write the page to this file instead; it opens without a server.")] = None
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+        from rollingball.app.folder import show
+
+        show(self.recorded, self.port, self.html)
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """Write the parameters of one ball at one frame of a run as a safetensors file that torch code loads."""
+
+    recorded: Annotated[Path, tyro.conf.Positional, arg(name="run", help="A trajectory, or the folder of a Recorder.")]
+    to: Annotated[Path, arg(help="The file to write.")]
+    frame: Annotated[int, arg(help="The number of the frame; negative ones count from the end.")] = -1
+    plane: Annotated[Path | None, arg(help="The LossPlane it rolled on; none where in all parameters.")] = None
+    ball: Annotated[int, arg(help="The number of the ball.")] = 0
+    on: Annotated[Literal["foot", "center"], arg(help="The footpoint, or the centre's horizontal position.")] = "foot"
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+        from rollingball.pytorch.runs.export import export_file
+
+        print(export_file(self.recorded, self.to, self.frame, self.plane, self.ball, self.on))
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenes:
+    """List the shipped scenes, check a scene file, or print the JSON Schema of scene files for editors."""
+
+    action: Annotated[Literal["list", "check", "schema"], tyro.conf.Positional, arg(help="What to do.")]
+    file: Annotated[str, tyro.conf.Positional, arg(help="The scene to check.")] = ""
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+        from rollingball.app.scene import load_scene, schema, shipped
+
+        if self.action != "check":
+            refuse(overrides, ())
+            refuse({"file": self.file} if self.file else {}, ())
+        if self.action == "schema":
+            print(json.dumps(schema(), indent=2))
+        elif self.action == "list":
+            for name in shipped():
+                print(f"{name:22} {load_scene(name).title}")
+        else:
+            if not self.file:
+                raise InputError("scenes check", "no file", "a scene file, or the name of a shipped one")
+            scene = load_scene(self.file, overrides)
+            scene.check()
+            print(f"{self.file}: {len(scene.run)} runs, all good")
+
+
+@dataclasses.dataclass(frozen=True)
+class Doctor:
+    """Say which versions, devices and kernel cache are there, and what is missing."""
+
+    def run(self, overrides: dict[str, str]) -> None:
+        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+        from rollingball.app.doctor import report
+
+        print(report())
+
+
+@dataclasses.dataclass(frozen=True)
+class RollingBall:
+    """Balls that roll on the graph of a loss."""
+
+    # a table with one field, not a bare union: for that tyro reads the source of typing.py, a tenth of a second
+    command: Annotated[
+        Demo | Run | Iron | Compare | Sensitivity | Plot | Animate | View | Paper | Export | Scenes | Doctor,
+        arg(help="What to do."),
+    ]
+
+
+# Commands that replace values of a scene, as in --ball.radius 5.
+ON_SCENES = (Demo, Run, Iron, Compare, Sensitivity, Scenes)
+COMMANDS = [command.__name__.lower() for command in (*ON_SCENES, Plot, Animate, View, Paper, Export, Doctor)]
+
+
+def options_of(command: object) -> list[str]:
+    """The options of a command as they are typed, such as ``--run-name``."""
+    return [f"--{name.replace('_', '-')}" for name in vars(command)]
+
+
+def likeliest(word: str, options: Sequence[str]) -> str:
+    """A question about the option that was probably meant; empty where none is near."""
+    close = [option for option in options if option.startswith(word)] or difflib.get_close_matches(word, options, 1, 0.7)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def refuse(overrides: dict[str, str], options: Sequence[str]) -> None:
+    """Raise an error for the first option that a command does not have; ``options`` are those that it has."""
+    for key in overrides:
+        there_are = f"there are {', '.join(options)}" if options else "there is none here"
+        raise RollingBallError(f"--{key}: no such option; {likeliest(f'--{key}', options) or there_are}")
