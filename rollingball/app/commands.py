@@ -233,7 +233,8 @@ def options_of(command: object) -> list[str]:
 
 def likeliest(word: str, options: Sequence[str]) -> str:
     """A question about the option that was probably meant; empty where none is near."""
-    close = [option for option in options if option.startswith(word)] or difflib.get_close_matches(word, options, 1, 0.7)
+    close = [option for option in options if option.startswith(word)]
+    close = close or difflib.get_close_matches(word.lower(), options, 1, 0.7)
     return f"did you mean {close[0]}?" if close else ""
 
 
