@@ -19,6 +19,7 @@ from rollingball.app.scene_tables import TABLES, BallTable, CompareTable, IronTa
 from rollingball.app.scene_text import as_expected, nearest, parts_of, put, read_toml, value_of
 from rollingball.core.ball import Ball
 from rollingball.core.errors import FileError, InputError
+from rollingball.core.limits import LIMITS, within
 from rollingball.core.schedule import Schedule
 from rollingball.geometry.foot.projection import Projection
 from rollingball.methods import BODIES, FLOWS, METHODS, Flow, FootpointRBO, Method, RigidBall
@@ -28,6 +29,7 @@ from rollingball.methods.discrete.plan import check_run
 from rollingball.methods.discrete.stop import Stop
 from rollingball.methods.flow.plan import check_flow
 from rollingball.methods.integrators.integrators import Integrator
+from rollingball.runs.clock import FRAMES
 from rollingball.runs.trajectory import Trajectory
 from rollingball.simulate import simulate
 from rollingball.surfaces import CATALOGUE, Surface, from_recipe
@@ -103,7 +105,9 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     surface: SurfaceTable
     ball: BallTable | None = None
-    run: Annotated[list[RunTable], msgspec.Meta(min_length=1)] = msgspec.field(default_factory=list)
+    run: Annotated[list[RunTable], msgspec.Meta(min_length=1, max_length=LIMITS["runs"].most)] = msgspec.field(
+        default_factory=list
+    )
     title: str = ""
     dtype: str = "float64"
     seed: int = 0
@@ -159,6 +163,7 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if radius is None:
             raise InputError("$.ball.radius", None, f"one radius or several, for {run.__struct_config__.tag}")
         if isinstance(radius, list):
+            within("starts", "$.ball.radius", f"{len(radius)} radii", len(radius) * starts.size)
             ball = Ball(np.repeat(radius, len(starts)).tolist(), table.mass, table.inertia)
             placed = {name: np.tile(part, (len(radius), 1)) if len(part) > 1 else part for name, part in pushes.items()}
             return ball, method, {where: np.tile(starts, (len(radius), 1)), "lift": table.lift, **placed, **options}
@@ -182,9 +187,21 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 check: Any = check_flow if isinstance(method, FLOWS) else check_run
                 check = check_body if isinstance(method, BODIES) else check
                 check(surface, ball, method, **options)
+                self.check_size(options)
             except InputError as error:
                 shared = error.field.startswith("start") or (error.field == "radius" and self.run[index].radius is None)
                 raise error.under("$.ball" if shared else f"$.run[{index}]") from None
+
+    def check_size(self, options: dict[str, Any]) -> None:
+        """Check that what a run records is within the limits; ``options`` are its arguments for ``simulate``."""
+        starts = options["start"] if "start" in options else options["start_center"]
+        if "steps" in options:
+            field, frames = "steps", options["steps"] // options["every"] + 2
+        else:
+            field, frames = "save_at", FRAMES if options["save_at"] is None else len(options["save_at"])
+        within(
+            "recorded", field, f"{frames} frames of {len(starts)} balls", frames * (2 * starts.size + 6 * len(starts))
+        )
 
     def check_compare(self, surface: Surface) -> None:
         """Check the runs of ``[compare]`` as ``simulate`` would: the balls from the starts of ``[ball]``."""
@@ -193,8 +210,10 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise InputError("$.compare", None, "a table [compare] with lr and duration, and one radius in [ball]")
         ball, start = Ball(self.ball.radius), self.ball.points()
         for rate in self.compare.lr:
+            steps = self.compare.steps(rate)
+            within("recorded", "$.compare.lr", rate, steps * (2 * start.size + 6 * len(start)))
             try:
-                check_run(surface, ball, FootpointRBO(lr=rate), start=start, steps=self.compare.steps(rate))
+                check_run(surface, ball, FootpointRBO(lr=rate), start=start, steps=steps)
             except InputError as error:
                 raise error.under("$.ball" if error.field in ("start", "radius") else "$.compare") from None
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from rollingball.core.ball import Ball
 from rollingball.core.errors import InputError, numbers, one_of, positive, positive_scalar, whole
+from rollingball.core.limits import within
 from rollingball.core.schedule import Schedule
 
 
@@ -20,7 +21,7 @@ class Cloud(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         numbers("around", self.around)
-        whole("count", self.count, 1)
+        within("starts", "count", whole("count", self.count, 1), self.count * len(self.around))
         if positive_scalar("spread", self.spread) > 1e300:
             raise InputError("spread", self.spread, "one finite number above 0, at most 1e300")
         whole("seed", self.seed)
@@ -88,7 +89,7 @@ class DeltaTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         positive_scalar("low", self.low)
         if positive_scalar("high", self.high) <= self.low:
             raise InputError("high", self.high, f"a number above low, {self.low:g}")
-        whole("count", self.count, 2)
+        within("radii", "count", whole("count", self.count, 2), self.count)
         for graph in self.graph:
             one_of("graph", graph, ("full", "truncated"))
 
@@ -130,6 +131,7 @@ class SensitivityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         counts = self.count if isinstance(self.count, list) else [self.count] * dim
         if len(counts) != dim:
             raise InputError("$.sensitivity.count", self.count, f"a whole number from 2 on, or {dim} of them")
+        within("grid", "$.sensitivity.count", self.count, math.prod(counts))
         return box, counts
 
 
@@ -145,7 +147,7 @@ class CompareTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         positive("lr", self.lr)
         positive_scalar("duration", self.duration)
-        whole("frames", self.frames, 2)
+        within("frames", "frames", whole("frames", self.frames, 2), self.frames)
         positive_scalar("tolerance", self.tolerance)
         one_of("on", self.on, ("horizontal", "center", "foot"))
 

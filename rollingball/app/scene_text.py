@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rollingball.core.errors import FileError, InputError
+from rollingball.core.limits import LIMITS, within
 
-LARGEST_FILE = 2**26  # bytes; a landscape of 2048 x 2048 measured heights fits
+LARGEST_FILE = LIMITS["file"].most
 # How other programs begin files that are not UTF-8; UTF-32 stands first, since UTF-16 begins alike.
 ENCODINGS = {
     codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16",
@@ -33,7 +34,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
     if len(content) > LARGEST_FILE:
-        raise InputError(str(path), "a larger file", f"a scene file of at most {LARGEST_FILE // 2**20} MiB")
+        within("file", str(path), "a larger file", len(content))
     for mark, encoding in ENCODINGS.items():
         if content.startswith(mark):
             raise InputError(str(path), f"{encoding} text", "TOML in UTF-8; save the file in that encoding")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rollingball.core.errors import FloatArray, InputError, one_of, positive, whole
+from rollingball.core.limits import within
 
 
 class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +61,7 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def over_steps(field: str, value: Any, steps: int, balls: int | None = None) -> FloatArray:
     """``value`` (a number, an array over balls, or a Schedule) as a float64 array (steps or 1, balls or 1)."""
     if isinstance(value, Schedule):
+        within("steps", "steps", steps, steps)
         table = value.over(max(steps, 1))
     else:
         table = positive(field, value)

@@ -14,6 +14,7 @@ import warp as wp
 from rollingball.core.compiled import compiled
 from rollingball.core.errors import InputError, points, positive_scalar
 from rollingball.core.launch import launch
+from rollingball.core.limits import within
 from rollingball.core.numeric import Numeric, fill, layout, struct
 
 Fields = tuple[tuple[str, Any], ...]
@@ -87,6 +88,7 @@ class Surface:
 
     def __post_init__(self) -> None:
         positive_scalar("loss_scale", self.loss_scale)
+        within("dim", "dim", self.dim, self.dim)
 
     def __repr__(self) -> str:
         return f"Surface({self.name!r}, dim={self.dim}, loss_scale={self.loss_scale:g})"

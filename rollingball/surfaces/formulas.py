@@ -14,6 +14,7 @@ import warp as wp
 
 from rollingball.core.compiled import compiled
 from rollingball.core.errors import InputError, scalar
+from rollingball.core.limits import within
 from rollingball.core.numeric import Numeric
 from rollingball.surfaces.base import Builder, Pieces, Surface
 from rollingball.surfaces.catalogue import catalogued
@@ -107,6 +108,7 @@ def formula(
     known = {unicodedata.normalize("NFKC", name) for name in [*names, *given]}
     if not names or len(known) != len(names) + len(given):
         raise InputError("variables", variables, "one name or more, each once, none of them a constant")
+    within("dim", "variables", variables, len(names))
     numbers = [scalar(f"constants.{name}", value) for name, value in given.items()]
     code = _derived(text, tuple(names), tuple(given))
     # an array is never empty, so that a formula without constants has one all the same

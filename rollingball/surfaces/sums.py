@@ -6,6 +6,7 @@ import numpy as np
 import warp as wp
 
 from rollingball.core.errors import InputError, scalar, whole
+from rollingball.core.limits import within
 from rollingball.surfaces.base import Surface, analytic
 from rollingball.surfaces.bounding import cosine_over, least, settled, sine_over, spectral_norm
 from rollingball.surfaces.catalogue import Matrix, Vector, catalogued, matrix, vector
@@ -131,11 +132,17 @@ def riemann_bounds(x: Any, reach: wp.float64, p: Any):
     return settled(least(wp.abs(slope) + slope_radius, wp.length(riemann_gradient(x, p)) + most * reach)), most
 
 
+def term_count(terms: int) -> int:
+    """The number of terms of a series, checked."""
+    within("terms", "terms", terms, whole("terms", terms, 1))
+    return int(terms)
+
+
 @catalogued
 def riemann(terms: int = 100, loss_scale: float = 1.0) -> Surface:
     """Eq. 13 of the paper, in one dimension: the sum over k = 1..terms of sin(k^2 x) / k^2."""
     builder = analytic(riemann_value, riemann_gradient, riemann_hessian, riemann_bounds)
-    return Surface("", 1, builder, {"terms": whole("terms", terms, 1)}, loss_scale)
+    return Surface("", 1, builder, {"terms": term_count(terms)}, loss_scale)
 
 
 @wp.func
@@ -199,7 +206,7 @@ def weierstrass(a: float = 0.5, b: float = 3.0, terms: int = 8, loss_scale: floa
     """Weierstrass' function, in one dimension, cut off: the sum over n < terms of a^n cos(b^n pi x), 0 < a < 1."""
     if not 0 < scalar("a", a) < 1:
         raise InputError("a", a, "a number between 0 and 1")
-    params = {"a": float(a), "b": scalar("b", b), "terms": whole("terms", terms, 1)}
+    params = {"a": float(a), "b": scalar("b", b), "terms": term_count(terms)}
     builder = analytic(weierstrass_value, weierstrass_gradient, weierstrass_hessian, weierstrass_bounds)
     return Surface("", 1, builder, params, loss_scale)
 

@@ -6,6 +6,7 @@ import numpy as np
 import warp as wp
 
 from rollingball.core.errors import positive_scalar, whole
+from rollingball.core.limits import within
 from rollingball.core.numeric import Lanes, Numeric
 from rollingball.surfaces.base import Pieces, Surface
 from rollingball.surfaces.bounds_wells import well_bounds
@@ -77,6 +78,8 @@ def gaussian_wells(
     """
     if centers is None:
         shape = (whole("count", count, 1), whole("dim", dim, 1))
+        within("dim", "dim", dim, dim)
+        within("wells", "count", count, count * dim)
         places = np.random.RandomState(whole("seed", seed)).uniform(-3, 3, shape)
     else:
         places = matrix("centers", centers)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import InputError, positive_scalar, whole
+from rollingball.core.limits import within
 from rollingball.plot.common.extent import bounds
 from rollingball.plot.common.inputs import NamedRun, Runs, boxed, by_radius, chosen, named_runs
 from rollingball.plot.common.orientation import between, orientations
@@ -71,7 +72,8 @@ def animate(
     if fps > 50:
         raise InputError("fps", fps, "a whole number within [1, 50]")  # a GIF counts hundredths of a second
     check_film(path)
-    count = max(int(round(positive_scalar("seconds", seconds) * fps)), 1)
+    within("pictures", "seconds", seconds, positive_scalar("seconds", seconds) * fps)
+    count = max(int(round(seconds * fps)), 1)
     corners = boxed(bounds(shown.run for shown in runs) if box is None else box, surface, surface.dim)
     cast, turns = cast_of(runs, surface.loss_scale, frames, count)
     scenery = SCENERY[view](cast, surface, corners, ironed, title)
