@@ -1,6 +1,7 @@
 """Pictures: what stands where on them, looked up on the axes, and once each in the pixels."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,6 +78,33 @@ def test_paths_are_the_feet_with_a_ring_at_the_start_and_a_dot_at_the_end():
     assert [place for place, color in marks if color != "white"] == run.foot[-1].tolist()
     assert ax.get_aspect() == 1
     assert ("theta_1" in ax.get_xlabel(), "theta_2" in ax.get_ylabel()) == (True, True)
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
+def test_a_path_is_pale_by_its_length_in_widths_of_the_picture_whatever_the_unit(scale):
+    run = make(2, frames=101, balls=2)
+    run.foot[:, 0] = scale * np.linspace(-1, 1, 101)[:, None] * [1.0, 0.5]  # crosses the picture once
+    run.foot[:, 1] = scale * np.resize([-0.5, 0.5], (101, 1)) * [1.0, 0.0]  # and 50 times
+    alone = paths(run, new_axes())
+    flat = rb.surfaces.plane([0.0, 0.0])
+    on_contours = paths(run, contour(flat, [(-scale, scale), (-scale, scale)], new_axes()))
+    for ax in (alone, on_contours):
+        assert [line.get_alpha() for line in ax.lines if len(line.get_xydata()) == 101] == [0.85, 0.2]
+    wide = paths(run, contour(flat, [(-50 * scale, 50 * scale)] * 2, new_axes()))
+    assert [line.get_alpha() for line in wide.lines if len(line.get_xydata()) == 101] == [0.85, 0.85]
+
+
+def test_of_a_flow_the_line_is_the_centre_and_the_dots_are_the_feet():
+    flow = replace(make(2), contacts=np.ones((6, 3), np.int32))
+    ax = paths(flow, new_axes())
+    solid = [line.get_xydata() for line in ax.lines if line.get_linestyle() == "-" and len(line.get_xydata()) == 6]
+    dots = [line.get_xydata() for line in ax.lines if line.get_marker() == "." and len(line.get_xydata()) == 6]
+    for ball in range(3):
+        np.testing.assert_array_equal(solid[ball], flow.center[:, ball, :2])
+        np.testing.assert_array_equal(dots[ball], flow.foot[:, ball])
+    figure = sheet({"flow": flow, "discrete": make(2)}, PLANE, BOX[2])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["centre", "foot"]
+    assert sheet({"discrete": make(2)}, PLANE, BOX[2]).legends == []
 
 
 def test_contours_fill_the_box_and_follow_the_loss():
@@ -242,6 +270,15 @@ def test_captions_carry_the_radius_and_the_failures():
     assert caption("x", run).splitlines()[2:] == ["1 of 5 inside by up to 40% of the", "radius"]
     run.gap[2, 1] = -0.003 * 0.25
     assert caption("x", run).splitlines()[2:] == ["1 of 5 inside by up to 0.3% of the", "radius"]
+
+
+def test_a_caption_says_how_many_balls_start_outside_of_the_box():
+    run = make(2, balls=4)
+    run.foot[0, 1], run.foot[0, 2] = [-3.0, 0.0], [0.0, 1.6]
+    assert caption("x", run, BOX[2]) == "x, radius 0.5\n2 of 4 start outside of the box"
+    assert titles(sheet({"x": run}, PLANE, BOX[2])) == [caption("x", run, BOX[2])]
+    assert titles(sheet({"x": run}, PLANE)) == ["x, radius 0.5"]  # by default the box holds them all
+    assert caption("x", make(2), BOX[2]) == "x, radius 0.5"
 
 
 def test_a_share_is_none_or_all_only_where_it_is():

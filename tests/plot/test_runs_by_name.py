@@ -182,3 +182,6 @@ def test_a_page_names_its_runs():
         page.runs.value = "a point"
         assert [handle.visible for handle in page.stage.names.values()] == [False, True]
         assert page.chosen.value.startswith("a <ball>, ball 0")
+    for radius, names in ((0.5, []), (0.0, ["run"])):  # a point is hard to find without a name
+        with rb.plot.view(make(2, radius=radius), PLANE, BOX[2], port=0) as page:
+            assert list(page.stage.names) == names

@@ -147,7 +147,7 @@ class Contour(Scenery):
         panels = {"": np.arange(self.cast.run.balls)} if one_panel else groups
         slimness = (box[1][1] - box[1][0]) / (box[0][1] - box[0][0])
         width = 4.2 if one_panel else WIDTH
-        self.figure.set_size_inches(width, float(np.clip(width / len(panels) * slimness, 2.0, 6.0)) + 0.5)
+        self.figure.set_size_inches(width, float(np.clip(width / len(panels) * slimness, 0.8, 6.0)) + 0.5)
         self.seams = _seams()
         self.moving = []
         axes = self.figure.subplots(1, len(panels), squeeze=False)[0]

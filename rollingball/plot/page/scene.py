@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import RollingBallError
-from rollingball.plot.page.contents import FIELD_OF_VIEW, SIZE, Cast, Page, sphere
+from rollingball.plot.page.contents import FIELD_OF_VIEW, POINT, SIZE, Cast, Page, sphere
 from rollingball.plot.page.gltf import glb
 from rollingball.plot.page.guard import Guard, asked
 
@@ -69,7 +69,8 @@ class Scene:
         grounds: The handles of the surfaces: that of f has the key 0, that of f_rho the radius rho.
         balls: The two handles of the balls of each run, each of one half of the octants.
         paths: The handle of the centre paths of each run.
-        names: Where there are several runs, the handle of the name of each, which stays above its first ball.
+        names: The handle of the name of each run, which moves above its first ball. A run by itself has one only where
+            its balls are too small to be seen easily.
     """
 
     def __init__(self, server: Any, page: Page) -> None:
@@ -86,12 +87,11 @@ class Scene:
         self.grounds = {0.0: scene.add_glb("/f", glb(page.ground, page.place))}
         self.balls = {name: self._add_balls(name, cast) for name, cast in page.casts.items()}
         self.paths = {name: self._add_paths(name, cast) for name, cast in page.casts.items()}
-        self.names = {}
-        if len(page.casts) > 1:
-            self.names = {
-                name: scene.add_label(f"/names/{name}", name, anchor="bottom-center", position=self._above(cast))
-                for name, cast in page.casts.items()
-            }
+        self.names = {
+            name: scene.add_label(f"/names/{name}", name, anchor="bottom-center", position=self._above(cast))
+            for name, cast in page.casts.items()
+            if len(page.casts) > 1 or float(cast.run.radius.max()) * page.zoom < POINT * SIZE
+        }
         self._add_axes()
 
     def move(self, time: float) -> None:
@@ -121,8 +121,10 @@ class Scene:
     def show_runs(self, names: list[str]) -> None:
         """Show the balls of some runs, and hide those of the others."""
         for name, handles in self.balls.items():
-            for handle in (*handles, self.paths[name], *([self.names[name]] if self.names else [])):
+            for handle in (*handles, self.paths[name]):
                 handle.visible = name in names
+        for name, label in self.names.items():
+            label.visible = name in names
 
     def _add_balls(self, name: str, cast: Cast) -> tuple[Any, Any]:
         center, turn, radius = cast.at(self.page.begin)

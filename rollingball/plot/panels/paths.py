@@ -14,7 +14,7 @@ from rollingball.plot.panels.balls import balls
 from rollingball.surfaces import Surface
 
 FEET: Any = {"marker": ".", "linestyle": "", "markersize": 2, "alpha": 0.5}
-LONG, MANY = 1 / 24, 20  # more than 20 steps of more than 1/24 of the picture would hide everything else
+LONG = 10  # a path that crosses the picture more often than this would hide everything else
 
 
 @styled
@@ -22,7 +22,7 @@ def paths(trajectory: Runs, ax: Any = None, *, axes: Any = None, plane: Plane | 
     """Draw the path of every ball over the plane, with a ring at its start and a dot at its end.
 
     The path is that of the foot. For a flow or a ball with mass, whose foot may jump from contact to contact, it is
-    that of the centre, and small dots are the feet. A path that crosses the picture in many long steps is pale.
+    that of the centre, and small dots are the feet. A path longer than ten widths of the picture is pale.
 
     Args:
         trajectory: A run in d >= 2, or a dict of runs by name: a legend names them, and several have one colour each.
@@ -42,18 +42,19 @@ def paths(trajectory: Runs, ax: Any = None, *, axes: Any = None, plane: Plane | 
     ax = new_axes(ax)
     feet = [plane(shown.run.foot) for shown in runs]
     spread = np.concatenate([part.reshape(-1, 2) for part in feet])
-    limits = np.array([ax.get_xlim(), ax.get_ylim()]).T if ax.has_data() else spread[np.isfinite(spread).all(axis=1)]
-    long_step = LONG * float(np.ptp(limits, axis=0).max()) if len(limits) else 0.0
+    limits = spread[np.isfinite(spread).all(axis=1)]
+    if ax.has_data() or not ax.get_autoscalex_on():  # the box is known
+        limits = np.array([ax.get_xlim(), ax.get_ylim()]).T
+    width = float(np.ptp(limits, axis=0).max()) if len(limits) else 0.0
     for shown, foot in zip(runs, feet, strict=True):
         continuous = is_continuous(shown.run)
         path = plane(shown.run.center[..., :-1]) if continuous else foot
         for ball in range(shown.run.balls):
             color = shown.color(ball)
-            steps = np.linalg.norm(np.diff(path[:, ball], axis=0), axis=1)
-            pale = (steps > long_step).sum() >= MANY
+            length = np.nansum(np.linalg.norm(np.diff(path[:, ball], axis=0), axis=1))
             if continuous:
                 ax.plot(*foot[:, ball].T, color=color, **FEET)
-            ax.plot(*path[:, ball].T, color=color, linewidth=0.9, alpha=0.2 if pale else 0.85)
+            ax.plot(*path[:, ball].T, color=color, linewidth=0.9, alpha=0.2 if length > LONG * width else 0.85)
             ax.plot(*path[0, ball], markeredgecolor=color, **START)
             ax.plot(*path[-1, ball], color=color, **END)
     if any(is_continuous(shown.run) for shown in runs):
