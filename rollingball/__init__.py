@@ -12,9 +12,10 @@ from typing import Any
 
 from rollingball import surfaces
 from rollingball.core.ball import Ball
-from rollingball.core.errors import BallError, FileError, InputError, RollingBallError
+from rollingball.core.compiled import compiled
+from rollingball.core.errors import BallError, FileError, InputError, RollingBallError, RunInterrupted
 from rollingball.core.schedule import Schedule
-from rollingball.core.status import Certificate, Status
+from rollingball.core.status import Certificate, Event, Status
 from rollingball.core.version import __version__ as __version__
 from rollingball.derivatives.derivatives import Derivatives, derivatives
 from rollingball.derivatives.sensitivities import Sensitivities, sensitivities
@@ -22,7 +23,7 @@ from rollingball.derivatives.sensitivity_field import SensitivityField, sensitiv
 from rollingball.derivatives.tape import TapedRun, simulate_on_tape
 from rollingball.geometry.contact.contacts import Contacts, contacts
 from rollingball.geometry.foot.footpoints import Footpoints, project
-from rollingball.geometry.foot.projection import GlobalProjection, GradientProjection, NewtonProjection
+from rollingball.geometry.foot.projection import GlobalProjection, GradientProjection, NewtonProjection, Projection
 from rollingball.geometry.ironing.delta import delta
 from rollingball.geometry.ironing.iron_grid import IronedGrid, iron_grid
 from rollingball.geometry.ironing.ironed import IronedSurface, ironed
@@ -41,16 +42,20 @@ from rollingball.methods import (
     GradientDescent,
     HeavyBall,
     Heun,
+    Integrator,
     IronedFlow,
+    Method,
     MomentumRBO,
     MoreauJean,
     Rattle,
     RigidBall,
     Rosenbrock,
+    Tableau,
     Tsit5,
 )
-from rollingball.methods.discrete.roll import Progress
+from rollingball.methods.discrete.plan import Progress
 from rollingball.methods.discrete.stop import Stop
+from rollingball.methods.register import register
 from rollingball.runs.compare import Comparison, compare
 from rollingball.runs.trajectory import Trajectory
 from rollingball.simulate import resume, simulate
@@ -71,6 +76,7 @@ __all__ = [
     "Dopri5",
     "EntropySGD",
     "Euler",
+    "Event",
     "FileError",
     "FootpointFlow",
     "FootpointRBO",
@@ -81,29 +87,35 @@ __all__ = [
     "HeavyBall",
     "Heun",
     "InputError",
+    "Integrator",
     "IronedFlow",
     "IronedGrid",
     "IronedSurface",
+    "Method",
     "MomentumRBO",
     "MoreauJean",
     "NewtonProjection",
     "Progress",
+    "Projection",
     "Rattle",
     "Reach",
     "RigidBall",
     "RollingBall",
     "RollingBallError",
     "Rosenbrock",
+    "RunInterrupted",
     "Schedule",
     "Sensitivities",
     "SensitivityField",
     "Status",
     "Stop",
     "Surface",
+    "Tableau",
     "TapedRun",
     "Trajectory",
     "Tsit5",
     "compare",
+    "compiled",
     "contacts",
     "curvatures",
     "delta",
@@ -114,6 +126,7 @@ __all__ = [
     "load_scene",
     "project",
     "reach",
+    "register",
     "resume",
     "sensitivities",
     "sensitivity_field",

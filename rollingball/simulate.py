@@ -1,4 +1,4 @@
-"""simulate: from a surface, a ball and a method to a trajectory, launch by launch."""
+"""simulate: from a surface, a ball and a method to a trajectory."""
 
 from __future__ import annotations
 
@@ -7,27 +7,17 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.ball import Ball
-from rollingball.core.errors import BallError, InputError, whole
+from rollingball.core.errors import BallError, InputError
 from rollingball.core.status import Status
 from rollingball.geometry.foot.projection import GlobalProjection
-from rollingball.methods import BODIES, FLOWS, Flow, Method, RigidBall
-from rollingball.methods.body.plan import plan_body
-from rollingball.methods.body.roll import run_body
-from rollingball.methods.discrete.placing import fitted
-from rollingball.methods.discrete.plan import plan_run
-from rollingball.methods.discrete.record import to_trajectory
-from rollingball.methods.discrete.roll import (
-    Callback,
-    _roll,
-)
+from rollingball.methods import Flow, Method, RigidBall
+from rollingball.methods.discrete.plan import Callback
 from rollingball.methods.discrete.stop import Stop
-from rollingball.methods.flow.plan import plan_flow
-from rollingball.methods.flow.roll import run_flow
+from rollingball.methods.families import family_of
 from rollingball.methods.rebuild import rebuilt
+from rollingball.runs.request import SEEDS, Request
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces.base import Surface
-
-SEEDS = GlobalProjection(nodes=0)
 
 
 def simulate(
@@ -95,52 +85,25 @@ def simulate(
             does not fit, of a method with a GlobalProjection. With local projections it rolls from anywhere, as the
             paper's does.
         BallError: for a failed ball, with ``throw``.
+        RunInterrupted: when Ctrl-C was pressed, a KeyboardInterrupt; its ``trajectory`` is what was rolled until then.
     """
-    if isinstance(method, (*FLOWS, *BODIES)):
-        given = {"steps": steps, "stop": stop, "callback": callback, "chunk": chunk}
-        for name, value in given.items():
-            if value is not None:
-                raise InputError(name, value, "nothing, for a continuous method")
-        if isinstance(method, RigidBall):
-            body_plan = plan_body(
-                surface, ball, method, start, start_center, start_velocity, start_spin, duration, save_at, lift, device,
-                dtype,
-            )  # fmt: skip
-            _check_options(gap, lift, threads, None)
-            return _judged(run_body(body_plan, gap, threads, progress), throw)
-        for name, value in {"start_velocity": start_velocity, "start_spin": start_spin}.items():
-            if value is not None:
-                raise InputError(name, value, "nothing, for a ball without mass")
-        flow_plan = plan_flow(
-            surface, ball, method, start, start_center, duration, save_at, lift, device, dtype
-        )  # fmt: skip
-        _check_options(gap, lift, threads, None)
-        return _judged(run_flow(flow_plan, gap, threads, progress), throw)
-    ignored = {
-        "start_center": start_center, "start_velocity": start_velocity, "start_spin": start_spin, "duration": duration,
-        "save_at": save_at,
-    }  # fmt: skip
-    for name, value in ignored.items():
-        if value is not None:
-            raise InputError(name, value, "nothing, for a discrete method")
-    if callback is not None and not callable(callback):
-        raise InputError("callback", callback, "a function of a Progress")
-    plan = plan_run(surface, ball, method, start, steps, every, stop, device, dtype, seed)
-    _check_options(gap, lift, threads, chunk)
-    plan = fitted(plan, lift, threads)
-    record = _roll(plan, threads, chunk, progress, callback)
-    trajectory = to_trajectory(plan, record, gap, threads)
-    return _judged(trajectory, throw)
+    request = Request(
+        surface=surface, ball=ball, method=method, start=start, steps=steps, start_center=start_center,
+        start_velocity=start_velocity, start_spin=start_spin, duration=duration, save_at=save_at, every=every,
+        stop=stop, device=device, dtype=dtype, seed=seed, lift=lift, gap=gap, threads=threads, chunk=chunk,
+        progress=progress, callback=callback,
+    )  # fmt: skip
+    family = family_of(method)
+    return _judged(family.roll(family.checked(request)), throw)
 
 
-def _check_options(gap: Any, lift: Any, threads: Any, chunk: Any) -> None:
-    if gap is not None and not isinstance(gap, GlobalProjection):
-        raise InputError("gap", gap, "a GlobalProjection or None")
-    if not isinstance(lift, bool):
-        raise InputError("lift", lift, "True or False")
-    for field, value in (("threads", threads), ("chunk", chunk)):
-        if value is not None:
-            whole(field, value, 1)
+def check(surface: Surface, ball: Ball | None, method: Any, **options: Any) -> None:
+    """Check the arguments of :func:`simulate` without rolling; whether a ball fits at its start is not looked at.
+
+    Raises:
+        InputError: as :func:`simulate` would.
+    """
+    family_of(method).checked(Request(surface=surface, ball=ball, method=method, **options))
 
 
 def _judged(trajectory: Trajectory, throw: bool) -> Trajectory:

@@ -48,7 +48,7 @@ INNER = {
         ["integrators"],
         ["discrete", "flow", "body"],
         ["__init__"],
-        ["rebuild", "differentiable"],
+        ["rebuild", "differentiable", "families", "register"],
     ],
     "plot": [["common"], ["panels"], ["sheets", "film", "page", "notebook"]],
 }

@@ -7,7 +7,8 @@ import pytest
 import warp as wp
 
 import rollingball as rb
-from rollingball.methods.discrete.plan import Plan, plan_run
+from rollingball.methods.discrete.plan import plan_discrete
+from rollingball.runs.request import Request
 
 SINE = rb.surfaces.sine()
 BOWL = rb.surfaces.bowl(radius=1.0)
@@ -282,10 +283,10 @@ def test_bad_stop_rules(make, field, no_compiling):
 
 def test_every_record_is_written_by_the_kernel(monkeypatch):
     """The record is filled with inf before the launch, so that a frame nobody wrote is seen."""
-    module = importlib.import_module("rollingball.simulate")
+    module = importlib.import_module("rollingball.methods.discrete.roll")
     monkeypatch.setattr(module, "launch", lambda *args, **kwargs: None)
-    plan = plan_run(SINE, rb.Ball(0.4), FOOT, [1.0], 3, 1, None, "cpu", "float64", 0)
-    assert isinstance(plan, Plan)
-    record = module._roll(plan, None, None, False, None)
+    record = module.roll_plan(
+        plan_discrete(Request(surface=SINE, ball=rb.Ball(0.4), method=FOOT, start=[1.0], steps=3))
+    )
     for name in ("foot", "center", "center_height", "height", "residual"):
-        assert np.isinf(record[name]).all()
+        assert np.isinf(record[name].numpy()).all()

@@ -4,13 +4,11 @@ The tables of a scene are made from the signatures of the surfaces and the field
 either needs no change here.
 """
 
-import inspect
+import functools
 import itertools
 import re
-import types
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union
 
 import msgspec
 import numpy as np
@@ -20,43 +18,16 @@ from rollingball.app.scene_text import as_expected, nearest, parts_of, put, read
 from rollingball.core.ball import Ball
 from rollingball.core.errors import FileError, InputError
 from rollingball.core.limits import LIMITS, within
+from rollingball.core.registry import built, table_of
 from rollingball.core.schedule import Schedule
-from rollingball.geometry.foot.projection import Projection
-from rollingball.methods import BODIES, FLOWS, METHODS, Flow, FootpointRBO, Method, RigidBall
-from rollingball.methods.body.plan import check_body
-from rollingball.methods.body.rigid_ball import BodyIntegrator
-from rollingball.methods.discrete.plan import check_run
+from rollingball.geometry.foot.projection import PROJECTIONS
+from rollingball.methods import BODIES, FLOWS, METHOD_CLASSES, Flow, FootpointRBO, Method, RigidBall
 from rollingball.methods.discrete.stop import Stop
-from rollingball.methods.flow.plan import check_flow
-from rollingball.methods.integrators.integrators import Integrator
+from rollingball.methods.integrators.integrators import INTEGRATORS
 from rollingball.runs.clock import FRAMES
 from rollingball.runs.trajectory import Trajectory
-from rollingball.simulate import simulate
+from rollingball.simulate import check, simulate
 from rollingball.surfaces import CATALOGUE, Surface, from_recipe
-
-
-def _scene_type(hint: Any) -> Any:
-    """A Python annotation as a type that TOML values convert to: arrays become lists."""
-    if get_origin(hint) in (Union, types.UnionType):
-        kept = [_scene_type(part) for part in get_args(hint) if part is not np.ndarray]
-        return Union[tuple(dict.fromkeys(kept))]  # noqa: UP007 - made at run time
-    if get_origin(hint) is Sequence:
-        return list[_scene_type(get_args(hint)[0])]  # type: ignore[misc]
-    return hint
-
-
-def _surface_table(name: str, factory: Any) -> Any:
-    hints = get_type_hints(inspect.unwrap(factory))
-    fields: list[Any] = []
-    for parameter in inspect.signature(factory).parameters.values():
-        kind = _scene_type(hints[parameter.name])
-        required = parameter.default is inspect.Parameter.empty
-        fields.append((parameter.name, kind) if required else (parameter.name, kind, parameter.default))
-    return msgspec.defstruct(
-        name.title().replace("-", "") + "Table", fields,
-        tag=name, tag_field="type", forbid_unknown_fields=True, kw_only=True, frozen=True,
-    )  # fmt: skip
-
 
 COMMON: list[Any] = [
     ("steps", Annotated[int, msgspec.Meta(ge=0)]),
@@ -75,29 +46,13 @@ COMMON_FLOW: list[Any] = [
 ]
 
 
-CONTINUOUS = (*FLOWS, *BODIES)
+SURFACE_TABLES = tuple(table_of("surface", factory, name, "type") for name, factory in CATALOGUE.items())
+SurfaceTable: Any = Union[SURFACE_TABLES]  # noqa: UP007 - made at run time
 
 
-def _run_table(method: Any) -> Any:
-    hints = get_type_hints(method)
-    fields: list[Any] = []
-    for field in msgspec.structs.fields(method):
-        kind = hints[field.name]
-        fields.append((field.name, kind) if field.required else (field.name, kind, field.default))
-    name = method.__struct_config__.tag
-    return msgspec.defstruct(
-        method.__name__ + "Table", [*fields, *(COMMON_FLOW if method in CONTINUOUS else COMMON)],
-        tag=name, tag_field="method", forbid_unknown_fields=True, kw_only=True, frozen=True,
-    )  # fmt: skip
-
-
-SURFACE_TABLES = tuple(_surface_table(name, factory) for name, factory in CATALOGUE.items())
-PROJECTIONS = get_args(Projection)
-INTEGRATORS = tuple(dict.fromkeys((*get_args(Integrator), *get_args(BodyIntegrator))))
-ALL_METHODS = (*METHODS, *CONTINUOUS)
-RUN_TABLES = tuple(_run_table(method) for method in ALL_METHODS)
-SurfaceTable: Any = Union[SURFACE_TABLES]  # noqa: UP007
-RunTable: Any = Union[RUN_TABLES]  # noqa: UP007
+def run_tables() -> tuple[Any, ...]:
+    """The tables of all methods, those that users registered among them."""
+    return METHOD_CLASSES.tables(lambda cls: COMMON_FLOW if cls in (*FLOWS, *BODIES) else COMMON)
 
 
 class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,9 +60,7 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     surface: SurfaceTable
     ball: BallTable | None = None
-    run: Annotated[list[RunTable], msgspec.Meta(min_length=1, max_length=LIMITS["runs"].most)] = msgspec.field(
-        default_factory=list
-    )
+    run: list[Any] = msgspec.field(default_factory=list)
     title: str = ""
     dtype: str = "float64"
     seed: int = 0
@@ -143,12 +96,12 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Ball, method and the other arguments of ``simulate`` for one run, each radius from each start."""
         assert self.ball is not None  # a scene with a run has one
         run, starts = self.run[index], self.ball.points()
-        kind = ALL_METHODS[RUN_TABLES.index(type(run))]
-        method = kind(**{field.name: getattr(run, field.name) for field in msgspec.structs.fields(kind)})
+        method = built(run)
+        kind = type(method)
         radius = run.radius if run.radius is not None else self.ball.radius
         options: dict[str, Any]
         pushes: dict[str, Any] = {}
-        if kind in CONTINUOUS:
+        if kind in (*FLOWS, *BODIES):
             options = {"duration": run.duration, "save_at": run.save_at, "dtype": self.dtype}
         else:
             options = {"steps": run.steps, "every": run.every, "stop": run.stop, "dtype": self.dtype, "seed": self.seed}
@@ -156,7 +109,7 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return None, method, {"start": starts, **options}
         table = self.ball
         where = "start_center" if table.on == "center" else "start"
-        if where != "start" and kind not in CONTINUOUS:
+        if where != "start" and kind not in (*FLOWS, *BODIES):
             raise InputError("$.ball.on", table.on, f'"foot", for {run.__struct_config__.tag}')
         if kind in BODIES:
             pushes = table.pushes()
@@ -184,8 +137,6 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for index in range(len(self.run)):
             try:
                 ball, method, options = self.arguments(index)
-                check: Any = check_flow if isinstance(method, FLOWS) else check_run
-                check = check_body if isinstance(method, BODIES) else check
                 check(surface, ball, method, **options)
                 self.check_size(options)
             except InputError as error:
@@ -213,7 +164,7 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             steps = self.compare.steps(rate)
             within("recorded", "$.compare.lr", rate, steps * (2 * start.size + 6 * len(start)))
             try:
-                check_run(surface, ball, FootpointRBO(lr=rate), start=start, steps=steps)
+                check(surface, ball, FootpointRBO(lr=rate), start=start, steps=steps)
             except InputError as error:
                 raise error.under("$.ball" if error.field in ("start", "radius") else "$.compare") from None
 
@@ -221,6 +172,19 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Simulate one run; ``options`` go to :func:`rollingball.simulate`."""
         ball, method, given = self.arguments(index)
         return simulate(self.build_surface(), ball, method, **{**given, **options})
+
+
+def scene_type() -> Any:
+    """The type of a scene whose runs may be any of the methods that are registered now."""
+    return _scene_type(run_tables())
+
+
+@functools.lru_cache(maxsize=1)
+def _scene_type(tables: tuple[Any, ...]) -> Any:
+    one: Any = Union[tables]  # noqa: UP007 - made at run time
+    runs: Any = Annotated[list[one], msgspec.Meta(min_length=1, max_length=LIMITS["runs"].most)]
+    field: Any = ("run", runs, msgspec.field(default_factory=list))
+    return msgspec.defstruct("Scene", [field], bases=(Scene,), frozen=True, forbid_unknown_fields=True)
 
 
 def load_scene(source: str | Path, overrides: dict[str, str] | None = None) -> Scene:
@@ -248,7 +212,8 @@ def load_scene(source: str | Path, overrides: dict[str, str] | None = None) -> S
 def to_scene(table: Any) -> Scene:
     """A scene from plain data, every value checked."""
     try:
-        return msgspec.convert(table, Scene)
+        scene: Scene = msgspec.convert(table, scene_type())
+        return scene
     except msgspec.ValidationError as error:
         raise _where(str(error), table) from None
 
@@ -287,7 +252,8 @@ def _value_at(path: str, table: Any) -> Any:
 def _table_at(path: str, table: Any) -> Any:
     """The struct that the table at ``path`` is read into."""
     parts, given = parts_of(path), _value_at(path, table)
-    tags = {kind.__struct_config__.tag: kind for kind in (*SURFACE_TABLES, *RUN_TABLES, *PROJECTIONS, *INTEGRATORS)}
+    kinds = (*SURFACE_TABLES, *run_tables(), *PROJECTIONS.tables(), *INTEGRATORS.tables())
+    tags = {kind.__struct_config__.tag: kind for kind in kinds}
     if (parts and parts[-1] == "surface") or (len(parts) in (2, 3) and parts[0] == "run"):
         kind = tags.get(given.get("method", given.get("type"))) if isinstance(given, dict) else None
         if kind is not None:
@@ -297,8 +263,10 @@ def _table_at(path: str, table: Any) -> Any:
 
 
 def _tags_at(path: str) -> list[str]:
-    kinds: Any = RUN_TABLES if path.endswith(".method") else PROJECTIONS if "projection" in path else SURFACE_TABLES
-    kinds = INTEGRATORS if "integrator" in path else kinds
+    kinds = (
+        run_tables() if path.endswith(".method") else PROJECTIONS.tables() if "projection" in path else SURFACE_TABLES
+    )
+    kinds = INTEGRATORS.tables() if "integrator" in path else kinds
     return [kind.__struct_config__.tag for kind in kinds]
 
 
@@ -322,7 +290,7 @@ def find_scene(source: str | Path) -> Path:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a scene file, for editors."""
-    made = msgspec.json.schema(Scene)
+    made = msgspec.json.schema(scene_type())
     scene = made["$defs"]["Scene"]
     scene["anyOf"] = [{"required": [name]} for name in ("run", "iron", "compare")]
     scene["dependentRequired"] = {"run": ["ball"], "compare": ["ball"], "sensitivity": ["run"]}

@@ -2,7 +2,7 @@
 
 import warp as wp
 
-from rollingball.core.status import Status
+from rollingball.core.status import Event, Status
 
 FOUND = wp.constant(int(Status.RUNNING))
 FOCAL_POINT = wp.constant(int(Status.FOCAL_POINT))
@@ -14,9 +14,9 @@ STEP_TOO_SMALL = wp.constant(int(Status.STEP_TOO_SMALL))
 WEDGED = wp.constant(int(Status.WEDGED))
 KINK = wp.constant(int(Status.KINK))
 NOTHING = wp.constant(0)
-TOUCH = wp.constant(2)  # an impact
-LEAVE = wp.constant(3)  # the ball takes off
-REST = wp.constant(4)
-SETTLE = wp.constant(5)  # after infinitely many impacts
-ROLL = wp.constant(6)  # the slip ends
-SLIP = wp.constant(7)  # friction no longer holds
+TOUCH = wp.constant(int(Event.TOUCH))
+LEAVE = wp.constant(int(Event.LEAVE))
+REST = wp.constant(int(Event.REST))
+SETTLE = wp.constant(int(Event.SETTLE))
+ROLL = wp.constant(int(Event.ROLL))
+SLIP = wp.constant(int(Event.SLIP))

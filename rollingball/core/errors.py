@@ -36,6 +36,14 @@ class BallError(RollingBallError, RuntimeError):
     """Raised by ``simulate(throw=True)`` when a ball ended with a failure status."""
 
 
+class RunInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a run: ``trajectory`` is what had been rolled until then."""
+
+    def __init__(self, trajectory: Any) -> None:
+        super().__init__(f"interrupted: {trajectory!r} is kept")
+        self.trajectory = trajectory
+
+
 def _short(value: object) -> str:
     """The repr of a value on one line, cut at 120 characters."""
     try:

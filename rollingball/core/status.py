@@ -1,4 +1,4 @@
-"""The ways in which a ball can end, and how sure a search is: kernels write the numbers, people read the messages."""
+"""How a ball ended and what happened to it, and how sure a search is: kernels write numbers, people read messages."""
 
 from __future__ import annotations
 
@@ -52,6 +52,18 @@ _MESSAGES = {
     Status.KINK: "kink: the ball touches at several places at once, one more contact only grazes, or a crease ends, so "
     "that there are one-sided derivatives or none; differentiate the centre in place of the foot, or start elsewhere",
 }
+
+
+class Event(enum.IntEnum):
+    """What happened to a ball in continuous time, as ``Trajectory.events["kind"]`` has it."""
+
+    NONE = -1  # an empty place in the record
+    TOUCH = 2  # a contact appears; of a ball with mass: an impact
+    LEAVE = 3  # a contact is left; of a ball with mass: it takes off
+    REST = 4  # the ball lies still from now on
+    SETTLE = 5  # of a ball with mass: it stays on the graph after its last bounce
+    ROLL = 6  # of a ball with mass: its slip ends
+    SLIP = 7  # of a ball with mass: friction no longer holds
 
 
 class Certificate(enum.IntEnum):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from rollingball.core.errors import whole
@@ -15,7 +15,7 @@ from rollingball.core.numeric import fill, layout
 from rollingball.core.status import Status
 from rollingball.derivatives.recorded import flow_plan, is_flow, plan_of
 from rollingball.methods.differentiable import inner_points, is_continuous, reverse_program
-from rollingball.methods.discrete.plan import Plan
+from rollingball.methods.discrete.plan import DiscretePlan
 from rollingball.methods.discrete.roll import roll_plan
 from rollingball.methods.flow.reverse.replay import reverse_flow
 from rollingball.runs.derivatives import Derivatives, checked_cotangents, judged, on_device, on_host, starting_status
@@ -89,15 +89,17 @@ def derivatives(
     return judged(found, throw)
 
 
-def whole_record(plan: Plan, trajectory: Trajectory, threads: int | None) -> dict[str, Any]:
+def whole_record(plan: DiscretePlan, trajectory: Trajectory, threads: int | None) -> dict[str, Any]:
     """Feet and centres of every step: as recorded, or computed again."""
     if len(trajectory) != plan.steps + 1:
-        return roll_plan(plan, threads)
+        return roll_plan(plan)
     center = trajectory.center
     return {"foot": trajectory.foot, "center": center[..., :-1], "center_height": center[..., -1]}
 
 
-def _parts(plan: Plan, trajectory: Trajectory, every: int | None, threads: int | None) -> Iterator[tuple[int, Any]]:
+def _parts(
+    plan: DiscretePlan, trajectory: Trajectory, every: int | None, threads: int | None
+) -> Iterator[tuple[int, Any]]:
     """The run in parts, the last first: the step of its first frame, and the record of each of its steps."""
     total = plan.steps
     if every is None or every >= total:
@@ -106,15 +108,15 @@ def _parts(plan: Plan, trajectory: Trajectory, every: int | None, threads: int |
         marks = list(range(0, total, every))
         states: list[Any] = [None]
         for mark in marks[:-1]:
-            part = replace(plan, state=states[-1], earlier=mark, steps=every, every=every)
-            states.append(unpacked(roll_plan(part, threads)["states"].numpy()))
+            part = msgspec.structs.replace(plan, state=states[-1], earlier=mark, steps=every, every=every)
+            states.append(unpacked(roll_plan(part)["states"].numpy()))
         for mark, state in zip(reversed(marks), reversed(states), strict=True):
-            part = replace(plan, state=state, earlier=mark, steps=min(every, total - mark))
-            yield mark, roll_plan(part, threads)
+            part = msgspec.structs.replace(plan, state=state, earlier=mark, steps=min(every, total - mark))
+            yield mark, roll_plan(part)
 
 
 def _reverse(
-    plan: Plan,
+    plan: DiscretePlan,
     trajectory: Trajectory,
     status: np.ndarray,
     given: dict[str, np.ndarray],

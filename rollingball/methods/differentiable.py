@@ -1,6 +1,6 @@
 """Which functions take which method backwards, and which along a tangent."""
 
-from typing import Any, get_args
+from typing import Any
 
 from rollingball.core.errors import InputError, one_of
 from rollingball.core.numeric import Numeric
@@ -11,7 +11,7 @@ from rollingball.methods.discrete.reverse_program import StepProgram
 from rollingball.methods.discrete.reverse_rolling import distance_reverse, footpoint_reverse
 from rollingball.methods.discrete.tangent_points import point_tangent
 from rollingball.methods.discrete.tangents import rolling_tangent
-from rollingball.methods.integrators.integrators import Explicit, Rosenbrock
+from rollingball.methods.integrators.integrators import Rosenbrock, is_explicit, known
 from rollingball.surfaces.base import SurfaceFunctions
 
 KNOWN = (FootpointRBO, DistanceRBO, GradientDescent, HeavyBall, SAM, EntropySGD)
@@ -38,9 +38,10 @@ def is_continuous(adjoint: Any) -> bool:
 
 def refused(method: Any, continuous: bool = False) -> InputError | None:
     """Why a flow has no derivative, of its steps or by the continuous adjoint, or None."""
-    kinds = (*get_args(Explicit), Rosenbrock) if continuous else get_args(Explicit)
-    if not isinstance(method.integrator, kinds):
-        allowed, kind = ", ".join(kind.__name__ for kind in kinds), type(method.integrator).__name__
+    taken = is_explicit(method.integrator) or (continuous and isinstance(method.integrator, Rosenbrock))
+    if not taken:
+        allowed = known(lambda kind: kind.tableau is not None or (continuous and kind is Rosenbrock))
+        kind = type(method.integrator).__name__
         why = "their steps are taken backwards one by one"
         if continuous:
             why = "their events are located"

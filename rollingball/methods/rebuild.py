@@ -8,10 +8,11 @@ import msgspec
 
 from rollingball.core.ball import Ball
 from rollingball.core.errors import InputError
-from rollingball.methods import Flow, Method
+from rollingball.methods.discrete.methods import METHOD_CLASSES
 from rollingball.methods.discrete.stop import Stop
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces.base import Surface, checked_surface
+from rollingball.surfaces.catalogue import from_recipe
 
 
 def rebuilt(trajectory: Any, surface: Surface | None = None) -> tuple[Surface, Ball | None, Any, dict[str, Any]]:
@@ -20,8 +21,6 @@ def rebuilt(trajectory: Any, surface: Surface | None = None) -> tuple[Surface, B
     Raises:
         InputError: for a run on a surface that is not of the catalogue, where ``surface`` is not given.
     """
-    from rollingball.surfaces.catalogue import from_recipe
-
     if not isinstance(trajectory, Trajectory):
         raise InputError("trajectory", trajectory, "a Trajectory; Trajectory.load reads one from a file")
     recipe = trajectory.scene.get("surface")
@@ -35,12 +34,12 @@ def rebuilt(trajectory: Any, surface: Surface | None = None) -> tuple[Surface, B
         run = dict(trajectory.scene["run"])
         if "duration" in run:
             options = {name: run.pop(name) for name in ("duration", "dtype", "device", "start")}
-            method = msgspec.convert(run, Flow)
+            method = METHOD_CLASSES.read(run)
         else:
             options = {name: run.pop(name) for name in ("every", "seed", "dtype", "device")}
             run.pop("steps")
             options["stop"] = msgspec.convert(run.pop("stop"), Stop | None)
-            method = msgspec.convert(run, Method)
+            method = METHOD_CLASSES.read(run)
         ball = msgspec.convert(trajectory.scene["ball"], Ball | None)
     except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise InputError("trajectory", trajectory, f"a run whose scene is whole ({error})") from None

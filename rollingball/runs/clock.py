@@ -1,29 +1,24 @@
-"""What runs in continuous time share, flows and balls with mass: their times, their balls, and their launches."""
+"""What runs in continuous time share, flows and balls with mass: their times and their balls."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from rollingball.core.errors import InputError, numbers, one_of, positive_scalar, some
+from rollingball.core.errors import InputError, numbers, positive_scalar, some
 from rollingball.core.status import Status
 
 FRAMES = 100  # recorded where no times are asked for
 RUNNING = int(Status.RUNNING)
 
 
-def checked_times(duration: Any, save_at: Any, lift: Any, dtype: Any, whose: str) -> tuple[float, np.ndarray]:
+def checked_times(duration: Any, save_at: Any, whose: str) -> tuple[float, np.ndarray]:
     """The duration and the times of the frames (T,); ``whose`` says in an error what needs them.
 
     Raises:
         InputError: for an argument that cannot be used.
     """
-    if not isinstance(lift, bool):
-        raise InputError("lift", lift, "True or False")
-    one_of("dtype", getattr(dtype, "__name__", dtype), ("float64",))
     if duration is None:
         raise InputError("duration", None, f"a time above 0, for {whose}")
     length = positive_scalar("duration", duration)
@@ -54,33 +49,13 @@ def rolling(states: np.ndarray, duration: float) -> np.ndarray:
     return (states["status"] == RUNNING) & (states["time"] < duration)
 
 
-def rolled(
-    launch: Callable[[], None], states: Callable[[], np.ndarray], duration: float, progress: bool, name: str
-) -> float:
-    """Launch until no ball rolls any more; the seconds that took.
+def share_done(states: np.ndarray, duration: float) -> float:
+    """How much of a run in continuous time is done, from the states of its balls: 1 when none rolls any more."""
+    going = rolling(states, duration)
+    return float(np.where(going, states["time"] / duration, 1.0).mean()) if some(going) else 1.0
 
-    Args:
-        launch: Some steps more of every ball.
-        states: Their states on the host, after it.
-        duration: When a ball has arrived.
-        progress: Whether to show a bar.
-        name: What it says.
-    """
-    bar = None
-    if progress:
-        from tqdm import tqdm
 
-        bar = tqdm(total=100, unit="%", desc=name)
-    began = time.perf_counter()
-    while True:
-        launch()
-        now = states()
-        going = rolling(now, duration)
-        if bar is not None:
-            bar.update(int(100 * np.where(going, now["time"] / duration, 1.0).mean()) - bar.n)
-        if not some(going):
-            break
-    seconds = time.perf_counter() - began
-    if bar is not None:
-        bar.close()
-    return seconds
+def whole_frames(states: np.ndarray, save_at: np.ndarray, duration: float) -> int:
+    """How many frames every ball has recorded."""
+    going = rolling(states, duration)
+    return int(states["next_frame"][going].min()) if some(going) else len(save_at)

@@ -12,7 +12,7 @@ import numpy as np
 from rollingball.core.errors import InputError, numbers
 from rollingball.core.status import Status
 from rollingball.runs import trajectory_file
-from rollingball.runs.fields import BALLS, BODY, FRAMES
+from rollingball.runs.fields import FIELDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +38,7 @@ class Trajectory:
         state: The final state by field, from which a run goes on; None after slicing it away.
         certified: Whether ``gap`` is certified.
         contacts: How many contacts a continuous method knew at each frame (T, B); None for a discrete one.
-        events: Of a continuous method: ``time`` (B, E), ``kind`` (B, E; 2 a contact appears, 3 one is left, 4 rest; of
-            a ball with mass also 5 it stays after its last bounce, 6 it rolls, 7 it slips; -1 none), ``contacts``
+        events: Of a continuous method: ``time`` (B, E), ``kind`` (B, E), an :class:`~rollingball.Event`, ``contacts``
             (B, E) after it, ``center`` (B, E, d). None for a discrete one.
         velocity: Of a ball with mass, and so are those below: the velocity of the centre (T, B, d + 1).
         spin: The angular velocity: (T, B, 3) in d = 2; (T, B, 1) in d = 1, above 0 as when it rolls to the right;
@@ -110,12 +109,13 @@ class Trajectory:
             pick = np.asarray(listed) if listed else np.zeros(0, dtype=int)
         chosen = np.arange(len(self))[pick]
         keeps_end = len(chosen) > 0 and chosen[-1] == len(self) - 1
-        parts = {name: getattr(self, name)[pick] for name in FRAMES}
-        parts |= {name: self._known(name)[pick] for name in (*BODY, "contacts") if self._known(name) is not None}
+        parts = {name: array[pick] for name, array, axis in self._arrays("T") if axis == 0}
         return replace(self, **parts, state=self.state if keeps_end else None)
 
-    def _known(self, name: str) -> Any:
-        return getattr(self, name)
+    def _arrays(self, letter: str) -> list[tuple[str, np.ndarray, int | None]]:
+        """The arrays that this run has, with their names, and the axis of each along which frames or balls lie."""
+        present = [(field, getattr(self, field.name)) for field in FIELDS]
+        return [(field.name, array, field.axis(letter, array)) for field, array in present if array is not None]
 
     def select(self, balls: int | slice | Iterable[int]) -> Trajectory:
         """The chosen balls at every frame, none for ``[]``.
@@ -127,10 +127,10 @@ class Trajectory:
             InputError: for a ball that is not there, and for what picks none.
         """
         pick = _pick(balls, self.balls)
-        parts = {name: getattr(self, name)[:, pick] for name in FRAMES if getattr(self, name).ndim > 1}
-        parts |= {name: getattr(self, name)[pick] for name in BALLS}
+        parts: Any = {
+            name: array[:, pick] if axis else array[pick] for name, array, axis in self._arrays("B") if axis is not None
+        }
         state = None if self.state is None else {name: value[pick] for name, value in self.state.items()}
-        parts |= {name: self._known(name)[:, pick] for name in (*BODY, "contacts") if self._known(name) is not None}
         events = None if self.events is None else {name: value[pick] for name, value in self.events.items()}
         scene = _picked(self.scene, self.balls, pick)
         return replace(self, **parts, state=state, scene=scene, events=events)
@@ -156,15 +156,14 @@ class Trajectory:
         left = np.maximum(right - 1, 0)
         span = self.time[right] - self.time[left]
         share = np.divide(wanted - self.time[left], span, out=np.zeros(len(wanted)), where=span > 0)
-        parts = {}
-        for name in (*FRAMES, *BODY):
-            values = self._known(name)
-            if values is None:
-                continue
+        parts: Any = {}
+        for name, values, axis in self._arrays("T"):
             weight = share.reshape(-1, *[1] * (values.ndim - 1))
-            parts[name] = values[left] * (1 - weight) + values[right] * weight
-        contacts = None if self.contacts is None else self.contacts[left]
-        return replace(self, **parts, state=None, contacts=contacts)
+            if axis == 0:
+                parts[name] = values[left] * (1 - weight) + values[right] * weight
+        if self.contacts is not None:  # a count
+            parts["contacts"] = self.contacts[left]
+        return replace(self, **parts, state=None)
 
     def append(self, later: Trajectory) -> Trajectory:
         """This run followed by one that went on from its end; their shared frame appears once.
@@ -177,12 +176,11 @@ class Trajectory:
         same = later.foot.shape[1:] == self.foot.shape[1:]
         if not same or not np.array_equal(later.foot[0], self.foot[-1], equal_nan=True):
             raise InputError("later", later, "a trajectory whose first frame is this one's last")
-        parts: Any = {
-            # the shared frame is the later run's: only it knows the radius of the step that follows
-            name: np.concatenate([getattr(self, name)[:-1], getattr(later, name)])
-            for name in FRAMES
-            if name != "time"
-        }
+        parts: Any = {field.name: None for field in FIELDS if field.optional}
+        for name, array, axis in self._arrays("T"):
+            if axis == 0 and name not in parts and name != "time":
+                # the shared frame is the later run's: only it knows the radius of the step that follows
+                parts[name] = np.concatenate([array[:-1], getattr(later, name)])
         a, b = self.time, later.time
         if a.ndim != b.ndim:
             a, b = (np.broadcast_to(t.reshape(len(t), -1), (len(t), self.balls)) for t in (a, b))
@@ -195,13 +193,7 @@ class Trajectory:
             evaluations=self.evaluations + later.evaluations,
             seconds=self.seconds + later.seconds,
             certified=self.certified and later.certified,
-            contacts=None,
             events=None,
-            velocity=None,
-            spin=None,
-            energy=None,
-            normal_force=None,
-            slip=None,
         )
 
     def messages(self) -> list[str]:

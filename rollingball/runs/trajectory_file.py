@@ -10,7 +10,7 @@ import numpy as np
 
 from rollingball.core.errors import FileError
 from rollingball.core.files import checked_head, write_beside
-from rollingball.runs.fields import BALLS, BODY, FRAMES
+from rollingball.runs.fields import EVENT_FIELDS, FIELDS, REQUIRED
 
 FORMAT = 1
 STATE = "state."
@@ -21,12 +21,10 @@ def save(trajectory: Any, path: Path) -> None:
     """Write ``trajectory`` to ``path`` (see :meth:`Trajectory.save`)."""
     from safetensors.numpy import save as to_bytes
 
-    arrays = {name: np.ascontiguousarray(getattr(trajectory, name)) for name in FRAMES + BALLS}
+    present = {field.name: getattr(trajectory, field.name) for field in FIELDS}
+    arrays = {name: np.ascontiguousarray(array) for name, array in present.items() if array is not None}
     for prefix, table in ((STATE, trajectory.state), (EVENTS, trajectory.events)):
         arrays |= {prefix + name: np.ascontiguousarray(value) for name, value in (table or {}).items()}
-    for name in ("contacts", *BODY):
-        if getattr(trajectory, name) is not None:
-            arrays[name] = np.ascontiguousarray(getattr(trajectory, name))
     metadata = {
         "rollingball": json.dumps({"format": FORMAT, "seconds": trajectory.seconds, "certified": trajectory.certified}),
         "scene": json.dumps(trajectory.scene),
@@ -47,7 +45,7 @@ def load(path: Path) -> dict[str, Any]:
         raise FileError(f"{path}: not a whole safetensors file ({error})") from None
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
-    missing = [name for name in FRAMES + BALLS if name not in arrays]
+    missing = [name for name in REQUIRED if name not in arrays]
     if missing:
         raise FileError(f"{path}: not a rollingball trajectory: {', '.join(missing)} missing")
     _check_shapes(path, arrays)
@@ -62,7 +60,7 @@ def load(path: Path) -> dict[str, Any]:
             raise TypeError("a scene is an object")
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise FileError(f"{path}: not a rollingball trajectory: its metadata cannot be read") from None
-    fields: dict[str, Any] = {name: arrays.get(name) for name in (*FRAMES, *BALLS, "contacts", *BODY)}
+    fields: dict[str, Any] = {field.name: arrays.get(field.name) for field in FIELDS}
     told = {"seconds": seconds, "scene": scene, "certified": certified}
     return {**fields, **told, "state": state or None, "events": events or None}
 
@@ -72,23 +70,14 @@ def _check_shapes(path: Path, arrays: dict[str, np.ndarray]) -> None:
     if foot.ndim != 3:
         raise FileError(f"{path}: not a rollingball trajectory: foot has shape {foot.shape}, not (T, B, d)")
     frames, balls, dim = foot.shape
-    wanted = {
-        "step": [(frames,)],
-        "time": [(frames,), (frames, balls)],
-        "foot": [foot.shape],
-        "center": [(frames, balls, dim + 1)],
-        **{name: [(frames, balls)] for name in ("loss", "gap", "residual", "radius")},
-        **{name: [(balls,)] for name in BALLS},
-    }
-    possible: dict[str, list[tuple[int, ...]]] = {
-        "velocity": [(frames, balls, dim + 1)],
-        "spin": [(frames, balls, size) for size in (1, 3)],
-        **{name: [(frames, balls)] for name in ("energy", "normal_force", "slip")},
-    }
-    wanted |= {name: shapes for name, shapes in possible.items() if name in arrays}
-    for name, shapes in wanted.items():
-        if arrays[name].shape not in shapes:
+    sizes = {"T": frames, "B": balls, "d": dim, "h": dim + 1}
+    kind = arrays.get(EVENTS + "kind")
+    sizes["E"] = kind.shape[1] if kind is not None and kind.ndim == 2 else 0
+    for field in (*FIELDS, *EVENT_FIELDS):
+        name = EVENTS * field.event + field.name
+        if name not in arrays:
+            continue
+        if arrays[name].shape not in field.shapes(sizes):
             raise FileError(f"{path}: not a rollingball trajectory: {name} has shape {arrays[name].shape}")
-        kind = "i" if name in (*BALLS, "step") else "f"
-        if arrays[name].dtype.kind != kind:
+        if arrays[name].dtype.kind != field.kind:
             raise FileError(f"{path}: not a rollingball trajectory: {name} has type {arrays[name].dtype}")

@@ -337,7 +337,7 @@ def test_any_value_anywhere_is_refused_or_makes_a_scene(place, value):
         ("run.0.lr", "0.25", lambda scene: scene.run[0].lr == 0.25),
         ("run.0.stop.gradient", "1e-3", lambda scene: scene.run[0].stop == rb.Stop(gradient=1e-3)),
         ("run.0.projection", '{type = "gradient", steps = 7}',
-         lambda scene: scene.run[0].projection == rb.GradientProjection(steps=7)),
+         lambda scene: scene.arguments(0)[1].projection == rb.GradientProjection(steps=7)),
         ("surface.amplitude", "0.5", lambda scene: scene.surface.amplitude == 0.5),
         ("surface.type", "cubic", lambda scene: scene.build_surface().name == "cubic"),
         ("title", "plain words", lambda scene: scene.title == "plain words"),

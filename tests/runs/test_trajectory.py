@@ -9,8 +9,11 @@ import pytest
 from safetensors.numpy import save_file
 
 import rollingball as rb
-from rollingball.runs.fields import BALLS, FRAMES
+from rollingball.runs.fields import FIELDS
 from rollingball.runs.trajectory import Trajectory
+
+FRAMES = tuple(field.name for field in FIELDS if not field.optional and field.axes[0].startswith("T"))
+BALLS = tuple(field.name for field in FIELDS if not field.optional and field.axes == ("B",))
 
 
 def make(frames=5, balls=2, dim=2, dtype=np.float64, own_times=False):

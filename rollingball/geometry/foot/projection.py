@@ -8,7 +8,7 @@
 program is a Warp function ``project(center, center_height, guess: Foot, p, settings) -> Foot``.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import msgspec
 import warp as wp
@@ -17,10 +17,37 @@ from rollingball.core.codes import DIVERGED, FOUND, NOT_FINITE
 from rollingball.core.compiled import compiled
 from rollingball.core.errors import InputError, positive_scalar, whole
 from rollingball.core.numeric import Numeric
+from rollingball.core.registry import Registry
 from rollingball.geometry.foot.foot import foot_struct
 from rollingball.geometry.foot.nearest import global_program
 from rollingball.geometry.foot.newton import newton_program
 from rollingball.surfaces.base import SurfaceFunctions
+
+
+@runtime_checkable
+class Projection(Protocol):
+    """How the foot of a centre is found. A class of your own with these members serves as one of the library's does.
+
+    Attributes:
+        exact: Whether the foot satisfies R = 0 up to rounding. Its derivative is then that of the implicit function
+            theorem, whatever was done to find it.
+    """
+
+    @property
+    def exact(self) -> bool: ...  # noqa: D102
+
+    def settings(self) -> dict[str, Any]:
+        """The numbers that the kernel needs, by name; never empty."""
+        ...
+
+    def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Any:
+        """The Warp function ``project(center, center_height, guess: Foot, p, settings) -> Foot``.
+
+        ``center`` is the horizontal part of the centre, a vector of R^d, and ``center_height`` its height on the graph
+        of L f, a float64. ``guess`` and the result are a ``foot_struct(numeric)``; its ``status`` is FOUND or says why
+        there is no foot. Make it inside a function that is decorated with ``rollingball.compiled``.
+        """
+        ...
 
 
 class GradientProjection(msgspec.Struct, frozen=True, tag="gradient", tag_field="type", forbid_unknown_fields=True):
@@ -32,7 +59,7 @@ class GradientProjection(msgspec.Struct, frozen=True, tag="gradient", tag_field=
 
     steps: int = 100
     step_size: float = 1e-3
-    kind: ClassVar[str] = "gradient"
+    exact: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         whole("steps", self.steps, 1)
@@ -65,7 +92,7 @@ class NewtonProjection(msgspec.Struct, frozen=True, tag="newton", tag_field="typ
 
     tol: float = 1e-10
     max_iterations: int = 500
-    kind: ClassVar[str] = "newton"
+    exact: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         positive_scalar("tol", self.tol)
@@ -105,7 +132,7 @@ class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="typ
     max_iterations: int = 100
     tie: float = 1e-9
     hessian_bound: float | None = None
-    kind: ClassVar[str] = "global"
+    exact: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         whole("seeds", self.seeds)
@@ -128,7 +155,7 @@ class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="typ
         return global_program(surface, numeric)
 
 
-Projection = GradientProjection | NewtonProjection | GlobalProjection
+PROJECTIONS = Registry("projection", Projection, "type", (GradientProjection, NewtonProjection, GlobalProjection))
 
 
 @compiled

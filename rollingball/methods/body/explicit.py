@@ -9,7 +9,7 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.follow import bend_program, follow_program
 from rollingball.methods.body.state import ROLLING, SLIDING, body_struct, contact_laws, vectors
-from rollingball.methods.integrators.choose import stepper
+from rollingball.methods.integrators.integrators import stepper
 from rollingball.surfaces.base import SurfaceFunctions
 
 

@@ -1,10 +1,10 @@
 """The integrators of the body with mass that no flow has: RATTLE, and Moreau's and Jean's time steps."""
 
 from rollingball.core.errors import InputError, positive_scalar
-from rollingball.methods.integrators.integrators import FIXED, _Fixed
+from rollingball.methods.integrators.integrators import FIXED, INTEGRATORS, FixedStep
 
 
-class Rattle(_Fixed, tag="rattle", **FIXED):
+class Rattle(FixedStep, tag="rattle", **FIXED):
     """RATTLE (Andersen, J. Comput. Phys. 52, 1983) with a fixed step: second order, symplectic, symmetric.
 
     Centre and velocity are on the constraint after every step. Drag, friction and the spin about the normal are split
@@ -12,7 +12,7 @@ class Rattle(_Fixed, tag="rattle", **FIXED):
     """
 
 
-class MoreauJean(_Fixed, tag="moreau-jean", **FIXED):
+class MoreauJean(FixedStep, tag="moreau-jean", **FIXED):
     """Moreau's and Jean's time steps of a fixed size, first order: all contacts of a step are solved for at once.
 
     For unilateral contact at several places. It locates no events: an impact happens at the end of its step.
@@ -32,3 +32,7 @@ class MoreauJean(_Fixed, tag="moreau-jean", **FIXED):
         positive_scalar("step", self.step)
         if positive_scalar("reach", self.reach) >= 1:
             raise InputError("reach", self.reach, "a number above 0 and below 1")
+
+
+BODY_INTEGRATORS = (Rattle, MoreauJean)
+INTEGRATORS.extend(BODY_INTEGRATORS)

@@ -7,35 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.core.ball import Ball
 from rollingball.core.errors import InputError, numbers, points
-from rollingball.core.launch import device_name
 from rollingball.core.schedule import Schedule
 from rollingball.geometry.contact.contacts import contacts
-from rollingball.methods.body.rigid_ball import RigidBall
 from rollingball.runs.clock import checked_times, over_balls
 from rollingball.runs.placing import refuse, sunk
-from rollingball.surfaces.base import Surface, checked_surface
+from rollingball.runs.plan import Plan, shared
+from rollingball.runs.request import Request
 
 
-@dataclass(frozen=True)
-class BodyPlan:
+class BodyPlan(Plan, frozen=True, kw_only=True):
     """A run of balls with mass whose every argument has been checked."""
 
-    surface: Surface
-    ball: Ball
-    method: RigidBall
     start: np.ndarray | None  # footpoints (B, d)
     start_center: np.ndarray | None  # (B, d) horizontal, or (B, d + 1)
     velocity: np.ndarray  # (B, d) horizontal, or (B, d + 1)
     spin: np.ndarray  # (B, 1) or (B, 3); about the normal where d = 2 and there is one
-    radius: np.ndarray  # (B,)
     mass: np.ndarray
     inertia: np.ndarray
     duration: float
     save_at: np.ndarray  # (T,)
-    device: str
-    lift: bool
 
     @property
     def balls(self) -> int:
@@ -43,31 +34,28 @@ class BodyPlan:
         return len(self.radius)
 
 
-def plan_body(
-    surface: Any, ball: Any, method: RigidBall, start: Any, start_center: Any, start_velocity: Any, start_spin: Any,
-    duration: Any, save_at: Any, lift: Any, device: str, dtype: Any,
-) -> BodyPlan:  # fmt: skip
+def plan_body(request: Request) -> BodyPlan:
     """Check every argument of a run and broadcast starts, radii, masses and inertias over its balls."""
-    dim = checked_surface(surface).dim
-    if not isinstance(ball, Ball):
-        raise InputError("ball", ball, "a Ball, such as rb.Ball(radius=1.0, mass=2.0)")
+    checked, method = shared(request, ("float64",)), request.method
+    ball, dim, start_center = checked["ball"], checked["surface"].dim, request.start_center
     if isinstance(ball.radius, Schedule):
         raise InputError("radius", ball.radius, "a number, or one for each ball, of a ball with mass")
     method.check_dim(dim)
-    if (start is None) == (start_center is None):
-        raise InputError("start", start, "footpoints in start, or centres in start_center, and not both")
-    length, times = checked_times(duration, save_at, lift, dtype, "a ball with mass")
-    feet = None if start is None else points("start", start, dim)
+    if (request.start is None) == (start_center is None):
+        raise InputError("start", request.start, "footpoints in start, or centres in start_center, and not both")
+    duration, times = checked_times(request.duration, request.save_at, "a ball with mass")
+    feet = None if request.start is None else points("start", request.start, dim)
     centers = None if start_center is None else _points("start_center", start_center, (dim, dim + 1))
     if centers is not None and centers.shape[1] > dim and method.contact == "bilateral":
         raise InputError("start_center", start_center, f"horizontal positions (B, {dim}), with bilateral contact")
-    velocity = (
-        np.zeros((1, dim)) if start_velocity is None else _points("start_velocity", start_velocity, (dim, dim + 1))
-    )
+    velocity, spin = np.zeros((1, dim)), np.zeros((1, 1))
+    if request.start_velocity is not None:
+        velocity = _points("start_velocity", request.start_velocity, (dim, dim + 1))
     sizes = {1: (1,), 2: (1, 3)}.get(dim, ())
-    if start_spin is not None and not sizes:
-        raise InputError("start_spin", start_spin, f"nothing, in d = {dim}")
-    spin = np.zeros((1, 1)) if start_spin is None else _points("start_spin", start_spin, sizes)
+    if request.start_spin is not None and not sizes:
+        raise InputError("start_spin", request.start_spin, f"nothing, in d = {dim}")
+    if request.start_spin is not None:
+        spin = _points("start_spin", request.start_spin, sizes)
     begin: Any = {"start": feet} if feet is not None else {"start_center": centers}
     parts = over_balls({
         **begin,
@@ -75,22 +63,10 @@ def plan_body(
         "inertia": ball.inertias(dim),
     })  # fmt: skip
     return BodyPlan(
-        surface, ball, method, parts.get("start"), parts.get("start_center"), parts["start_velocity"],
-        parts["start_spin"], parts["radius"], parts["mass"], parts["inertia"], length, times, device_name(device), lift,
+        **checked, start=parts.get("start"), start_center=parts.get("start_center"), velocity=parts["start_velocity"],
+        spin=parts["start_spin"], radius=parts["radius"], mass=parts["mass"], inertia=parts["inertia"],
+        duration=duration, save_at=times,
     )  # fmt: skip
-
-
-def check_body(surface: Surface, ball: Ball | None, method: Any, **options: Any) -> None:
-    """Check the arguments of a run of balls with mass without running it.
-
-    Raises:
-        InputError: as :func:`rollingball.simulate` would.
-    """
-    given = {
-        "start": None, "start_center": None, "start_velocity": None, "start_spin": None, "save_at": None, "lift": False,
-        "device": "cpu", "dtype": "float64",
-    }  # fmt: skip
-    plan_body(surface, ball, method, **{**given, **options})
 
 
 def _points(field: str, value: Any, sizes: tuple[int, ...]) -> np.ndarray:
@@ -117,7 +93,7 @@ class Starts:
     touching: np.ndarray  # (B,)
 
 
-def starts(plan: BodyPlan, threads: int | None) -> Starts:
+def starts(plan: BodyPlan) -> Starts:
     """The state of every ball at the start.
 
     Raises:
@@ -126,7 +102,7 @@ def starts(plan: BodyPlan, threads: int | None) -> Starts:
     surface, dim, radius = plan.surface, plan.surface.dim, plan.radius
     touching = np.ones(plan.balls, dtype=np.int32)
     if plan.start is not None:
-        centers, depth = sunk(surface, plan.start, radius, threads)
+        centers, depth = sunk(surface, plan.start, radius, plan.threads)
         if not plan.lift:
             refuse(plan.start, radius, depth)
         raised = depth > 0
@@ -136,7 +112,7 @@ def starts(plan: BodyPlan, threads: int | None) -> Starts:
     foot = np.full((plan.balls, dim), np.nan) if plan.start is None else plan.start.copy()
     height = np.zeros(plan.balls)
     if raised.any():
-        resting = contacts(surface, centers[raised], radius[raised], threads=threads)
+        resting = contacts(surface, centers[raised], radius[raised], threads=plan.threads)
         foot[raised], height[raised] = resting.feet[:, 0], resting.height
     slope = surface.loss_scale * surface.gradient(foot)
     w = np.sqrt(1 + (slope**2).sum(axis=1))

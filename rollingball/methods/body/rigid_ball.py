@@ -1,16 +1,15 @@
 """The ball as a body with mass: rolling, sliding, friction, free flight and impact (theory, section 7)."""
 
 import math
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import msgspec
 
 from rollingball.core.errors import InputError, not_negative, one_of, positive_scalar, scalar
 from rollingball.geometry.foot.projection import GlobalProjection
-from rollingball.methods.body.integrators import MoreauJean, Rattle
-from rollingball.methods.integrators.integrators import Dopri5, Explicit
+from rollingball.methods.body.integrators import BODY_INTEGRATORS, MoreauJean, Rattle
+from rollingball.methods.integrators.integrators import Dopri5, Integrator, is_explicit, known
 
-BodyIntegrator = Rattle | MoreauJean | Explicit
 FRICTIONLESS, NO_SLIP, COULOMB = 0, 1, 2
 
 
@@ -51,7 +50,7 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
     friction: float | str = "none"
     restitution: float = 0.0
     spin: str = "marble"
-    integrator: BodyIntegrator | None = None
+    integrator: Integrator | None = None
     search: GlobalProjection | None = GlobalProjection(nodes=10_000)
     stride: float = 0.25
     rolls: ClassVar[bool] = True
@@ -70,9 +69,11 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
         if not 0 <= scalar("restitution", self.restitution) <= 1:
             raise InputError("restitution", self.restitution, "a number in [0, 1]")
         one_of("spin", self.spin, ("marble", "rubber"))
-        if self.integrator is not None and not isinstance(self.integrator, BodyIntegrator):
-            names = ", ".join(kind.__name__ for kind in get_args(BodyIntegrator))
-            raise InputError("integrator", self.integrator, f"one of {names}")
+        if not (
+            self.integrator is None or isinstance(self.integrator, BODY_INTEGRATORS) or is_explicit(self.integrator)
+        ):
+            allowed = known(lambda kind: kind in BODY_INTEGRATORS or kind.tableau is not None)
+            raise InputError("integrator", self.integrator, allowed)
         if self.search is not None and not isinstance(self.search, GlobalProjection):
             raise InputError("search", self.search, "a GlobalProjection or None")
         if self.stride != math.inf:

@@ -1,46 +1,55 @@
-"""A run of balls with mass: its launches, and its Trajectory."""
+"""A run of balls with mass: its launches and its record."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import warp as wp
 
-from rollingball.core.launch import blank, launch, load
+from rollingball.core.launch import blank
 from rollingball.core.numeric import Numeric, fill, layout
-from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods.body.integrators import MoreauJean
-from rollingball.methods.body.plan import BodyPlan, starts
-from rollingball.runs.clock import rolled
-from rollingball.runs.record import to_timed_trajectory
+from rollingball.methods.body.kernel import MOST_EVENTS, body_rollout
+from rollingball.methods.body.moreau_jean import stepping_rollout
+from rollingball.methods.body.plan import BodyPlan, plan_body, starts
+from rollingball.methods.body.rigid_ball import BODIES
+from rollingball.runs.launcher import Launcher
+from rollingball.runs.plan import Family
+from rollingball.runs.record import timed_record, to_trajectory
 from rollingball.runs.trajectory import Trajectory
 
-BUDGET = 20_000  # trials of one launch
+MOST_STEPS = 20_000  # trials of one launch
+BODY_COLUMNS = ("velocity", "spin", "energy", "normal_force", "slip")
 
 
-def run_body(plan: BodyPlan, search: GlobalProjection | None, threads: int | None, progress: bool) -> Trajectory:
+def roll_body(plan: BodyPlan) -> Trajectory:
     """Move balls with mass and record them."""
-    import warp as wp
+    launcher = body_launcher(plan)
+    seconds, interrupted = launcher.roll(plan.duration, MOST_STEPS, plan.progress, plan.surface.name)
+    frames, events, states = launcher.host()
+    names = ("foot", "center", "height", "residual", "contacts", *BODY_COLUMNS)
+    columns: dict[str, Any] = {name: frames[name] for name in names}
+    if plan.surface.dim == 1:
+        columns["spin"] = columns["spin"][..., 1:2]
+    elif plan.surface.dim > 2:
+        del columns["spin"]
+    evaluations = states["ball"]["evaluations"]
+    return to_trajectory(plan, timed_record(plan, columns, states, evaluations, events, seconds, interrupted))
 
-    from rollingball.methods.body.kernel import MOST_EVENTS, body_rollout
 
-    begin = starts(plan, threads)
-    surface, device, numeric, method = plan.surface, plan.device, Numeric(plan.surface.dim), plan.method
-    made: Any
-    functions, settings, integrator = surface.functions(numeric), method.settings(), method.chosen
+def body_launcher(plan: BodyPlan) -> Launcher:
+    """The launcher of a run of balls with mass."""
+    begin, surface, device, method = starts(plan), plan.surface, plan.device, plan.method
+    numeric, settings, integrator = Numeric(surface.dim), method.settings(), method.chosen
+    functions, program = surface.functions(numeric), None
     if isinstance(integrator, MoreauJean):
-        from rollingball.methods.body.moreau_jean import stepping_rollout
-
-        made = stepping_rollout(functions, layout(settings), numeric)
+        program = stepping_rollout(functions, layout(settings), numeric)
     else:
         seeks = method.search is not None
-        kind: Any = type(integrator)
-        made = body_rollout(kind, functions, layout(settings), numeric, integrator.adaptive, seeks)
-    space = wp.types.vector(numeric.dim + 1, wp.float64)
+        program = body_rollout(type(integrator), functions, layout(settings), numeric, integrator.adaptive, seeks)
+    space: Any = wp.types.vector(numeric.dim + 1, wp.float64)
     balls, frames = plan.balls, len(plan.save_at)
-    records = blank(made.record, (frames, balls), device)
-    events = blank(made.event, (balls, MOST_EVENTS), device, kind=-1)
-    states: Any = wp.zeros(balls, dtype=made.state, device=device)
 
     def array(values: np.ndarray, kind: Any = wp.float64) -> Any:
         return wp.array(values, dtype=kind, device=device)
@@ -53,28 +62,12 @@ def run_body(plan: BodyPlan, search: GlobalProjection | None, threads: int | Non
         array(begin.foot, numeric.vector), array(begin.touching, wp.int32), array(plan.save_at),
         wp.float64(plan.duration),
     ]  # fmt: skip
-    load(made.kernel, device)
-    first = 1
-
-    def roll() -> None:
-        nonlocal first
-        launch(made.kernel, balls, [*inputs, first, BUDGET, states, records, events], device, threads)
-        first = 0
-
-    seconds = rolled(roll, states.numpy, plan.duration, progress, surface.name)
-    return _trajectory(plan, records.numpy(), events.numpy(), states.numpy(), search, seconds, threads)
+    states: Any = wp.zeros(balls, dtype=program.state, device=device)
+    record = blank(program.record, (frames, balls), device), blank(program.event, (balls, MOST_EVENTS), device, kind=-1)
+    return Launcher(program.kernel, inputs, states, *record, device, plan.threads)
 
 
-def _trajectory(
-    plan: BodyPlan, host: Any, events: np.ndarray, states: Any, search: GlobalProjection | None,
-    seconds: float, threads: int | None,
-) -> Trajectory:  # fmt: skip
-    names = ("foot", "center", "height", "residual", "contacts", "velocity", "spin", "energy", "normal_force", "slip")
-    record = {name: np.ascontiguousarray(host[name]) for name in names}
-    body: dict[str, Any] = {name: record.pop(name) for name in names[5:]}
-    if plan.surface.dim == 1:
-        body["spin"] = np.ascontiguousarray(body["spin"][..., 1:2])
-    elif plan.surface.dim > 2:
-        body["spin"] = None
-    evaluations = states["ball"]["evaluations"]
-    return to_timed_trajectory(plan, record, states, evaluations, events, search, seconds, threads, **body)
+BODY = Family(
+    "a ball with mass", lambda method: isinstance(method, BODIES),
+    frozenset({"start_center", "start_velocity", "start_spin", "duration", "save_at"}), plan_body, roll_body,
+)  # fmt: skip

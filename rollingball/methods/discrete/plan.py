@@ -2,46 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from rollingball.core.ball import Ball
-from rollingball.core.errors import InputError, one_of, points, whole
-from rollingball.core.launch import device_name
+from rollingball.core.errors import InputError, points, whole
 from rollingball.core.numeric import PRECISIONS, Numeric
 from rollingball.core.schedule import over_steps
 from rollingball.core.status import Status
-from rollingball.methods.discrete.methods import METHODS, Method
 from rollingball.methods.discrete.program import state_struct
 from rollingball.methods.discrete.stop import Stop
+from rollingball.runs.plan import Plan, precision, shared
+from rollingball.runs.request import Request
 from rollingball.runs.states import unpacked
 from rollingball.runs.trajectory import Trajectory
-from rollingball.surfaces.base import Surface, checked_surface
 
 MOST_FRAMES = 10**9  # of all balls together; each takes some tens of bytes
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A run whose every argument has been checked."""
+class Progress:
+    """What a callback sees between launches: steps done, and the newest frame of every ball."""
 
-    surface: Surface
-    ball: Ball | None
-    method: Any
-    start: np.ndarray  # (B, d)
-    state: dict[str, np.ndarray] | None
-    earlier: int
-    radius: np.ndarray
-    lr: np.ndarray
+    step: int
+    steps: int
+    foot: np.ndarray
+    center: np.ndarray
+    loss: np.ndarray
+
+
+Callback = Callable[[Progress], Any]
+
+
+class DiscretePlan(Plan, frozen=True, kw_only=True):
+    """A run of a discrete method whose every argument has been checked."""
+
+    start: np.ndarray  # footpoints (B, d)
+    state: dict[str, np.ndarray] | None  # of an earlier run that this one goes on from
+    earlier: int  # the steps of that run
+    lr: np.ndarray  # (1 or steps, 1 or B), and so is radius
     steps: int
     every: int
     stop: Stop | None
-    device: str
     numeric: Numeric
     seed: int
+    chunk: int | None
+    callback: Callback | None
 
     @property
     def frames(self) -> np.ndarray:
@@ -56,31 +65,20 @@ class Plan:
         return {**settings, "seed": self.seed} if "seed" in settings else settings
 
 
-def plan_run(
-    surface: Any,
-    ball: Any,
-    method: Any,
-    start: Any,
-    steps: Any,
-    every: Any,
-    stop: Any,
-    device: str,
-    dtype: str,
-    seed: Any,
-) -> Plan:
+def plan_discrete(request: Request) -> DiscretePlan:
     """Check every argument of a run and broadcast starts, radii and learning rates over its balls."""
-    checked_surface(surface)
-    if not isinstance(method, METHODS):
-        raise InputError("method", method, ", ".join(kind.__name__ for kind in METHODS))
-    if not isinstance(ball, Ball) and not (ball is None and not method.uses_radius):
-        raise InputError("ball", ball, "a Ball, such as rb.Ball(radius=1.0)")
+    method, steps, every, stop, start = request.method, request.steps, request.every, request.stop, request.start
+    checked = shared(request, tuple(PRECISIONS), with_ball=method.uses_radius)
+    surface, ball, dtype = checked["surface"], checked["ball"], precision(request.dtype)
     if stop is not None and not isinstance(stop, Stop):
         raise InputError("stop", stop, "None or an rb.Stop")
-    dtype = getattr(dtype, "__name__", dtype)  # np.float32 is as good as "float32"
-    one_of("dtype", dtype, tuple(PRECISIONS))
+    if request.callback is not None and not callable(request.callback):
+        raise InputError("callback", request.callback, "a function of a Progress")
+    if request.chunk is not None:
+        whole("chunk", request.chunk, 1)
     whole("steps", steps)
     whole("every", every, 1)
-    whole("seed", seed)
+    whole("seed", request.seed)
     state, earlier = None, 0
     if isinstance(start, Trajectory):
         state, earlier, start = _state_of(start, surface.dim, dtype, stop)
@@ -105,9 +103,10 @@ def plan_run(
     if state is not None and len(places) != balls:
         raise InputError("start", f"{len(places)} balls", f"a trajectory of {balls} balls")
     places = np.ascontiguousarray(np.broadcast_to(places, (balls, surface.dim)))
-    return Plan(
-        surface, ball, method, places, state, earlier, radius, lr, steps, every, stop,
-        device_name(device), Numeric(surface.dim, dtype), seed,
+    return DiscretePlan(
+        **checked, start=places, state=state, earlier=earlier, radius=radius, lr=lr, steps=steps, every=every,
+        stop=stop, numeric=Numeric(surface.dim, dtype), seed=request.seed,
+        chunk=request.chunk, callback=request.callback,
     )  # fmt: skip
 
 
@@ -122,17 +121,6 @@ def roll_on(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         state["status"].dtype
     )
     return {**state, "status": status, "patience": np.zeros_like(state["patience"])}
-
-
-def check_run(surface: Surface, ball: Ball | None, method: Method, **options: Any) -> None:
-    """Check the arguments of :func:`simulate` without running it.
-
-    Raises:
-        InputError: as :func:`simulate` would.
-    """
-    options.pop("lift", None)  # whether a ball fits is known only once its surface is compiled
-    given = {"every": 1, "stop": None, "device": "cpu", "dtype": "float64", "seed": 0, **options}
-    plan_run(surface, ball, method, **given)
 
 
 def _state_of(

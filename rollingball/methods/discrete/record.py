@@ -1,4 +1,4 @@
-"""From the arrays that the kernel of a discrete run filled to a Trajectory."""
+"""From the arrays that the kernel of a discrete run filled to the record of its run."""
 
 from __future__ import annotations
 
@@ -6,87 +6,50 @@ from typing import Any
 
 import numpy as np
 
+from rollingball.core.registry import written
 from rollingball.core.status import Status
-from rollingball.geometry.foot.projection import GlobalProjection
-from rollingball.methods.discrete.plan import Plan
-from rollingball.runs.record import gaps, versions, written
+from rollingball.methods.discrete.plan import DiscretePlan
+from rollingball.runs.record import Record
 from rollingball.runs.states import unpacked
-from rollingball.runs.trajectory import Trajectory
 
 
-def to_trajectory(
-    plan: Plan, record: dict[str, Any], search: GlobalProjection | None, threads: int | None
-) -> Trajectory:
-    """The Trajectory of a plan and the arrays that its kernel filled; measures the gap of every frame."""
-    frames = plan.frames[plan.frames <= record["done"]]  # a callback may have ended the run
-    host = {name: record[name][: len(frames)] for name in ("foot", "center", "center_height", "height", "residual")}
-    states = record["states"]
-    center = np.concatenate([host["center"].astype(np.float64), host["center_height"][..., None]], axis=-1)
-    step = plan.earlier + frames
-    radius = radii(plan, step)
-    gap = np.full(radius.shape, np.nan)
-    if not plan.method.rolls:
-        gap = np.zeros_like(radius)
-    status = states["status"].astype(np.int32)
-    rolling = (status == Status.RUNNING) | (status == Status.CONVERGED)
-    certified = False
-    if plan.method.rolls and search is not None:
-        gap, below, certified = gaps(plan.surface, host["foot"], center, radius, search, plan.device, threads)
-        status[rolling & below] = Status.TUNNELLED
-    status[rolling & (states["diverged"] > 0)] = Status.DIVERGED
-    done = states["steps"].astype(np.int64)
-    before = 0 if plan.state is None else plan.state["steps"].astype(np.int64)
-    spent = 0 if plan.state is None else plan.state["evaluations"].astype(np.int64)
-    return Trajectory(
-        step=step.astype(np.int64),
-        time=times(plan, step),
-        foot=host["foot"],
-        center=center,
-        loss=host["height"] / plan.surface.loss_scale,
-        gap=gap,
-        residual=host["residual"].astype(np.float64),
-        radius=radius,
-        status=status,
-        steps=done - before,
-        evaluations=states["evaluations"].astype(np.int64) - spent,
-        seconds=record["seconds"],
-        scene=_scene(plan),
+def recorded(plan: DiscretePlan, arrays: dict[str, Any]) -> Record:
+    """The record of a plan from the arrays that its kernel filled, up to the last frame that was reached."""
+    frames = plan.frames[plan.frames <= arrays["done"]]  # a callback or Ctrl-C may have ended the run
+    columns = {name: arrays[name][: len(frames)] for name in ("foot", "center", "center_height", "height", "residual")}
+    height = columns.pop("center_height")[..., None]
+    states, step = arrays["states"], plan.earlier + frames
+    rolling = np.isin(states["status"], (Status.RUNNING, Status.CONVERGED))
+    columns["center"] = np.concatenate([columns["center"].astype(np.float64), height], axis=-1)
+    columns["residual"] = columns["residual"].astype(np.float64)
+    before = {"steps": 0, "evaluations": 0} if plan.state is None else plan.state
+    span = plan.earlier + plan.steps
+    run = {"steps": plan.steps, "every": plan.every, "stop": written(plan.stop), "seed": plan.seed}
+    return Record(
+        columns={"step": step.astype(np.int64), "time": times(plan, step), **columns},
+        radius=radii(plan, step),
+        status=np.where(rolling & (states["diverged"] > 0), Status.DIVERGED, states["status"]),
+        steps=states["steps"].astype(np.int64) - before["steps"],
+        evaluations=states["evaluations"].astype(np.int64) - before["evaluations"],
+        seconds=arrays["seconds"],
+        interrupted=arrays["interrupted"],
+        run={**_spread(written(plan.method), span), **run, "dtype": plan.numeric.dtype, "device": plan.device},
+        ball=_spread(written(plan.ball), span),
         state=unpacked(states),
-        certified=certified,
     )
 
 
-def radii(plan: Plan, step: np.ndarray) -> np.ndarray:
+def radii(plan: DiscretePlan, step: np.ndarray) -> np.ndarray:
     """The radius of each ball after so many steps (T, B)."""
     return plan.radius[np.minimum(step, len(plan.radius) - 1)] * np.ones((1, len(plan.start)))
 
 
-def times(plan: Plan, step: np.ndarray) -> np.ndarray:
+def times(plan: DiscretePlan, step: np.ndarray) -> np.ndarray:
     """The sum of the learning rates of the steps before each frame, (T,) or (T, B)."""
     last = int(step[-1])
     rates = plan.lr[np.minimum(np.arange(max(last, 1)), len(plan.lr) - 1)]
     sums = np.concatenate([np.zeros((1, rates.shape[1])), np.cumsum(rates, axis=0)])[step]
     return sums[:, 0] if plan.lr.shape[1] == 1 else sums
-
-
-def _scene(plan: Plan) -> dict[str, Any]:
-    """What made the run, resolved, in plain JSON."""
-    run = {
-        **_spread(written(plan.method), plan.earlier + plan.steps),
-        "steps": plan.steps,
-        "every": plan.every,
-        "stop": written(plan.stop),
-        "seed": plan.seed,
-        "dtype": plan.numeric.dtype,
-        "device": plan.device,
-    }
-    named = {"name": plan.surface.name, "dim": plan.surface.dim, "loss_scale": plan.surface.loss_scale}
-    return {
-        "surface": plan.surface.recipe or named,
-        "ball": _spread(written(plan.ball), plan.earlier + plan.steps),
-        "run": run,
-        "versions": versions(),
-    }
 
 
 def _spread(table: Any, steps: int) -> Any:

@@ -2,80 +2,52 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import warp as wp
 
 from rollingball.core.launch import launch, load
 from rollingball.core.numeric import fill, layout
-from rollingball.methods.discrete.plan import Plan
+from rollingball.methods.discrete.kernel import rollout
+from rollingball.methods.discrete.methods import is_discrete
+from rollingball.methods.discrete.placing import fitted
+from rollingball.methods.discrete.plan import DiscretePlan, Progress, plan_discrete
+from rollingball.methods.discrete.record import recorded
+from rollingball.methods.discrete.stop import stop_rule
+from rollingball.runs.launches import rolled
+from rollingball.runs.plan import Family
+from rollingball.runs.record import to_trajectory
 from rollingball.runs.states import packed
-
-CHUNK_SECONDS = 0.2  # launches are sized to take about this long
-
+from rollingball.runs.trajectory import Trajectory
 
 BLOCK = 128  # threads that share a ball's sums on a CUDA device
-
-
 FEW_BALLS = 4096  # up to so many balls, on a long sum, a CUDA device gives each ball a block
+MOST_STEPS = 1_000_000  # of one launch
 
 
-@dataclass(frozen=True)
-class Progress:
-    """What a callback sees between launches: steps done, and the newest frame of every ball."""
-
-    step: int
-    steps: int
-    foot: np.ndarray
-    center: np.ndarray
-    loss: np.ndarray
+def roll_discrete(plan: DiscretePlan) -> Trajectory:
+    """Roll balls by a discrete method and record them."""
+    plan = fitted(plan)
+    arrays = {name: part.numpy() if hasattr(part, "numpy") else part for name, part in roll_plan(plan).items()}
+    return to_trajectory(plan, recorded(plan, arrays))
 
 
-Callback = Callable[[Progress], Any]
-
-
-def _roll(
-    plan: Plan, threads: int | None, chunk: int | None, progress: bool, callback: Callback | None
-) -> dict[str, Any]:
-    """The record of every frame, on the host."""
-    record = roll_plan(plan, threads, chunk, progress, callback)
-    return {name: part.numpy() if hasattr(part, "numpy") else part for name, part in record.items()}
-
-
-def roll_plan(
-    plan: Plan,
-    threads: int | None = None,
-    chunk: int | None = None,
-    progress: bool = False,
-    callback: Callback | None = None,
-    start: Any = None,
-) -> dict[str, Any]:
+def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
     """Launch the kernel over chunks of steps; the record of every frame and the final states, on the device.
 
     Args:
         plan: The run.
-        threads: As for :func:`simulate`, and so are the next three.
-        chunk: Steps between callbacks.
-        progress: Show a bar.
-        callback: Called between launches.
         start: A Warp array of the first footpoints, which is used as it is; by default the plan's.
     """
-    import warp as wp
-
-    from rollingball.methods.discrete.kernel import rollout
-    from rollingball.methods.discrete.stop import stop_rule
-
     numeric, device, balls = plan.numeric, plan.device, len(plan.start)
     cooperative = device != "cpu" and "centers" in plan.surface.params and balls <= FEW_BALLS
-    settings = plan.settings
+    settings, block = plan.settings, BLOCK if cooperative else 0
     functions = plan.surface.functions(numeric, cooperative)
-    made = rollout(plan.method.program(functions, numeric), functions, layout(settings), numeric, cooperative)
-    states = wp.zeros(balls, dtype=made.state, device=device)
+    program = rollout(plan.method.program(functions, numeric), functions, layout(settings), numeric, cooperative)
+    states = wp.zeros(balls, dtype=program.state, device=device)
     if plan.state is not None:
-        states = wp.array(packed(plan.state, states.numpy()), dtype=made.state, device=device)
+        states = wp.array(packed(plan.state, states.numpy()), dtype=program.state, device=device)
     shape = (len(plan.frames), balls)
 
     def empty(kind: Any) -> Any:
@@ -96,45 +68,32 @@ def roll_plan(
         stop_rule(plan.stop),
         wp.array(plan.start, dtype=numeric.vector, device=device) if start is None else start,
     ]
-    load(made.kernel, device, BLOCK if cooperative else 0)
-    bar = None
-    if progress:
-        from tqdm import tqdm
-
-        bar = tqdm(total=plan.steps, unit="step", desc=plan.surface.name)
+    load(program.kernel, device, block)
     done, begin = 0, 1 if plan.state is None else 2
-    size = _whole_frames(plan, chunk or 16, 0)
-    began = time.perf_counter()
-    while True:
-        launched = time.perf_counter()
+
+    def advance(size: int) -> float:
+        nonlocal done, begin
+        size = min(max(size // plan.every, 1) * plan.every, plan.steps - done)  # ends on a recorded frame
         numbers = [begin, done, size, plan.steps, plan.every, plan.earlier]
-        block = BLOCK if cooperative else 0
-        launch(made.kernel, balls, [*inputs, *numbers, states, *record.values()], device, threads, block)
+        launch(program.kernel, balls, [*inputs, *numbers, states, *record.values()], device, plan.threads, block)
         wp.synchronize_device(device)
         done, begin = done + size, 0
-        if bar is not None:
-            bar.update(size)
-        if callback is not None and callback(_progress(plan, record, done)):
-            break
-        if done >= plan.steps:
-            break
-        if chunk is None:
-            took = max(time.perf_counter() - launched, 1e-6)
-            size = int(min(max(size * min(CHUNK_SECONDS / took, 8.0), 1), 1_000_000))
-        size = _whole_frames(plan, size, done)
-    seconds = time.perf_counter() - began
-    if bar is not None:
-        bar.close()
-    return {**record, "states": states, "seconds": seconds, "done": done}
+        ended = plan.callback is not None and plan.callback(_progress(plan, record, done))
+        return 1.0 if ended or done >= plan.steps else done / plan.steps
+
+    bar = (plan.surface.name, plan.steps, "step") if plan.progress else None
+    seconds, interrupted = rolled(advance, balls, MOST_STEPS, bar, plan.chunk)
+    return {**record, "states": states, "seconds": seconds, "done": done, "interrupted": interrupted}
 
 
-def _whole_frames(plan: Plan, size: int, done: int) -> int:
-    """A number of steps near ``size`` that ends on a recorded frame, where a callback may end the run."""
-    return min(max(size // plan.every, 1) * plan.every, plan.steps - done)
-
-
-def _progress(plan: Plan, record: dict[str, Any], done: int) -> Progress:
+def _progress(plan: DiscretePlan, record: dict[str, Any], done: int) -> Progress:
     frame = done // plan.every if done < plan.steps else len(plan.frames) - 1
     now = {name: array[frame : frame + 1].numpy()[0] for name, array in record.items() if name != "residual"}
     center = np.concatenate([now["center"], now["center_height"][:, None]], axis=1)
     return Progress(done, plan.steps, now["foot"], center, now["height"] / plan.surface.loss_scale)
+
+
+DISCRETE = Family(
+    "a discrete method", is_discrete, frozenset({"steps", "every", "stop", "seed", "chunk", "callback"}), plan_discrete,
+    roll_discrete,
+)  # fmt: skip

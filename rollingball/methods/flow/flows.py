@@ -1,7 +1,7 @@
 """The continuous-time limits of the rolling ball: the flow of the ironed loss, and its footpoint form."""
 
 import math
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -11,7 +11,7 @@ from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods.flow.footpoint import footpoint_program
 from rollingball.methods.flow.ironed import ironed_program
 from rollingball.methods.flow.program import FlowProgram
-from rollingball.methods.integrators.integrators import CatchUp, Dopri5, Explicit, Integrator, Rosenbrock
+from rollingball.methods.integrators.integrators import CatchUp, Dopri5, Integrator, known
 from rollingball.surfaces.base import SurfaceFunctions
 
 
@@ -44,7 +44,7 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
     state: ClassVar[str] = "center"
 
     def __post_init__(self) -> None:
-        _check_integrator(self.integrator, Integrator)
+        _check_integrator(self.integrator, _serves)
         one_of("metric", self.metric, ("parameter", "ambient"))
         if not isinstance(self.reproject, bool):
             raise InputError("reproject", self.reproject, "True or False")
@@ -84,13 +84,13 @@ class FootpointFlow(msgspec.Struct, frozen=True, tag="footpoint-flow", tag_field
         InputError: for something else than an integrator.
     """
 
-    integrator: Explicit | Rosenbrock = Dopri5()
+    integrator: Integrator = Dopri5()
     rolls: ClassVar[bool] = True
     uses_radius: ClassVar[bool] = True
     state: ClassVar[str] = "foot"
 
     def __post_init__(self) -> None:
-        _check_integrator(self.integrator, Explicit | Rosenbrock)
+        _check_integrator(self.integrator, _has_steps)
 
     def settings(self) -> dict[str, Any]:
         """The numbers that the kernel needs."""
@@ -105,7 +105,15 @@ Flow = IronedFlow | FootpointFlow
 FLOWS = (IronedFlow, FootpointFlow)
 
 
-def _check_integrator(integrator: Any, allowed: Any) -> None:
-    if not isinstance(integrator, allowed):
-        names = [kind.__name__ for kind in get_args(allowed)]
-        raise InputError("integrator", integrator, f"{', '.join(names[:-1])} or {names[-1]}")
+def _has_steps(kind: Any) -> bool:
+    """Whether the steps of an integrator class are made of a right-hand side alone."""
+    return kind.tableau is not None or hasattr(kind, "stepper")
+
+
+def _serves(kind: Any) -> bool:
+    return _has_steps(kind) or kind is CatchUp
+
+
+def _check_integrator(integrator: Any, serves: Any) -> None:
+    if not isinstance(integrator, Integrator) or not serves(type(integrator)):
+        raise InputError("integrator", integrator, known(serves))

@@ -10,7 +10,7 @@ from rollingball.core.numeric import Numeric
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.methods.flow.events import no_events
 from rollingball.methods.flow.program import FlowProgram, frame_struct
-from rollingball.methods.integrators.choose import stepper
+from rollingball.methods.integrators.integrators import stepper
 from rollingball.methods.integrators.rosenbrock import jacobian_by_differences
 from rollingball.surfaces.base import SurfaceFunctions
 

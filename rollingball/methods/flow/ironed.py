@@ -12,8 +12,7 @@ from rollingball.methods.flow.catching_up import catching_up
 from rollingball.methods.flow.crease import Crease, crease_program
 from rollingball.methods.flow.events import crease_events, no_events
 from rollingball.methods.flow.program import FlowProgram, frame_struct
-from rollingball.methods.integrators.choose import stepper
-from rollingball.methods.integrators.integrators import CatchUp
+from rollingball.methods.integrators.integrators import CatchUp, stepper
 from rollingball.methods.integrators.rosenbrock import jacobian_by_differences
 from rollingball.surfaces.base import SurfaceFunctions
 

@@ -6,107 +6,70 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import warp as wp
 
-from rollingball.core.launch import blank, launch, load, recorded
+from rollingball.core.launch import blank, recorded
 from rollingball.core.numeric import Numeric, fill, layout
 from rollingball.methods.flow.flows import IronedFlow
-
-if TYPE_CHECKING:
-    from rollingball.methods.flow.plan import FlowPlan
+from rollingball.methods.flow.kernel import flow_rollout
+from rollingball.methods.flow.plan import FlowPlan
+from rollingball.runs.launcher import Launcher
 
 MOST_EVENTS = 64  # kept for one ball
+COMMANDS = 8  # launches of a kept one that are recorded
 KEPT = 16  # launchers kept for later runs
 ROOM = 2**20  # bytes of the frames and events of one that is kept; it has up to three times as many
 FEW = 2**10  # bytes of a parameter of its surface
 
 
-class Launcher:
-    """A flow ready to be launched again and again: its kernel, inputs, states and record on the device.
+class FlowLauncher(Launcher):
+    """The launcher of a flow.
 
     Attributes:
-        states: The state of each ball (B,), a Warp struct: that of the kernel.
-        dim: The dimension of the surface.
+        places: The arrays of radii, of beginnings and of the times of the frames.
+        unlogged: The logs of a launch that records no steps.
     """
 
-    def __init__(self, plan: FlowPlan, begins: np.ndarray, threads: int | None) -> None:
-        import warp as wp
+    places: list[Any]
+    unlogged: list[Any]
 
-        from rollingball.methods.flow.kernel import flow_rollout
+    def arguments(self, budget: int, log: list[Any] | None = None) -> list[Any]:
+        """The arguments of the next launch.
 
-        surface, device, numeric = plan.surface, plan.device, Numeric(plan.surface.dim)
-        functions, settings = surface.functions(numeric), plan.method.settings()
-        program = plan.method.program(functions, numeric)
-        made = flow_rollout(program, functions, layout(settings), numeric, plan.method.integrator.adaptive)
-        balls, frames, vector = len(begins), len(plan.save_at), numeric.vector
-
-        def array(values: np.ndarray, kind: Any = wp.float64) -> Any:
-            return wp.array(values, dtype=kind, device=device)
-
-        self._frames = blank(made.frame, (frames, balls), device)
-        self._events = blank(made.event, (balls, _most_events(plan)), device, kind=-1)
-        self.states: Any = wp.zeros(balls, dtype=made.state, device=device)
-        nowhere: Any = wp.zeros((0, 0), dtype=made.state, device=device)
-        self._unlogged = [nowhere, wp.zeros((0, 0, 0), dtype=numeric.wide.vector, device=device)]
-        self._given = [array(plan.radius), array(begins, vector), array(plan.save_at)]
-        self._inputs = [
-            surface.parameters(numeric, device), fill(settings, numeric, device), *self._given,
-            wp.float64(plan.duration),
-        ]  # fmt: skip
-        self.dim = surface.dim
-        self._kernel, self._device, self._threads = made.kernel, device, threads
-        self._first = 1
-        load(made.kernel, device)
-
-    def launch(self, budget: int, log: tuple[Any, Any] | None = None) -> None:
-        """Up to ``budget`` steps more of every ball.
-
-        ``log`` gets the states after each of them (B, budget) and the velocities of its stages (B, budget, stages).
+        ``log`` gets the states after each step (B, budget) and the velocities of its stages (B, budget, stages).
         """
-        launch(self._kernel, len(self.states), self._arguments(budget, log), self._device, self._threads)
-        self._first = 0
-
-    def now(self) -> np.ndarray:
-        """The states on the host (B,), as a structured array."""
-        return self.states.numpy()
-
-    def host(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The frames (T, B), the events (B, E) and the states (B,), as structured arrays."""
-        return self._frames.numpy(), self._events.numpy(), self.now()
-
-    def _arguments(self, budget: int, log: tuple[Any, Any] | None = None) -> list[Any]:
-        logs = self._unlogged if log is None else log
-        return [*self._inputs, self._first, budget, self.states, self._frames, self._events, *logs]
+        return super().arguments(budget, self.unlogged if log is None else log)
 
 
-class KeptLauncher(Launcher):
+class KeptLauncher(FlowLauncher):
     """A launcher on a CPU, kept for later runs of as many balls: a short run is mostly the making of its launcher."""
 
-    def __init__(self, plan: FlowPlan, begins: np.ndarray, threads: int | None) -> None:
-        super().__init__(plan, begins, threads)
-        self._places = [array.numpy() for array in self._given]  # the same memory
-        self._hosts = [array.numpy() for array in (self._frames, self._events, self.states)]
+    def keep(self) -> None:
+        """Note where the arrays lie on the host, and what they hold before a run."""
+        self._memory = [array.numpy() for array in self.places]
+        self._hosts = [array.numpy() for array in (*self._outputs, self.states)]
         self._bytes = [array.reshape(-1).view(np.uint8) for array in self._hosts]  # NumPy copies structs slowly
         self._blank = [array.copy() for array in self._bytes[:2]]
         self._commands: dict[tuple[int, int], Callable[[], None]] = {}
 
     def begin(self, plan: FlowPlan, begins: np.ndarray) -> None:
         """As new, for other balls."""
-        for place, values in zip(self._places, (plan.radius, begins, plan.save_at), strict=True):
+        for place, values in zip(self._memory, (plan.radius, begins, plan.save_at), strict=True):
             place[...] = values
         for array, empty in zip(self._bytes[:2], self._blank, strict=True):
             array[...] = empty
         self._first = 1
 
-    def launch(self, budget: int, log: tuple[Any, Any] | None = None) -> None:
-        """As for every launcher."""
-        if log is not None:
-            return super().launch(budget, log)
+    def launch(self, budget: int, log: list[Any] | None = None) -> None:
+        """As for every launcher; the launches of a run are recorded, and only repeated in later ones."""
         asked = self._first, budget
+        if log is not None or (asked not in self._commands and len(self._commands) == COMMANDS):
+            return super().launch(budget, log)
         if asked not in self._commands:
-            self._commands[asked] = recorded(self._kernel, len(self.states), self._arguments(budget), self._threads)
+            self._commands[asked] = recorded(self._kernel, len(self.states), self.arguments(budget), self._threads)
         self._commands[asked]()
         self._first = 0
         return None
@@ -122,6 +85,32 @@ class KeptLauncher(Launcher):
             for inside, array in zip(self._bytes, self._hosts, strict=True)
         )
         return frames, events, states
+
+
+def flow_launcher(plan: FlowPlan, begins: np.ndarray, kind: Any = None) -> Any:
+    """A launcher, of a given class, of a flow whose states begin at ``begins`` (B, d)."""
+    surface, device, numeric = plan.surface, plan.device, Numeric(plan.surface.dim)
+    functions, settings = surface.functions(numeric), plan.method.settings()
+    program = plan.method.program(functions, numeric)
+    made = flow_rollout(program, functions, layout(settings), numeric, plan.method.integrator.adaptive)
+    balls, frames = len(begins), len(plan.save_at)
+
+    def array(values: np.ndarray, kind: Any = wp.float64) -> Any:
+        return wp.array(values, dtype=kind, device=device)
+
+    places = [array(plan.radius), array(begins, numeric.vector), array(plan.save_at)]
+    inputs = [
+        surface.parameters(numeric, device), fill(settings, numeric, device), *places, wp.float64(plan.duration),
+    ]  # fmt: skip
+    states: Any = wp.zeros(balls, dtype=made.state, device=device)
+    record = blank(made.frame, (frames, balls), device), blank(made.event, (balls, _most_events(plan)), device, kind=-1)
+    launcher = (kind or FlowLauncher)(made.kernel, inputs, states, *record, device, plan.threads)
+    launcher.unlogged = [
+        wp.zeros((0, 0), dtype=made.state, device=device),
+        wp.zeros((0, 0, 0), dtype=numeric.wide.vector, device=device),
+    ]
+    launcher.places = places
+    return launcher
 
 
 def _most_events(plan: FlowPlan) -> int:
@@ -146,19 +135,21 @@ class Shelf:
         self._free: OrderedDict[Any, KeptLauncher] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, plan: FlowPlan, begins: np.ndarray, threads: int | None) -> tuple[Launcher, Any]:
+    def take(self, plan: FlowPlan, begins: np.ndarray) -> tuple[FlowLauncher, Any]:
         """A launcher for a run, and what :meth:`put` wants with it."""
-        key = _key(plan, len(begins), threads)
+        key = _key(plan, len(begins), plan.threads)
         if key is None:
-            return Launcher(plan, begins, threads), None
+            return flow_launcher(plan, begins), None
         with self._lock:
-            found = self._free.pop(key, None)
-        if found is None:
-            return KeptLauncher(plan, begins, threads), key
-        found.begin(plan, begins)
-        return found, key
+            launcher = self._free.pop(key, None)
+        if launcher is None:
+            launcher = flow_launcher(plan, begins, KeptLauncher)
+            launcher.keep()
+        else:
+            launcher.begin(plan, begins)
+        return launcher, key
 
-    def put(self, launcher: Launcher, key: Any) -> None:
+    def put(self, launcher: FlowLauncher, key: Any) -> None:
         """Keep a launcher for a later run, if it is one of those."""
         if not isinstance(launcher, KeptLauncher):
             return

@@ -13,7 +13,8 @@ from rollingball.methods.integrators.tableaus import Tableau
 
 
 @compiled
-def _explicit(tableau: Tableau, field: Any, memory: Any, numeric: Numeric) -> Stepper:
+def explicit_stepper(tableau: Tableau, field: Any, memory: Any, numeric: Numeric) -> Stepper:
+    """The steps of an explicit Runge-Kutta method, or of an embedded pair of them, on a right-hand side."""
     wide, dim, stages = numeric.wide.vector, numeric.dim, tableau.stages
     step_type, norm = step_struct(stages, memory, numeric), scaled_error(numeric)
     square, row = wp.types.matrix((stages, stages), wp.float64), wp.types.vector(stages, wp.float64)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from rollingball.core.errors import InputError, numbers
+
 
 @dataclass(frozen=True, eq=False)
 class Tableau:
@@ -17,7 +19,7 @@ class Tableau:
         order: Of the step.
         matrix: The stages (S, S), strictly lower triangular.
         weights: Of the step (S,).
-        error: The weights less those of the embedded method (S,); None for a method without one.
+        error: The weights minus those of the embedded method (S,); None for a method without one.
         error_order: Of the embedded method.
         dense: Polynomials of the share of the step, one for each stage (S, powers from 1 up), or None: then a cubic
             through both ends and their velocities stands in.
@@ -29,6 +31,16 @@ class Tableau:
     error: np.ndarray | None = None
     error_order: int = 0
     dense: np.ndarray | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        for name in ("matrix", "weights", "error", "dense"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, numbers(f"tableau.{name}", getattr(self, name)))
+        count = len(np.atleast_1d(self.weights))
+        if self.weights.shape != (count,) or abs(self.weights.sum() - 1) > 1e-12:
+            raise InputError("tableau.weights", self.weights, "one number for each stage, with the sum 1")
+        if self.matrix.shape != (count, count) or np.triu(self.matrix).any():
+            raise InputError("tableau.matrix", self.matrix, f"a strictly lower triangular matrix ({count}, {count})")
 
     @property
     def stages(self) -> int:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rollingball.core.errors import InputError, whole
+from rollingball.core.errors import InputError
 from rollingball.core.status import Status
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods import BODIES, FLOWS
-from rollingball.methods.discrete.plan import plan_run
+from rollingball.methods.discrete.plan import plan_discrete
 from rollingball.methods.discrete.record import radii, times
 from rollingball.methods.discrete.roll import roll_plan
 from rollingball.runs.derivatives import beginning
-from rollingball.runs.fields import BALLS, FRAMES
+from rollingball.runs.fields import FIELDS
+from rollingball.runs.request import Request
 from rollingball.runs.states import unpacked
 from rollingball.runs.trajectory import Trajectory
 from rollingball.simulate import simulate as simulate_on_host
 
+NAMES = frozenset(field.name for field in FIELDS)
 PRECISIONS = {torch.float64: "float64", torch.float32: "float32"}
 DIRECT = {"steps", "every", "stop", "seed", "threads", "chunk", "progress", "callback"}
 
@@ -44,37 +46,34 @@ class TorchTrajectory:
         steps: (B,).
         evaluations: (B,).
         seconds: The time of the rollout.
-        contacts: (T, B), of a continuous method; else None.
+        contacts: (T, B), of a continuous method; else None. Likewise ``velocity``, ``spin``, ``energy``,
+            ``normal_force`` and ``slip`` of a ball with mass, with the shapes of a :class:`rollingball.Trajectory`.
+        tensors: All of these by name, but for ``seconds``.
     """
 
-    step: Tensor
-    time: Tensor
-    foot: Tensor
-    center: Tensor
-    loss: Tensor
-    gap: Tensor
-    residual: Tensor
-    radius: Tensor
-    status: Tensor
-    steps: Tensor
-    evaluations: Tensor
+    tensors: dict[str, Tensor]
     seconds: float
-    contacts: Tensor | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """The tensor of a field; None for one that the method of the run does not record."""
+        if name not in NAMES:
+            raise AttributeError(f"a TorchTrajectory has no attribute {name!r}; it has {', '.join(sorted(NAMES))}")
+        return self.tensors.get(name)
 
     def __len__(self) -> int:
         """The number of frames T."""
-        return len(self.step)
+        return len(self.tensors["step"])
 
 
 def to_torch(trajectory: Trajectory, device: Any = None) -> TorchTrajectory:
     """The arrays of a trajectory as tensors (see :meth:`rollingball.Trajectory.to_torch`)."""
-    arrays = {name: getattr(trajectory, name) for name in (*FRAMES, *BALLS, "contacts")}
+    arrays = {name: getattr(trajectory, name) for name in NAMES}
     tensors = {
         name: torch.as_tensor(array if array.flags.writeable else array.copy(), device=device)
         for name, array in arrays.items()
         if array is not None
     }
-    return TorchTrajectory(**tensors, seconds=trajectory.seconds)
+    return TorchTrajectory(tensors, trajectory.seconds)
 
 
 def simulate(
@@ -142,7 +141,8 @@ def simulate(
         run, foot, center, loss = roll(
             surface, ball, method, field, begins, numbers, parameters or {}, adjoint, options
         )  # fmt: skip
-        return replace(to_torch(run, begins.device), foot=foot, center=center, loss=loss)
+        tensors = to_torch(run, begins.device).tensors | {"foot": foot, "center": center, "loss": loss}
+        return TorchTrajectory(tensors, run.seconds)
     begins = begins.detach()
     if set(options) - DIRECT or field != "start" or isinstance(method, FLOWS + BODIES) or _is_exact(method):
         options = {"gap": None, **options, "device": device, "dtype": dtype, field: begins.cpu().numpy()}
@@ -172,23 +172,22 @@ def _directly(
     start = start.reshape(1, -1) if start.ndim == 1 else start
     if not start.numel() or not bool(torch.isfinite(start).all()):
         raise InputError("start", start, "finite numbers, one ball or more")
-    for name, value in (("threads", threads), ("chunk", chunk)):
-        if value is not None:
-            whole(name, value, 1)
-    if callback is not None and not callable(callback):
-        raise InputError("callback", callback, "a function of a Progress")
     unplaced = np.zeros(tuple(start.shape))  # the plan checks shapes and numbers; the places stay on the device
-    plan = plan_run(surface, ball, method, unplaced, steps, every, stop, device, dtype, seed)
+    request = Request(
+        surface=surface, ball=ball, method=method, start=unplaced, steps=steps, every=every, stop=stop, device=device,
+        dtype=dtype, seed=seed, threads=threads, chunk=chunk, progress=progress, callback=callback,
+    )  # fmt: skip
+    plan = plan_discrete(request)
     balls, numeric = len(plan.start), plan.numeric
     places = wp.from_torch(start.expand(balls, -1).contiguous(), dtype=numeric.vector)
     with _stream(start):
-        record = roll_plan(plan, threads, chunk, progress, callback, places)
+        record = roll_plan(plan, places)
         frames = plan.frames[plan.frames <= record["done"]]  # a callback may have ended the run
         count = len(frames)
-        parts = ("foot", "center", "center_height", "height", "residual")
-        tensors = {name: wp.to_torch(record[name])[:count] for name in parts}
+        names = ("foot", "center", "center_height", "height", "residual")
+        parts = {name: wp.to_torch(record[name])[:count] for name in names}
         shape = (count, balls, start.shape[1])
-        center = [tensors["center"].reshape(shape).double(), tensors["center_height"].unsqueeze(-1)]
+        center = [parts["center"].reshape(shape).double(), parts["center_height"].unsqueeze(-1)]
         states = unpacked(record["states"].numpy())
     status = states["status"].astype(np.int32)
     rolling = (status == Status.RUNNING) | (status == Status.CONVERGED)
@@ -198,20 +197,20 @@ def _directly(
         return torch.as_tensor(np.ascontiguousarray(array), device=start.device)
 
     gap = torch.full((count, balls), float("nan") if method.rolls else 0.0, dtype=torch.float64, device=start.device)
-    return TorchTrajectory(
-        step=there(frames.astype(np.int64)),
-        time=there(times(plan, frames)),
-        foot=tensors["foot"].reshape(shape),
-        center=torch.cat(center, dim=-1),
-        loss=tensors["height"] / plan.surface.loss_scale,
-        gap=gap,
-        residual=tensors["residual"].double(),
-        radius=there(radii(plan, frames)),
-        status=there(status),
-        steps=there(states["steps"].astype(np.int64)),
-        evaluations=there(states["evaluations"].astype(np.int64)),
-        seconds=record["seconds"],
-    )
+    tensors = {
+        "step": there(frames.astype(np.int64)),
+        "time": there(times(plan, frames)),
+        "foot": parts["foot"].reshape(shape),
+        "center": torch.cat(center, dim=-1),
+        "loss": parts["height"] / plan.surface.loss_scale,
+        "gap": gap,
+        "residual": parts["residual"].double(),
+        "radius": there(radii(plan, frames)),
+        "status": there(status),
+        "steps": there(states["steps"].astype(np.int64)),
+        "evaluations": there(states["evaluations"].astype(np.int64)),
+    }
+    return TorchTrajectory(tensors, record["seconds"])
 
 
 def _is_exact(method: Any) -> bool:

@@ -14,7 +14,7 @@ from rollingball.core.numeric import Numeric, fill, layout
 from rollingball.core.status import Status
 from rollingball.methods.flow.flows import IronedFlow
 from rollingball.methods.flow.forward.velocity import crease_push, footpoint_push
-from rollingball.methods.flow.launcher import Launcher
+from rollingball.methods.flow.launcher import FlowLauncher, flow_launcher
 from rollingball.methods.flow.plan import FlowPlan
 from rollingball.methods.flow.reverse.footpoint import footpoint_pull
 from rollingball.methods.flow.reverse.ironed import crease_pull
@@ -61,7 +61,7 @@ def ahead(plan: FlowPlan, steps: int, stages: int, threads: int | None) -> Itera
     """The run again in parts, the first first; ``steps`` are the most that a ball made, of so many ``stages``."""
     import warp as wp
 
-    launcher = Launcher(plan, plan.start, threads)
+    launcher: FlowLauncher = flow_launcher(plan, plan.start)
     launcher.launch(0)  # places the balls
     size = sum(array.capacity for array in _log(launcher, 1, stages))
     before, rows, opening = wp.clone(launcher.states), max(min(MOST_STEPS, ROOM // size, steps), 1), True
@@ -73,24 +73,24 @@ def ahead(plan: FlowPlan, steps: int, stages: int, threads: int | None) -> Itera
             return
 
 
-def _log(launcher: Launcher, rows: int, stages: int) -> tuple[Any, Any]:
+def _log(launcher: FlowLauncher, rows: int, stages: int) -> list[Any]:
     """Room for so many steps of every ball: for the states after them, and for the velocities of their stages.
 
     A ball reads through its own, so they lie side by side.
     """
-    states, vector = launcher.states, Numeric(launcher.dim).wide.vector
+    states, vector = launcher.states, launcher.places[1].dtype
     velocities = empty((len(states), rows if stages else 0, stages), vector, states.device)
-    return empty((len(states), rows), states.dtype, states.device), velocities
+    return [empty((len(states), rows), states.dtype, states.device), velocities]
 
 
-def _part(launcher: Launcher, before: Any, budget: int, rows: int, stages: int, opening: bool) -> Part:
+def _part(launcher: FlowLauncher, before: Any, budget: int, rows: int, stages: int, opening: bool) -> Part:
     """What ``budget`` more tries of a step do, ``rows`` of them accepted at most."""
     import warp as wp
 
-    log = _log(launcher, rows, stages)
-    launcher.launch(budget, log)
+    log, velocities = room = _log(launcher, rows, stages)
+    launcher.launch(budget, room)
     steps = launcher.states.numpy()["steps"] - before.numpy()["steps"]
-    return Part(before, *log, wp.clone(launcher.states), steps, opening)
+    return Part(before, log, velocities, wp.clone(launcher.states), steps, opening)
 
 
 def back(plan: FlowPlan, steps: int, stages: int, every: int | None, threads: int | None) -> Iterator[Part]:
@@ -100,7 +100,7 @@ def back(plan: FlowPlan, steps: int, stages: int, every: int | None, threads: in
     if every is None:
         yield from reversed(list(ahead(plan, steps, stages, threads)))
         return
-    launcher = Launcher(plan, plan.start, threads)
+    launcher: FlowLauncher = flow_launcher(plan, plan.start)
     launcher.launch(0)
     marks: list[Any] = []
     while not marks or rolling(launcher.now(), plan.duration).any():
@@ -132,7 +132,7 @@ def reverse_flow(
     numeric, device, count = Numeric(plan.surface.dim), plan.device, len(plan.start)
     functions, settings, scale = plan.surface.functions(numeric), plan.method.settings(), plan.surface.loss_scale
     pulls = pulls_of(plan.method, functions, numeric)
-    method = None if continuous else method_of(plan.method.integrator, device)
+    method = None if continuous else method_of(plan.method.integrator.tableau, device)
     shared, begun = _shared(plan, method), _begun(plan, from_foot, trajectory)
     compiled = flow_continuous.flow_continuous if continuous else flow_reverse
     stages = flow_continuous.STAGES if method is None else method.stages
@@ -251,7 +251,7 @@ def forward_flow(
     found: Any = wp.full(
         (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
     )
-    method = method_of(plan.method.integrator, device)
+    method = method_of(plan.method.integrator.tableau, device)
     shared, begun = _shared(plan, method), _begun(plan, from_foot, trajectory)
     for part in ahead(plan, int(trajectory.steps.max()), method.stages, threads):
         kernel = flow_tangents(pulls, push, functions, layout(settings), numeric, part.before.dtype)

@@ -10,7 +10,7 @@ import warp as wp
 
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.methods.integrators.integrators import Explicit
+from rollingball.methods.integrators.tableaus import Tableau
 
 HALF = 4
 STAGES = 8  # at most, with the velocity at the end of the step
@@ -30,18 +30,15 @@ class Method:
     dense: wp.array(dtype=ROW)  # the first to the fourth power
 
 
-def stages_of(integrator: Explicit) -> int:
+def stages_of(tableau: Tableau) -> int:
     """The velocities of a step, that at its end among them."""
-    tableau = integrator.tableau
-    assert tableau is not None
     return tableau.stages + (0 if tableau.error is not None else 1)  # a pair's last stage is at the end
 
 
 @compiled
-def method_of(integrator: Explicit, device: str) -> Any:
+def method_of(tableau: Tableau, device: str) -> Any:
     """An explicit method as a kernel takes it."""
-    tableau, count = integrator.tableau, stages_of(integrator)
-    assert tableau is not None
+    count = stages_of(tableau)
     table, dense = np.zeros((count + 1, STAGES)), np.zeros((STAGES, 4))
     table[: tableau.stages, : tableau.stages] = tableau.matrix
     table[count, : tableau.stages] = tableau.weights

@@ -1,0 +1,66 @@
+"""The launcher of a run in continuous time: its kernel, and its arrays on the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rollingball.core.launch import launch, load
+from rollingball.runs.clock import share_done
+from rollingball.runs.launches import rolled
+
+
+class Launcher:
+    """A kernel with its arguments, ready to be launched again and again.
+
+    Attributes:
+        states: The state of each ball (B,), an array of the kernel's struct.
+    """
+
+    def __init__(
+        self, kernel: Any, inputs: list[Any], states: Any, frames: Any, events: Any, device: str, threads: int | None
+    ) -> None:
+        self.states = states
+        self._kernel, self._inputs, self._device, self._threads = kernel, inputs, device, threads
+        self._outputs = [frames, events]
+        self._first = 1
+        load(kernel, device)
+
+    def launch(self, budget: int, log: list[Any] | None = None) -> None:
+        """Up to ``budget`` steps more of every ball; ``log`` holds further arrays that the kernel fills."""
+        launch(self._kernel, len(self.states), self.arguments(budget, log), self._device, self._threads)
+        self._first = 0
+
+    def arguments(self, budget: int, log: list[Any] | None = None) -> list[Any]:
+        """The arguments of the next launch."""
+        return [*self._inputs, self._first, budget, self.states, *self._outputs, *(log or [])]
+
+    def now(self) -> np.ndarray:
+        """The states on the host (B,), as a structured array."""
+        host: np.ndarray = self.states.numpy()
+        return host
+
+    def host(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The frames (T, B), the events (B, E) and the states (B,), as structured arrays."""
+        frames, events = (array.numpy() for array in self._outputs)
+        return frames, events, self.now()
+
+    def roll(self, duration: float, most: int, progress: bool, title: str) -> tuple[float, bool]:
+        """Launch until no ball rolls any more.
+
+        Args:
+            duration: The time at which a ball has arrived.
+            most: The most steps of a launch.
+            progress: Whether to show a bar.
+            title: What it says.
+
+        Returns:
+            The seconds that it took, and whether Ctrl-C ended it.
+        """
+
+        def advance(budget: int) -> float:
+            self.launch(budget)
+            return share_done(self.now(), duration)
+
+        return rolled(advance, len(self.states), most, (title, 100, "%") if progress else None)
