@@ -142,6 +142,8 @@ def test_a_picked_ball_is_told_of(served):
     assert f"| loss f | {crossing().loss[11, 1]:.6g} |" in served.reading.content
     assert "| contacts | 1 |" in served.reading.content
     assert [chart.title for chart in served._charts] == ["loss f", "gap, below 0 inside the surface", "contacts"]
+    low, high = served._charts[1].scales["y"]["range"]
+    assert low < -0.005 < 0.005 < high < 0.01  # a hundredth of the radius, though the gap is 0
 
 
 def test_f_and_f_rho_are_switched(served):

@@ -10,7 +10,7 @@ from rollingball.core.status import Status
 from rollingball.plot.common.style import PALETTE
 from rollingball.plot.page.contents import Cast, Page
 
-FLAT = 1e-6  # a chart of the gap shows at least this share of the radius to both sides of 0
+FLAT = 0.01  # a chart of the gap shows at least this share of the radius to both sides of 0
 
 
 @dataclass(frozen=True, eq=False)
