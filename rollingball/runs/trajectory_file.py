@@ -11,6 +11,7 @@ import numpy as np
 from rollingball.core.errors import FileError
 from rollingball.core.files import checked_head, write_beside
 from rollingball.runs.fields import EVENT_FIELDS, FIELDS, REQUIRED
+from rollingball.runs.structure import fault_of
 
 FORMAT = 1
 STATE = "state."
@@ -43,8 +44,12 @@ def load(path: Path) -> dict[str, Any]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
         raise FileError(f"{path}: not a whole safetensors file ({error})") from None
+    except FileError:
+        raise
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:  # a type that NumPy does not have
+        raise FileError(f"{path}: not a rollingball trajectory ({error})") from None
     missing = [name for name in REQUIRED if name not in arrays]
     if missing:
         raise FileError(f"{path}: not a rollingball trajectory: {', '.join(missing)} missing")
@@ -56,11 +61,11 @@ def load(path: Path) -> dict[str, Any]:
     try:
         scene = json.loads(metadata.get("scene", "{}"))
         seconds, certified = float(head["seconds"]), bool(head["certified"])
-        if not isinstance(scene, dict):
-            raise TypeError("a scene is an object")
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise FileError(f"{path}: not a rollingball trajectory: its metadata cannot be read") from None
     fields: dict[str, Any] = {field.name: arrays.get(field.name) for field in FIELDS}
+    if fault := fault_of(fields, state, events, scene):
+        raise FileError(f"{path}: not a rollingball trajectory: {fault}")
     told = {"seconds": seconds, "scene": scene, "certified": certified}
     return {**fields, **told, "state": state or None, "events": events or None}
 
@@ -79,5 +84,5 @@ def _check_shapes(path: Path, arrays: dict[str, np.ndarray]) -> None:
             continue
         if arrays[name].shape not in field.shapes(sizes):
             raise FileError(f"{path}: not a rollingball trajectory: {name} has shape {arrays[name].shape}")
-        if arrays[name].dtype.kind != field.kind:
+        if arrays[name].dtype.kind not in field.kind + "f" * (name == "step"):  # between frames steps are fractions
             raise FileError(f"{path}: not a rollingball trajectory: {name} has type {arrays[name].dtype}")
