@@ -52,7 +52,7 @@ def test_the_wheel_holds_the_package_and_its_scenes_and_nothing_else(wheel):
         f"rollingball/{path.relative_to(ROOT / 'rollingball')}" for path in (ROOT / "rollingball").rglob("*.py")
     }
     expected |= {f"rollingball/scenes/{path.name}" for path in (ROOT / "scenes").glob("*.toml")}
-    expected |= {"rollingball/py.typed", "rollingball/plot/card.html"}
+    expected |= {"rollingball/py.typed", "rollingball/plot/page/card.html"}
     assert len(expected) > 20
     assert {name for name in names if ".dist-info/" not in name} == expected
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -107,7 +107,7 @@ def _panel(
     if surface.dim == 1:
         center_path(run, section(surface, box, ax), surface=surface)
         if ironed and run.radius.any():
-            offset(surface, float(run.radius[-1, 0]), box, ax).lines[-1].set_label("the exact $f_\\rho$")
+            offset(surface, float(run.radius[-1, 0]), box, ax).lines[-1].set(linestyle=":", label="the exact $f_\\rho$")
     elif surface.dim == 2:
         paths(run, contour(surface, box, ax), plane=plane)
     else:
