@@ -10,7 +10,7 @@ import pytest
 
 import rollingball as rb
 from rollingball.app import cli
-from rollingball.app.scene import PROJECTIONS, load_scene, to_scene
+from rollingball.app.scene import load_scene, to_scene
 from rollingball.core.limits import LIMITS, within
 from rollingball.surfaces import from_recipe
 
@@ -141,10 +141,12 @@ def test_a_scene_file_is_not_read_to_its_end(tmp_path):
 
 
 @pytest.mark.parametrize("size", [*HUGE, 10**12])
-@pytest.mark.parametrize("name", ["steps", "seeds", "nodes", "max_iterations"])
-def test_budgets_of_searches_cost_no_memory(name, size, no_compiling):
-    kind = next(kind for kind in PROJECTIONS if hasattr(kind, name))
-    projection = {"type": kind.__struct_config__.tag, name: size}
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("gradient", "steps"), ("newton", "max_iterations"), ("global", "seeds"), ("global", "nodes")],
+)
+def test_budgets_of_searches_cost_no_memory(kind, name, size, no_compiling):
+    projection = {"type": kind, name: size}
     _answer, peak, seconds = peak_of(lambda: to_scene(table(run={"projection": projection})).check())
     assert peak < 20e6
     assert seconds < 5

@@ -17,8 +17,8 @@ from safetensors.numpy import save as to_bytes
 import rollingball as rb
 from rollingball.app.folder import _shown, summary
 from rollingball.app.scene import load_scene, shipped, to_scene
-from rollingball.methods.discrete.plan import plan_run
 from rollingball.plot import sheet
+from rollingball.simulate import check
 
 STRANGE = [
     None, True, False, 0, 1, -1, 3, 99, 2**31, 2**63, 10**400, 1.5, -0.0, 1e308, float("inf"), float("nan"), "", "x",
@@ -132,9 +132,7 @@ def use(run, path, draw):
         run[:1].append(run)
         if run.step[-1] < 2**31 - 10:
             with contextlib.suppress(rb.InputError):
-                plan_run(
-                    rb.surfaces.sine(), rb.Ball(0.3), rb.FootpointRBO(lr=0.1), run, 1, 1, None, "cpu", "float64", 0
-                )
+                check(rb.surfaces.sine(), rb.Ball(0.3), rb.FootpointRBO(lr=0.1), start=run, steps=1)
         with contextlib.suppress(rb.InputError):
             run.at(run.time[0])
     with contextlib.suppress(rb.FileError, rb.InputError):
