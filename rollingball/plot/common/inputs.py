@@ -36,20 +36,21 @@ class NamedRun:
         return color_of(self.index if self.several else ball)
 
 
-def named_runs(runs: Runs, *dims: int, field: str = "trajectory") -> list[NamedRun]:
+def named_runs(runs: Runs, *dims: int, field: str = "trajectory", kind: str = "Trajectory") -> list[NamedRun]:
     """The runs that a function of ``rollingball.plot`` was asked to draw, each with its name.
 
     Args:
         runs: A Trajectory, or a dict of Trajectories by name.
         dims: The dimensions d that can be drawn; all of them by default.
         field: The name of the argument, for errors.
+        kind: What a run must be, for errors.
 
     Raises:
         InputError: for anything else, an empty dict, a name that is no text, another dimension, and for a run without
             a frame or a ball.
     """
     where = f" in d = {' or '.join(map(str, dims))}" if dims else ""
-    allowed = f"a Trajectory{where} with a frame and a ball or more, or a dict of such Trajectories by name"
+    allowed = f"a {kind}{where}, with a frame and a ball or more, or a dict of such Trajectories by name"
     pairs = {"": runs} if isinstance(runs, Trajectory) else runs
     if not isinstance(pairs, dict) or not pairs:
         raise InputError(field, runs, allowed)

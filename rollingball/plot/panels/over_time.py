@@ -12,6 +12,7 @@ from rollingball.plot.common.inputs import NamedRun, Runs, name_runs, named_runs
 from rollingball.plot.common.style import INK, axes, legend, styled
 from rollingball.runs.trajectory import Trajectory
 
+WITH_MASS = "Trajectory of balls with mass"
 FEW = 12  # lines that a reader can tell apart
 FLAT = 1e-6  # a gap below this share of the radius is drawn as zero
 
@@ -101,10 +102,10 @@ def energy(trajectory: Runs, ax: Any = None) -> Any:
     Raises:
         InputError: for a run of balls without mass, and for what is neither a run nor a dict of runs.
     """
-    runs = named_runs(trajectory)
+    runs = named_runs(trajectory, kind=WITH_MASS)
     for shown in runs:
         if shown.run.energy is None:
-            raise InputError("trajectory", shown.run, "a run of balls with mass, or a dict of such runs by name")
+            raise InputError("trajectory", shown.run, f"a {WITH_MASS}, or a dict of such Trajectories by name")
     ax, _values = _lines(trajectory, lambda run: np.asarray(run.energy), ax, "energy")
     for shown in runs:
         _potential_and_events(ax, shown)

@@ -7,7 +7,7 @@ from typing import Any
 from rollingball.core.errors import InputError
 from rollingball.plot.common.inputs import Runs, by_radius, named_runs
 from rollingball.plot.common.style import INK, styled
-from rollingball.plot.panels.over_time import energy
+from rollingball.plot.panels.over_time import WITH_MASS, energy
 
 
 @styled
@@ -29,14 +29,14 @@ def energy_sheet(runs: Runs, title: str = "") -> Any:
     from matplotlib.lines import Line2D
 
     shown = []
-    for each in named_runs(runs, field="runs"):
+    for each in named_runs(runs, field="runs", kind=WITH_MASS):
         if each.run.energy is not None:
             parts = by_radius(each.run)
             for part in parts:
                 radius = f"radius {part.radius[0, 0]:g}" if len(parts) > 1 else ""
                 shown.append((", ".join(word for word in (each.name, radius) if word), part))
     if not shown:
-        raise InputError("runs", runs, "at least one run of balls with mass")
+        raise InputError("runs", runs, f"at least one {WITH_MASS}")
     columns = min(len(shown), 4)
     rows = -(-len(shown) // columns)
     figure = Figure(figsize=(max(3.4 * columns, 4.5), 2.6 * rows + 0.9), layout="constrained")
