@@ -1,4 +1,4 @@
-"""sensitivity_field: over a grid of starts, how far a method carries neighbouring balls apart."""
+"""sensitivity_field: how strongly the ends of runs depend on their starts, over a grid of starts."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ from rollingball.surfaces.base import Surface, checked_surface
 class SensitivityField:
     """How the end of a run depends on its start, for N balls that start on a grid.
 
-    The state is the footpoint; for :class:`IronedFlow`, whose footpoint jumps, the horizontal position of the centre.
+    The state of a ball is its footpoint; for :class:`IronedFlow`, where that jumps, it is the horizontal position of
+    the centre.
 
     Attributes:
-        box: Where the grid lies, from low to high (d, 2).
-        counts: The starts along each axis (d,); N is their product, the last axis running fastest.
-        start: The states at the start (N, d); they are those of the grid, but for lifted balls.
+        box: The box of the grid, a pair [low, high] for each axis: float64 (d, 2).
+        counts: The number of starts along each axis (d,); N is their product, and the last axis varies fastest.
+        start: The states at the start (N, d): the points of the grid, except for lifted balls.
         end: The states at the end (N, d), NaN for a ball that failed.
-        stretching: |d end / d start|, the largest singular value (N,). NaN for a ball that failed or has no derivative
-            (a focal point, several contacts on a start), and for flows with CatchUp or without reprojection.
-        parting: The largest |end - end'| / |start - start'| of a ball and its up to 3^d - 1 neighbours (N,). Where a
-            neighbour ended elsewhere it grows without bound on finer grids, while ``stretching`` is of one ball.
+        stretching: The spectral norm of d end / d start (N,). NaN for a ball that failed or has no derivative (a focal
+            point, several contacts on a start), and for flows with CatchUp or without reprojection.
+        parting: The largest |end - end'| / |start - start'| over the up to 3^d - 1 neighbours of a ball (N,). Where a
+            neighbour ended elsewhere it has no limit on finer grids, while ``stretching`` concerns the ball alone.
         time: The time of the run: the sum of its learning rates, or its duration.
-        bound: (1 + L^2)^(3/2) / rho, the rate at which neighbours under :class:`IronedFlow` part at most, with the
-            largest slope L at any contact that was recorded (theory, section 3); NaN for other methods.
+        bound: (1 + L^2)^(3/2) / rho with L the largest slope at a recorded contact: an upper bound of the rate at which
+            neighbours separate under :class:`IronedFlow` (theory, section 3); NaN for other methods.
         status: How each ball ended (N,).
     """
 
@@ -51,16 +52,16 @@ class SensitivityField:
     status: np.ndarray
 
     def exponents(self, parting: bool = False) -> np.ndarray:
-        """The finite-time Lyapunov exponents log(stretching) / time (N,), above 0 where balls part; -inf at 0.
+        """The finite-time Lyapunov exponents log(stretching) / time (N,), above 0 where balls separate; -inf at 0.
 
         Args:
-            parting: Of ``parting`` in place of ``stretching``.
+            parting: Whether to take ``parting`` in place of ``stretching``.
         """
         with np.errstate(divide="ignore"):
             return np.log(self.parting if parting else self.stretching) / self.time
 
     def rates(self, parting: bool = False) -> dict[str, float]:
-        """Quantiles of the exponents, the share of balls above 0, and how many balls have none; NaN where all have."""
+        """Quantiles of the exponents, the share above 0, and the number of balls without one; NaN if none has one."""
         exponents = self.exponents(parting)
         known = exponents[~np.isnan(exponents)]
         low, middle, high, most = (
@@ -81,16 +82,16 @@ def sensitivity_field(
     count: Any = 41,
     **options: Any,
 ) -> SensitivityField:
-    """Roll a grid of balls and measure how far the method carries neighbours apart.
+    """Roll a grid of balls and measure how fast neighbouring balls separate.
 
     Args:
-        surface: The loss, in any number of dimensions that a grid allows.
-        ball: Its one radius, or a schedule; None for a method without a ball.
-        method: A discrete method that :func:`derivatives` knows, or a flow.
-        box: Where balls start, a pair (low, high) for each axis: footpoints, for :class:`IronedFlow` centres.
-        count: Starts along each axis, 2 or more: one number, or one for each axis.
-        options: ``steps`` or ``duration``, and others of :func:`simulate`, but for starts, frames and ``gap``. A
-            lifted ball starts at the footpoint at which it begins.
+        surface: The loss.
+        ball: A ball with one radius or a schedule; None for a method without a ball.
+        method: A discrete method that :func:`derivatives` can differentiate, or a flow.
+        box: The box of the starts, a pair (low, high) for each axis: of footpoints, for :class:`IronedFlow` of centres.
+        count: The number of starts along each axis, 2 or more: one number, or one for each axis.
+        options: ``steps`` or ``duration``, and other arguments of :func:`simulate`, except starts, frames and ``gap``.
+            The start of a lifted ball is the footpoint at which it begins.
 
     Raises:
         InputError: for an argument that cannot be used, before anything is compiled.
@@ -105,20 +106,24 @@ def sensitivity_field(
 
 
 def differentiable(method: Any) -> None:
-    """An InputError unless it is a flow, or a discrete method whose derivatives are known."""
+    """Raise an InputError unless ``method`` is a flow, or a discrete method with known derivatives."""
     if not isinstance(method, FLOWS):
         checked_method(method)
 
 
 def starts_on_grid(box: Any, count: Any, dim: int) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
-    """The box (d, 2), the starts along each axis, and the points (N, d) of the grid that fills it, edges among them."""
+    """The checked box (d, 2), the number of points along each axis, and the points (N, d) of a grid up to its edges."""
     pairs = numbers("box", box, f"{dim} pairs [low, high]")
     if pairs.shape != (dim, 2) or not (pairs[:, 0] < pairs[:, 1]).all():
         raise InputError("box", box, f"{dim} pairs [low, high] with low < high")
-    given = numbers("count", count, "whole numbers from 2 on")
-    if given.shape not in ((), (1,), (dim,)) or (given < 2).any() or (given != np.floor(given)).any():
+    numbers_along = numbers("count", count, "whole numbers from 2 on")
+    if (
+        numbers_along.shape not in ((), (1,), (dim,))
+        or (numbers_along < 2).any()
+        or (numbers_along != np.floor(numbers_along)).any()
+    ):
         raise InputError("count", count, f"a whole number from 2 on, or {dim} of them")
-    counts = tuple(int(number) for number in np.broadcast_to(given, (dim,)))
+    counts = tuple(int(number) for number in np.broadcast_to(numbers_along, (dim,)))
     axes = [np.linspace(low, high, number) for (low, high), number in zip(pairs, counts, strict=True)]
     return pairs, counts, np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, dim)
 
@@ -126,25 +131,25 @@ def starts_on_grid(box: Any, count: Any, dim: int) -> tuple[np.ndarray, tuple[in
 def field_of(
     run: Trajectory, method: Any, box: np.ndarray, counts: tuple[int, ...], surface: Surface, threads: int | None
 ) -> SensitivityField:
-    """The field of a run whose balls started on a grid."""
+    """The sensitivity field of a run whose balls started on a grid."""
     centers = isinstance(method, IronedFlow)
     states = run.center[[0, -1], :, :-1] if centers else run.foot[[0, -1]]
     live = np.isin(run.status, LIVE)
     start, end = states[0].astype(float), np.where(live[:, None], states[1], np.nan)
-    by_start = end_by_start(run, method, surface, threads)
-    sizes, known = np.full(len(start), np.nan), np.isfinite(by_start).all(axis=(1, 2))
-    sizes[known] = np.linalg.norm(by_start[known], 2, axis=(1, 2))
+    jacobian = end_by_start(run, method, surface, threads)
+    norms, known = np.full(len(start), np.nan), np.isfinite(jacobian).all(axis=(1, 2))
+    norms[known] = np.linalg.norm(jacobian[known], 2, axis=(1, 2))
     bound = np.nan
     if centers and method.metric == "parameter" and live.any():
         feet = run.foot[:, live].reshape(-1, run.dim)
         slope = surface.loss_scale * np.linalg.norm(surface.gradient(feet), axis=1).max()
         bound = float((1 + slope**2) ** 1.5 / run.radius[0].min())
-    elapsed, apart = float(np.max(run.time[-1])), parting(start, end, counts)
-    return SensitivityField(box, counts, start, end, sizes, apart, elapsed, bound, run.status)
+    elapsed, ratios = float(np.max(run.time[-1])), parting(start, end, counts)
+    return SensitivityField(box, counts, start, end, norms, ratios, elapsed, bound, run.status)
 
 
 def end_by_start(run: Trajectory, method: Any, surface: Surface, threads: int | None) -> np.ndarray:
-    """The matrix d end / d start of each ball (B, d, d), NaN where there is none."""
+    """The matrix d end / d start of each ball (B, d, d), NaN for a ball without a derivative."""
     adjoint = "discrete"
     if isinstance(method, FLOWS) and refused(method):
         if refused(method, continuous=True):
@@ -154,23 +159,23 @@ def end_by_start(run: Trajectory, method: Any, surface: Surface, threads: int | 
     for axis in np.eye(run.dim):
         center = isinstance(method, IronedFlow)
         cotangent = {"center" if center else "foot": np.tile([*axis, 0.0] if center else axis, (run.balls, 1))}
-        found = derivatives(run, cotangent, surface=surface, adjoint=adjoint, threads=threads, throw=False)
-        rows.append(np.where((found.status == Status.RUNNING)[:, None], found.start, np.nan))
+        result = derivatives(run, cotangent, surface=surface, adjoint=adjoint, threads=threads, throw=False)
+        rows.append(np.where((result.status == Status.RUNNING)[:, None], result.start, np.nan))
     return np.stack(rows, axis=1)
 
 
 def parting(start: np.ndarray, end: np.ndarray, counts: tuple[int, ...]) -> np.ndarray:
-    """The largest |end - end'| / |start - start'| of each ball of a grid and its neighbours (N,); NaN without one."""
+    """The largest |end - end'| / |start - start'| over the neighbours of each ball (N,); NaN where it has none."""
     shape = (*counts, len(counts))
     start, end = start.reshape(shape), end.reshape(shape)
-    found = np.full(counts, np.nan)
+    largest = np.full(counts, np.nan)
     for shift in itertools.product((-1, 0, 1), repeat=len(counts)):
         if not any(shift):
             continue
         here = tuple(slice(max(-k, 0), min(n - k, n)) for k, n in zip(shift, counts, strict=True))
         there = tuple(slice(max(k, 0), min(n + k, n)) for k, n in zip(shift, counts, strict=True))
-        apart = np.linalg.norm(start[here] - start[there], axis=-1)
+        distance = np.linalg.norm(start[here] - start[there], axis=-1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = np.linalg.norm(end[here] - end[there], axis=-1) / np.where(apart > 0, apart, np.nan)
-        found[here] = np.fmax(found[here], ratio)
-    return np.where(np.isfinite(end).all(axis=-1), found, np.nan).ravel()
+            ratio = np.linalg.norm(end[here] - end[there], axis=-1) / np.where(distance > 0, distance, np.nan)
+        largest[here] = np.fmax(largest[here], ratio)
+    return np.where(np.isfinite(end).all(axis=-1), largest, np.nan).ravel()

@@ -1,12 +1,13 @@
-"""The noun Surface, the catalogue of analytic losses, formulas, and users' own Warp functions."""
+"""Surfaces: the catalogue of analytic losses, formulas, samples, and users' own Warp functions."""
 
 from rollingball.surfaces.base import Surface
 from rollingball.surfaces.catalogue import CATALOGUE, from_recipe
 from rollingball.surfaces.classics import ackley, himmelblau, rastrigin, rosenbrock
 from rollingball.surfaces.formulas import formula
+from rollingball.surfaces.hemispheres import bowl, dome
 from rollingball.surfaces.planes import max_of_planes
 from rollingball.surfaces.sampled import sampled
-from rollingball.surfaces.smooth import bowl, cubic, dome, double_well, plane, quadratic, sine
+from rollingball.surfaces.smooth import cubic, double_well, plane, quadratic, sine
 from rollingball.surfaces.sums import cosine_sum, riemann, sine_mse, weierstrass
 from rollingball.surfaces.user import surface
 from rollingball.surfaces.wells import gaussian_wells

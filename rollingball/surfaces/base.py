@@ -1,7 +1,8 @@
-"""The noun Surface: a loss f over R^d, as Warp functions of a point and of a parameter struct.
+"""Surface: the graph of a loss f over R^d, computed by Warp functions of a point and of a parameter struct.
 
-The ball rolls on the graph of ``loss_scale * f`` (theory, section 1). A kernel calls the five functions of
-:class:`SurfaceFunctions`, which carry the scale; the host calls of :class:`Surface` give the loss itself.
+The ball rolls on the graph of ``loss_scale * f`` (theory, section 1). Kernels call the functions of
+:class:`SurfaceFunctions`, which include that factor; ``value``, ``gradient`` and ``hessian`` of a :class:`Surface`,
+called from Python, are those of f itself.
 """
 
 from collections.abc import Callable
@@ -18,22 +19,26 @@ from rollingball.core.limits import within
 from rollingball.core.numeric import Numeric, fill, layout, struct
 
 Fields = tuple[tuple[str, Any], ...]
-Builder = Callable[[Numeric, bool], "Pieces"]
+Builder = Callable[[Numeric, bool], "LossFunctions"]
 
 
 @dataclass(frozen=True, eq=False)
-class Pieces:
-    """What a family of surfaces supplies, without the loss scale: Warp functions of (x, p).
+class LossFunctions:
+    """The Warp functions of f, without the loss scale, that a family of surfaces supplies; they take (x, p).
 
-    The first three see a point and parameters of one precision; ``value`` is called in float64, the other two in the
-    precision of the run (``in_float64``: in float64 too). A surface that is a long sum gives fused ones in the
-    precision of the run, ``(height float64, gradient)`` and ``(height float64, gradient, hessian)``, and its ``value``
-    is then a float64 height of a point in that precision. One whose derivatives share calls gives the second alone.
-
-    ``bounds(x, reach, p)`` is what makes a global search a proof: numbers that |grad f| and the norm of Hess f do not
-    exceed within the Euclidean distance ``reach`` of x, both float64 and finite or infinite, called in float64; where
-    there is no surface within ``reach`` of x they are negative. ``domain(p)`` gives the corners of the box over which
-    there is a graph, where it ends.
+    Attributes:
+        value: f(x), called in float64.
+        gradient: grad f(x), called in the precision of the run.
+        hessian: Hess f(x), called in the precision of the run.
+        first: Optional, for a long sum: f(x) in float64 and grad f(x) at once, for x in the precision of the run. With
+            it, ``value`` is called in the precision of the run and returns float64.
+        second: Optional: f(x) in float64, grad f(x) and Hess f(x) at once.
+        bounds: Optional, for proofs by a global search: ``bounds(x, reach, p)`` gives float64 upper bounds, perhaps
+            infinite, of |grad f| and of the spectral norm of Hess f within the Euclidean distance ``reach`` of x; both
+            are negative where f is defined nowhere within that distance.
+        domain: Optional: ``domain(p)`` gives the lower and upper corner of the box outside of which f is undefined.
+        in_float64: Whether gradient and Hessian are called in float64 in a run of float32 too.
+        cpu_flags: Compiler flags that these functions need on a CPU.
     """
 
     value: Any
@@ -49,17 +54,20 @@ class Pieces:
 
 @dataclass(frozen=True, eq=False)
 class SurfaceFunctions:
-    """The scaled loss L f as kernels see it: Warp functions of a point x and the struct ``parameters``."""
+    """The Warp functions of the scaled loss L f, of a point x and an instance of the struct ``parameters``.
+
+    Points, gradients and Hessians are in the precision of the run, heights and bounds in float64.
+    """
 
     parameters: Any
-    height: Any  # L f(x), float64
+    height: Any  # L f(x)
     gradient: Any  # L grad f(x)
     hessian: Any  # L Hess f(x)
     first: Any  # height, gradient
     second: Any  # height, gradient, hessian
-    bounds: Any  # of L |grad f| and of the norm of L Hess f within a distance of x, float64; None where unknown
-    domain: Any  # low, high: the box over which there is a graph; None where it is all of R^d
-    cpu_flags: str
+    bounds: Any  # (x, reach) -> upper bounds of |L grad f| and of the norm of L Hess f near x; None where unknown
+    domain: Any  # the lower and upper corner of the box over which f is defined; None where that is all of R^d
+    cpu_flags: str  # compiler flags that a kernel with these functions needs on a CPU
     dim: int
 
 
@@ -68,14 +76,17 @@ class Surface:
     """The graph of a loss f : R^d -> R.
 
     Attributes:
-        name: The type name, as in a scene file.
+        name: The name of the type of surface, as in a scene file.
         dim: The number of parameters d.
-        builder: Gives the Warp functions for a precision; surfaces that share it share compiled kernels.
-        params: The numeric parameters by name; they are kernel arguments, never compiled in.
+        builder: A function that builds the Warp functions for a dimension and precision; surfaces with the same builder
+            share compiled kernels.
+        params: The numeric parameters by name, which are arguments of kernels: other values compile nothing.
         loss_scale: L, the height in parameter units of one unit of loss; the ball rolls on the graph of L f.
-        recipe: The arguments that build this surface again (``{"type": ..., ...}``), or None for a user's own.
+        recipe: The type and arguments from which :func:`from_recipe` builds the same surface (``{"type": ..., ...}``);
+            None for a user's own Warp function.
         parameter_gradient: For derivatives of runs: a NumPy function of points (N, d) and ``params`` that gives df/dq
-            for each parameter q (N, ...) by name, analytic in x, since points are complex; the catalogue needs none.
+            for each parameter q (N, ...) by name. The points are complex, so it must be analytic in x. Surfaces of the
+            catalogue need none.
     """
 
     name: str
@@ -99,7 +110,7 @@ class Surface:
         return replace(self, loss_scale=loss_scale, recipe=recipe)
 
     def value(self, x: Any) -> Any:
-        """The loss f (not scaled) at ``x`` (d,) or (B, d): a number or (B,), float64."""
+        """The loss f, without the loss scale, at ``x`` (d,) or (B, d): a float or float64 (B,)."""
         return self._evaluate(x)[0]
 
     def gradient(self, x: Any) -> np.ndarray:
@@ -111,11 +122,14 @@ class Surface:
         return self._evaluate(x)[2]
 
     def functions(self, numeric: Numeric, cooperative: bool = False) -> SurfaceFunctions:
-        """The Warp functions of L f, compiled once for each family, precision and way of summing."""
+        """The Warp functions of L f, built once for each family, dimension and precision.
+
+        With ``cooperative`` a block of threads computes each value together, which is for long sums on CUDA devices.
+        """
         return _functions(self.builder, layout(self.params), numeric, cooperative)
 
     def parameters(self, numeric: Numeric, device: str) -> Any:
-        """The parameter struct that :meth:`functions` take, its arrays on ``device``."""
+        """An instance of the parameter struct of :meth:`functions`, its arrays on ``device``."""
         values = {**self.params, "loss_scale": float(self.loss_scale)}
         record = self.functions(numeric).parameters()
         record.wide = fill(values, numeric.wide, device)
@@ -123,31 +137,32 @@ class Surface:
         return record
 
     def _evaluate(self, x: Any) -> tuple[Any, np.ndarray, np.ndarray]:
+        """Value, gradient and Hessian of f at ``x`` (d,) or (B, d), float64, in one launch."""
         single = np.ndim(x) <= 1 and np.size(x) == self.dim
-        where = points("x", x, self.dim)
+        at = points("x", x, self.dim)
         numeric = Numeric(self.dim)
         kernel = evaluation(self.functions(numeric), numeric)
-        count, device = len(where), "cpu"
+        count, device = len(at), "cpu"
         height = wp.full(count, np.inf, dtype=wp.float64, device=device)
         gradient = wp.full(count, np.inf, dtype=numeric.vector, device=device)
         hessian = wp.full(count, np.inf, dtype=numeric.matrix, device=device)
-        at: Any = wp.array(where, dtype=numeric.vector, device=device)
-        launch(kernel, count, [self.parameters(numeric, device), at, height, gradient, hessian], device)
-        found = [array.numpy() / self.loss_scale for array in (height, gradient, hessian)]
+        locations: Any = wp.array(at, dtype=numeric.vector, device=device)
+        launch(kernel, count, [self.parameters(numeric, device), locations, height, gradient, hessian], device)
+        results = [array.numpy() / self.loss_scale for array in (height, gradient, hessian)]
         if single:
-            return float(found[0][0]), found[1][0], found[2][0]
-        return found[0], found[1], found[2]
+            return float(results[0][0]), results[1][0], results[2][0]
+        return results[0], results[1], results[2]
 
 
 @dataclass(frozen=True)
 class SurfaceKind:
-    """Surfaces that share their Warp functions."""
+    """What identifies the Warp functions of a surface: its builder and the names and kinds of its parameters."""
 
     builder: Builder
     fields: Fields
 
     def struct(self, numeric: Numeric) -> Any:
-        """The parameter struct of these functions."""
+        """The type of the parameter struct of these functions."""
         return self.functions(numeric).parameters
 
     def functions(self, numeric: Numeric) -> SurfaceFunctions:
@@ -157,22 +172,22 @@ class SurfaceKind:
 
 @dataclass(frozen=True, eq=False)
 class Inner:
-    """A surface as a parameter of another one, which calls its functions in float64."""
+    """A surface as a parameter of another surface, whose Warp functions call those of the inner one in float64."""
 
     surface: Surface
 
     @property
     def kind(self) -> SurfaceKind:
-        """The functions of the surface."""
+        """What identifies the Warp functions of the inner surface."""
         return SurfaceKind(self.surface.builder, layout(self.surface.params))
 
     def record(self, numeric: Numeric, device: str) -> Any:
-        """Its parameters."""
+        """The parameters of the inner surface, as an instance of its struct."""
         return self.surface.parameters(numeric, device)
 
 
 def checked_surface(surface: Any) -> Surface:
-    """``surface``, if it is one, or an InputError."""
+    """``surface`` itself, or an InputError where it is no :class:`Surface`."""
     if not isinstance(surface, Surface):
         raise InputError("surface", surface, "a Surface, such as rb.surfaces.sine()")
     return surface
@@ -180,19 +195,21 @@ def checked_surface(surface: Any) -> Surface:
 
 @compiled
 def analytic(value: Any, gradient: Any, hessian: Any, bounds: Any = None, second: Any = None) -> Builder:
-    """The builder of a surface whose functions are generic in dimension and precision; ``second`` is for float64."""
+    """The builder of surfaces whose Warp functions take any dimension and precision (``second``: float64 only)."""
 
-    def build(numeric: Numeric, cooperative: bool) -> Pieces:
-        return Pieces(value, gradient, hessian, second=second if numeric == numeric.wide else None, bounds=bounds)
+    def build(numeric: Numeric, cooperative: bool) -> LossFunctions:
+        return LossFunctions(
+            value, gradient, hessian, second=second if numeric == numeric.wide else None, bounds=bounds
+        )
 
     return build
 
 
 @compiled
 def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: bool) -> SurfaceFunctions:
-    pieces = builder(numeric, cooperative)
-    value, gradient, hessian = pieces.value, pieces.gradient, pieces.hessian
-    fused_first, fused_second = pieces.first, pieces.second
+    supplied = builder(numeric, cooperative)
+    value, gradient, hessian = supplied.value, supplied.gradient, supplied.hessian
+    fused_first, fused_second = supplied.first, supplied.second
     vector, matrix, wide_vector = numeric.vector, numeric.matrix, numeric.wide.vector
     fields = (*fields, ("loss_scale", "number"))
     wide_struct, narrow_struct = struct(fields, numeric.wide), struct(fields, numeric)
@@ -206,7 +223,7 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
     def scaled_value(x: vector, p: SurfaceParameters):
         return p.wide.loss_scale * value(wide_vector(x), p.wide)
 
-    if pieces.in_float64:
+    if supplied.in_float64:
 
         @wp.func
         def scaled_gradient(x: vector, p: SurfaceParameters):
@@ -241,8 +258,8 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
 
         @wp.func
         def first(x: vector, p: SurfaceParameters):
-            rise, slope = fused_first(x, p.narrow)
-            return p.wide.loss_scale * rise, p.narrow.loss_scale * slope
+            f, g = fused_first(x, p.narrow)
+            return p.wide.loss_scale * f, p.narrow.loss_scale * g
 
     if fused_second is None:
 
@@ -254,21 +271,21 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
 
         @wp.func
         def second(x: vector, p: SurfaceParameters):
-            rise, slope, bend = fused_second(x, p.narrow)
-            return p.wide.loss_scale * rise, p.narrow.loss_scale * slope, p.narrow.loss_scale * bend
+            f, g, h = fused_second(x, p.narrow)
+            return p.wide.loss_scale * f, p.narrow.loss_scale * g, p.narrow.loss_scale * h
 
     scaled_bounds = None
-    if pieces.bounds is not None:
-        bounds_of = pieces.bounds
+    if supplied.bounds is not None:
+        bounds_of = supplied.bounds
 
         @wp.func
         def scaled_bounds(x: vector, reach: wp.float64, p: SurfaceParameters):
-            slope, bend = bounds_of(wide_vector(x), reach, p.wide)
-            return p.wide.loss_scale * slope, p.wide.loss_scale * bend
+            slope, h = bounds_of(wide_vector(x), reach, p.wide)
+            return p.wide.loss_scale * slope, p.wide.loss_scale * h
 
     domain = None
-    if pieces.domain is not None:
-        domain_of = pieces.domain
+    if supplied.domain is not None:
+        domain_of = supplied.domain
 
         @wp.func
         def domain(p: SurfaceParameters):
@@ -276,7 +293,7 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
             return low, high
 
     derivatives = (height, scaled_gradient, scaled_hessian, first, second)
-    return SurfaceFunctions(SurfaceParameters, *derivatives, scaled_bounds, domain, pieces.cpu_flags, numeric.dim)
+    return SurfaceFunctions(SurfaceParameters, *derivatives, scaled_bounds, domain, supplied.cpu_flags, numeric.dim)
 
 
 def kernel_options(functions: SurfaceFunctions) -> dict[str, Any]:
@@ -309,9 +326,9 @@ def evaluation(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         first_point: int,
     ):
         i = first_point + wp.tid()
-        f, g, bend = second(x[i], p)
+        f, g, h = second(x[i], p)
         height[i] = f
         gradient[i] = g
-        hessian[i] = bend
+        hessian[i] = h
 
     return evaluate

@@ -1,4 +1,4 @@
-"""The register of surfaces that scene files know by name."""
+"""The catalogue: the surfaces that scene files know by name, and the derivatives by their parameters."""
 
 import functools
 import inspect
@@ -15,27 +15,43 @@ Vector = Sequence[float] | np.ndarray
 Matrix = Sequence[Sequence[float]] | np.ndarray
 P = ParamSpec("P")
 
+Cotangents = dict[str, Any]
+# From a surface, points x (N, d), the cotangents of f (N,) and of grad f (N, d) there, and a number of threads: the
+# cotangents of the parameters by name.
+ParameterCotangents = Callable[[Surface, np.ndarray, np.ndarray, np.ndarray, int | None], Cotangents]
+
 CATALOGUE: dict[str, Callable[..., Surface]] = {}
+PARAMETER_COTANGENTS: dict[str, ParameterCotangents] = {}
 
 
-def catalogued(factory: Callable[P, Surface]) -> Callable[P, Surface]:
-    """Register a factory under its name (with hyphens) and let its surfaces remember how they were made."""
-    name = factory.__name__.replace("_", "-")
-    signature = inspect.signature(factory)
+def catalogued(cotangents: ParameterCotangents) -> Callable[[Callable[P, Surface]], Callable[P, Surface]]:
+    """Decorate a factory of surfaces: it is registered, and its surfaces keep the arguments that built them.
 
-    @functools.wraps(factory)
-    def build(*args: P.args, **kwargs: P.kwargs) -> Surface:
-        surface = factory(*args, **kwargs)
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        return replace(surface, name=name, recipe={"type": name, **_plain(bound.arguments)})
+    The name in the catalogue is that of the factory, with hyphens.
 
-    CATALOGUE[name] = build
-    return build
+    Args:
+        cotangents: The derivatives by the parameters, such as ``complex_step(vjp)`` or ``no_parameters``.
+    """
+
+    def register(factory: Callable[P, Surface]) -> Callable[P, Surface]:
+        name = factory.__name__.replace("_", "-")
+        signature = inspect.signature(factory)
+
+        @functools.wraps(factory)
+        def build(*args: P.args, **kwargs: P.kwargs) -> Surface:
+            surface = factory(*args, **kwargs)
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            return replace(surface, name=name, recipe={"type": name, **_plain(bound.arguments)})
+
+        CATALOGUE[name], PARAMETER_COTANGENTS[name] = build, cotangents
+        return build
+
+    return register
 
 
 def from_recipe(recipe: dict[str, Any]) -> Surface:
-    """The surface that a recipe (``surface.recipe``) describes.
+    """The surface with the type and arguments of a recipe (``surface.recipe``).
 
     Raises:
         InputError: for a type that is not in the catalogue, or arguments that its factory does not take.
@@ -75,6 +91,7 @@ def vector(field: str, value: Any, length: int | None = None) -> np.ndarray:
 
 
 def _plain(value: Any) -> Any:
+    """The value with every array as a list, as in a JSON or TOML file."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (np.ndarray, np.generic)):

@@ -1,21 +1,23 @@
-"""The classics of optimisation: rosenbrock, rastrigin, ackley, himmelblau."""
+"""Test functions of optimisation: Rosenbrock's, Rastrigin's, Ackley's and Himmelblau's."""
 
 from typing import Any
 
+import numpy as np
 import warp as wp
 
 from rollingball.core.errors import scalar, whole
 from rollingball.surfaces.base import Surface, analytic
-from rollingball.surfaces.bounding import (
+from rollingball.surfaces.bounds import (
     INFINITE,
+    bounds_around,
     cosine_over,
-    least,
     quartic_bounds,
-    settled,
     sine_over,
+    smaller,
     spectral_norm,
 )
-from rollingball.surfaces.catalogue import catalogued
+from rollingball.surfaces.catalogue import Cotangents, catalogued
+from rollingball.surfaces.parameters import complex_step, no_parameters, weighted_total
 from rollingball.surfaces.smooth import zero_matrix
 
 TAU = wp.constant(wp.float64(6.283185307179586))
@@ -24,7 +26,7 @@ TAU = wp.constant(wp.float64(6.283185307179586))
 @wp.func
 def rosenbrock_value(x: Any, p: Any):
     total = x.dtype(0.0)
-    for i in range(1, len(x)):  # such a range is unrolled, and one up to len(x) - 1 is not
+    for i in range(1, len(x)):  # Warp can unroll this range, but not one up to len(x) - 1
         valley = x[i] - x[i - 1] * x[i - 1]
         total += p.b * valley * valley + (p.a - x[i - 1]) * (p.a - x[i - 1])
     return total
@@ -32,29 +34,29 @@ def rosenbrock_value(x: Any, p: Any):
 
 @wp.func
 def rosenbrock_gradient(x: Any, p: Any):
-    slope = x * x.dtype(0.0)
+    gradient = x * x.dtype(0.0)
     for i in range(1, len(x)):
         valley = x[i] - x[i - 1] * x[i - 1]
-        slope[i - 1] += -x.dtype(4.0) * p.b * valley * x[i - 1] - x.dtype(2.0) * (p.a - x[i - 1])
-        slope[i] += x.dtype(2.0) * p.b * valley
-    return slope
+        gradient[i - 1] += -x.dtype(4.0) * p.b * valley * x[i - 1] - x.dtype(2.0) * (p.a - x[i - 1])
+        gradient[i] += x.dtype(2.0) * p.b * valley
+    return gradient
 
 
 @wp.func
 def rosenbrock_hessian(x: Any, p: Any):
-    bend = zero_matrix(x)
+    hessian = zero_matrix(x)
     for i in range(1, len(x)):
-        bend[i - 1, i - 1] += p.b * (x.dtype(12.0) * x[i - 1] * x[i - 1] - x.dtype(4.0) * x[i]) + x.dtype(2.0)
-        bend[i - 1, i] += -x.dtype(4.0) * p.b * x[i - 1]
-        bend[i, i - 1] += -x.dtype(4.0) * p.b * x[i - 1]
-        bend[i, i] += x.dtype(2.0) * p.b
-    return bend
+        hessian[i - 1, i - 1] += p.b * (x.dtype(12.0) * x[i - 1] * x[i - 1] - x.dtype(4.0) * x[i]) + x.dtype(2.0)
+        hessian[i - 1, i] += -x.dtype(4.0) * p.b * x[i - 1]
+        hessian[i, i - 1] += -x.dtype(4.0) * p.b * x[i - 1]
+        hessian[i, i] += x.dtype(2.0) * p.b
+    return hessian
 
 
 @wp.func
 def rosenbrock_bounds(x: Any, reach: wp.float64, p: Any):
     b = wp.abs(p.b)
-    # how fast the Hessian changes: its diagonal, and the two diagonals beside it
+    # how fast the diagonal of the Hessian changes, and the two diagonals beside it
     linear = wp.float64(0.0)
     for i in range(1, len(x)):
         linear = wp.max(linear, wp.sqrt(wp.float64(576.0) * x[i - 1] * x[i - 1] + wp.float64(16.0)))
@@ -64,7 +66,13 @@ def rosenbrock_bounds(x: Any, reach: wp.float64, p: Any):
     return quartic_bounds(steepness, here, b * (linear + beside), wp.float64(12.0) * b, reach)
 
 
-@catalogued
+def rosenbrock_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangents:
+    """Weighted sums over the points z of df/da and df/db of Rosenbrock's valley."""
+    valley = z[:, 1:] - z[:, :-1] ** 2
+    return {"a": weighted_total(weight, 2 * (surface.params["a"] - z[:, :-1])), "b": weighted_total(weight, valley**2)}
+
+
+@catalogued(complex_step(rosenbrock_vjp))
 def rosenbrock(dim: int = 2, a: float = 1.0, b: float = 100.0, loss_scale: float = 1.0) -> Surface:
     """Rosenbrock's valley: the sum over i of b (x_(i+1) - x_i^2)^2 + (a - x_i)^2, in at least two dimensions."""
     params = {"a": scalar("a", a), "b": scalar("b", b)}
@@ -82,19 +90,19 @@ def rastrigin_value(x: Any, p: Any):
 
 @wp.func
 def rastrigin_gradient(x: Any, p: Any):
-    slope = x
+    gradient = x
     for i in range(len(x)):
-        slope[i] = x.dtype(2.0) * x[i] + p.amplitude * x.dtype(TAU) * wp.sin(x.dtype(TAU) * x[i])
-    return slope
+        gradient[i] = x.dtype(2.0) * x[i] + p.amplitude * x.dtype(TAU) * wp.sin(x.dtype(TAU) * x[i])
+    return gradient
 
 
 @wp.func
 def rastrigin_hessian(x: Any, p: Any):
-    bend = zero_matrix(x)
+    hessian = zero_matrix(x)
     tau = x.dtype(TAU)
     for i in range(len(x)):
-        bend[i, i] = x.dtype(2.0) + p.amplitude * tau * tau * wp.cos(tau * x[i])
-    return bend
+        hessian[i, i] = x.dtype(2.0) + p.amplitude * tau * tau * wp.cos(tau * x[i])
+    return hessian
 
 
 @wp.func
@@ -102,18 +110,23 @@ def rastrigin_bounds(x: Any, reach: wp.float64, p: Any):
     two = wp.float64(2.0)
     first = p.amplitude * TAU
     slope = two * x
-    radii, bend = wp.float64(0.0), wp.float64(0.0)
+    radii, curvature = wp.float64(0.0), wp.float64(0.0)
     for i in range(len(x)):
         middle, radius = sine_over(TAU * x[i], TAU * reach)
         slope[i] += first * middle
         radii += radius * radius
         middle, radius = cosine_over(TAU * x[i], TAU * reach)
-        bend = wp.max(bend, wp.abs(two + first * TAU * middle) + wp.abs(first) * TAU * radius)
-    parts = wp.length(slope) + two * reach + wp.abs(first) * wp.sqrt(radii)
-    return settled(least(parts, wp.length(rastrigin_gradient(x, p)) + bend * reach)), settled(bend)
+        curvature = wp.max(curvature, wp.abs(two + first * TAU * middle) + wp.abs(first) * TAU * radius)
+    slope_by_axes = wp.length(slope) + two * reach + wp.abs(first) * wp.sqrt(radii)
+    return bounds_around(slope_by_axes, wp.length(rastrigin_gradient(x, p)), curvature, reach)
 
 
-@catalogued
+def rastrigin_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangents:
+    """Weighted sums over the points z of df/damplitude = sum over i of 1 - cos 2 pi z_i."""
+    return {"amplitude": weighted_total(weight, 1 - np.cos(2 * np.pi * z))}
+
+
+@catalogued(complex_step(rastrigin_vjp))
 def rastrigin(dim: int = 2, amplitude: float = 10.0, loss_scale: float = 1.0) -> Surface:
     """Rastrigin's function: the sum over i of x_i^2 + amplitude (1 - cos 2 pi x_i)."""
     params = {"amplitude": scalar("amplitude", amplitude)}
@@ -123,7 +136,7 @@ def rastrigin(dim: int = 2, amplitude: float = 10.0, loss_scale: float = 1.0) ->
 
 @wp.func
 def ackley_cosines(x: Any):
-    """Exp of the mean of cos 2 pi x_i."""
+    """The exponential of the mean of cos 2 pi x_i."""
     mean = x.dtype(0.0)
     for i in range(len(x)):
         mean += wp.cos(x.dtype(TAU) * x[i])
@@ -141,32 +154,32 @@ def ackley_value(x: Any, p: Any):
 def ackley_gradient(x: Any, p: Any):
     n = x.dtype(len(x))
     root = wp.sqrt(wp.dot(x, x) / n)
-    slope = x * x.dtype(0.0)
+    gradient = x * x.dtype(0.0)
     if root > x.dtype(0.0):
-        slope = x * (x.dtype(4.0) * wp.exp(-x.dtype(0.2) * root) / (n * root))
+        gradient = x * (x.dtype(4.0) * wp.exp(-x.dtype(0.2) * root) / (n * root))
     ripples = ackley_cosines(x) * x.dtype(TAU) / n
     for i in range(len(x)):
-        slope[i] += ripples * wp.sin(x.dtype(TAU) * x[i])
-    return slope
+        gradient[i] += ripples * wp.sin(x.dtype(TAU) * x[i])
+    return gradient
 
 
 @wp.func
 def ackley_hessian(x: Any, p: Any):
     n = x.dtype(len(x))
     root = wp.sqrt(wp.dot(x, x) / n)
-    bend = zero_matrix(x)
+    hessian = zero_matrix(x)
     if root > x.dtype(0.0):
         cone = x.dtype(4.0) * wp.exp(-x.dtype(0.2) * root) / (n * root)
-        bend = wp.outer(x, x) * (-cone * (x.dtype(0.2) + x.dtype(1.0) / root) / (n * root))
+        hessian = wp.outer(x, x) * (-cone * (x.dtype(0.2) + x.dtype(1.0) / root) / (n * root))
         for i in range(len(x)):
-            bend[i, i] += cone
+            hessian[i, i] += cone
     tau = x.dtype(TAU)
     ripples = ackley_cosines(x) * tau * tau / n
     for i in range(len(x)):
-        bend[i, i] += ripples * wp.cos(tau * x[i])
+        hessian[i, i] += ripples * wp.cos(tau * x[i])
         for j in range(len(x)):
-            bend[i, j] -= ripples * wp.sin(tau * x[i]) * wp.sin(tau * x[j]) / n
-    return bend
+            hessian[i, j] -= ripples * wp.sin(tau * x[i]) * wp.sin(tau * x[j]) / n
+    return hessian
 
 
 @wp.func
@@ -204,13 +217,13 @@ def ackley_bounds(x: Any, reach: wp.float64, p: Any):
     first += ripples * TAU * s
     second += ripples * TAU * TAU / n * wp.max(highest, sines / n - lowest)
     third += ripples * TAU * TAU * TAU * (wp.float64(1.0) / n + wp.float64(3.0) * s / n + s * s * s)
-    bend = least(second, spectral_norm(ackley_hessian(x, p)) + third * reach)
-    return settled(least(first, wp.length(ackley_gradient(x, p)) + bend * reach)), settled(bend)
+    curvature = smaller(second, spectral_norm(ackley_hessian(x, p)) + third * reach)
+    return bounds_around(first, wp.length(ackley_gradient(x, p)), curvature, reach)
 
 
-@catalogued
+@catalogued(no_parameters)
 def ackley(dim: int = 2, loss_scale: float = 1.0) -> Surface:
-    """Ackley's function; a cone at its minimum 0, where the gradient given is 0 and the cone's Hessian is left out."""
+    """Ackley's function; at its minimum 0, the tip of a cone, ``gradient`` is 0 and ``hessian`` that of the waves."""
     builder = analytic(ackley_value, ackley_gradient, ackley_hessian, ackley_bounds)
     return Surface("", whole("dim", dim, 1), builder, {}, loss_scale)
 
@@ -226,20 +239,20 @@ def himmelblau_value(x: Any, p: Any):
 def himmelblau_gradient(x: Any, p: Any):
     u = x[0] * x[0] + x[1] - x.dtype(11.0)
     v = x[0] + x[1] * x[1] - x.dtype(7.0)
-    slope = x
-    slope[0] = x.dtype(4.0) * x[0] * u + x.dtype(2.0) * v
-    slope[1] = x.dtype(2.0) * u + x.dtype(4.0) * x[1] * v
-    return slope
+    gradient = x
+    gradient[0] = x.dtype(4.0) * x[0] * u + x.dtype(2.0) * v
+    gradient[1] = x.dtype(2.0) * u + x.dtype(4.0) * x[1] * v
+    return gradient
 
 
 @wp.func
 def himmelblau_hessian(x: Any, p: Any):
-    bend = zero_matrix(x)
-    bend[0, 0] = x.dtype(12.0) * x[0] * x[0] + x.dtype(4.0) * x[1] - x.dtype(42.0)
-    bend[1, 1] = x.dtype(12.0) * x[1] * x[1] + x.dtype(4.0) * x[0] - x.dtype(26.0)
-    bend[0, 1] = x.dtype(4.0) * (x[0] + x[1])
-    bend[1, 0] = bend[0, 1]
-    return bend
+    hessian = zero_matrix(x)
+    hessian[0, 0] = x.dtype(12.0) * x[0] * x[0] + x.dtype(4.0) * x[1] - x.dtype(42.0)
+    hessian[1, 1] = x.dtype(12.0) * x[1] * x[1] + x.dtype(4.0) * x[0] - x.dtype(26.0)
+    hessian[0, 1] = x.dtype(4.0) * (x[0] + x[1])
+    hessian[1, 0] = hessian[0, 1]
+    return hessian
 
 
 @wp.func
@@ -250,7 +263,7 @@ def himmelblau_bounds(x: Any, reach: wp.float64, p: Any):
     return quartic_bounds(wp.length(himmelblau_gradient(x, p)), here, linear, wp.float64(12.0), reach)
 
 
-@catalogued
+@catalogued(no_parameters)
 def himmelblau(loss_scale: float = 1.0) -> Surface:
     """Himmelblau's function (x^2 + y - 11)^2 + (x + y^2 - 7)^2, with four minima of height 0."""
     builder = analytic(himmelblau_value, himmelblau_gradient, himmelblau_hessian, himmelblau_bounds)

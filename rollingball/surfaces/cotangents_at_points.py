@@ -1,4 +1,4 @@
-"""Points where a kernel evaluated a surface, with the cotangents of L f and of its gradient there."""
+"""Storage for the points inside a step at which a kernel evaluates a surface, and for the cotangents there."""
 
 from typing import Any
 
@@ -10,9 +10,10 @@ from rollingball.core.numeric import Numeric
 
 @compiled
 def inner_struct(numeric: Numeric) -> Any:
-    """Points (rows, inner points, balls), and the cotangents of L f and of its gradient there.
+    """The struct of the points of each step, and of the cotangents of L f and of its gradient there.
 
-    While a step is in hand its row holds height and slope themselves, and ``bend`` (inner points, balls) the Hessians.
+    Its arrays have the shape (steps, points of a step, balls). Until a step has been reversed, its ``height`` and
+    ``slope`` hold L f and its gradient themselves, and ``bend`` (points of a step, balls) holds the Hessians.
     """
     points: Any = wp.array(dtype=numeric.vector, ndim=3)
     numbers: Any = wp.array(dtype=wp.float64, ndim=3)
@@ -29,14 +30,17 @@ def inner_struct(numeric: Numeric) -> Any:
 
 
 def inner_record(numeric: Numeric, rows: int, count: int, balls: int, device: str) -> Any:
-    """An :func:`inner_struct` of zeros; on a CPU a ball's points lie together, on a GPU the balls of one point."""
+    """An instance of :func:`inner_struct` filled with zeros.
+
+    In memory, the points of one ball lie side by side on a CPU, and the balls of one point on a CUDA device.
+    """
 
     def zeros(kind: Any, *shape: int) -> Any:
         if device != "cpu":
             return wp.zeros(shape, dtype=kind, device=device)
-        ahead, last = list(range(len(shape) - 2)), len(shape) - 1
+        leading, last = list(range(len(shape) - 2)), len(shape) - 1
         swapped: Any = wp.zeros((*shape[:-2], shape[-1], shape[-2]), dtype=kind, device=device)
-        return swapped.transpose([*ahead, last, last - 1])
+        return swapped.transpose([*leading, last, last - 1])
 
     inner = inner_struct(numeric)()
     inner.point = zeros(numeric.vector, rows, count, balls)

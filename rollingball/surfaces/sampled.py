@@ -1,8 +1,8 @@
-"""A loss known by its heights on a grid: the cubic spline through them, twice continuously differentiable.
+"""A loss known by samples on a grid: the cubic spline through them, which is twice continuously differentiable.
 
-On a cell the spline is a sum of 4 (16 in two dimensions) B-spline coefficients with weights that are polynomials of the
-place in the cell, and its derivatives are such sums of differences of the coefficients. Their bounds are tabulated when
-the surface is made, for every cell and for ever larger blocks of cells, so that a ball of any size looks up a few.
+On a cell the spline is a sum of 4 (in two dimensions 16) B-spline coefficients, weighted by polynomials of the position
+in the cell. A table, built with the surface, has bounds of the derivatives on every cell and on ever larger blocks of
+cells, so that the bound over a ball of any size needs few of its entries.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,10 @@ import warp as wp
 from rollingball.core.compiled import compiled
 from rollingball.core.errors import InputError, numbers, one_of
 from rollingball.core.numeric import Numeric
-from rollingball.surfaces.base import Builder, Pieces, Surface
-from rollingball.surfaces.bounding import least, settled, spectral_norm
-from rollingball.surfaces.catalogue import Matrix, catalogued
+from rollingball.surfaces.base import Builder, LossFunctions, Surface
+from rollingball.surfaces.bounds import or_infinite, smaller, spectral_norm
+from rollingball.surfaces.catalogue import Cotangents, Matrix, catalogued
+from rollingball.surfaces.parameters import complex_step
 from rollingball.surfaces.splines import bounds_table, open_coefficients, periodic_coefficients
 
 BORDERS = ("not-a-knot", "periodic")
@@ -24,12 +25,12 @@ LEAST_SAMPLES = 4
 LARGEST = 1e300
 NOTHING = wp.constant(wp.float64(float("nan")))
 SIXTH = wp.constant(wp.float64(1 / 6))
-MOST_BLOCKS = 4  # of the table, along an axis, that a ball is looked up in
+MOST_BLOCKS = 4  # the largest number of blocks along an axis that are looked up for one ball
 
 
 @wp.func
 def cubic_weights(t: wp.float64):
-    """The weights of the four coefficients at t of the way through a cell."""
+    """The weights of the four coefficients at the fraction t of a cell."""
     s = wp.float64(1.0) - t
     three = wp.float64(3.0)
     second = SIXTH * (wp.float64(4.0) + three * t * t * (t - wp.float64(2.0)))
@@ -39,22 +40,25 @@ def cubic_weights(t: wp.float64):
 
 @wp.func
 def cubic_slopes(t: wp.float64):
-    """The derivatives of the weights by t."""
+    """The first derivatives of :func:`cubic_weights` by t."""
     s, half, two = wp.float64(1.0) - t, wp.float64(0.5), wp.float64(2.0)
     second, third = t * (wp.float64(1.5) * t - two), -s * (wp.float64(1.5) * s - two)
     return wp.vec4d(-half * s * s, second, third, half * t * t)
 
 
 @wp.func
-def cubic_bends(t: wp.float64):
-    """The second derivatives of the weights by t."""
+def cubic_curvatures(t: wp.float64):
+    """The second derivatives of :func:`cubic_weights` by t."""
     s, three, two = wp.float64(1.0) - t, wp.float64(3.0), wp.float64(2.0)
     return wp.vec4d(s, three * t - two, three * s - two, t)
 
 
 @wp.func
 def touched_blocks(first: int, last: int, cells: int, blocks: int, level: int):
-    """The first block of 2^level cells and the number of them that hold the cells first..last, ``last`` wrapping."""
+    """The first block of 2^level cells, and the number of blocks, that hold the cells first to last.
+
+    Where ``last`` is ``cells`` or more, it stands for the cell ``last - cells``.
+    """
     begin = first >> level
     count = (last >> level) - begin + 1
     if last >= cells:
@@ -64,25 +68,25 @@ def touched_blocks(first: int, last: int, cells: int, blocks: int, level: int):
 
 @compiled
 def spline(border: str) -> Builder:
-    """The builder of splines in one or two dimensions with this kind of border."""
+    """The builder of splines in one or two dimensions, ``periodic`` or not."""
     periodic = border == "periodic"
 
-    def build(numeric: Numeric, cooperative: bool) -> Pieces:
+    def build(numeric: Numeric, cooperative: bool) -> LossFunctions:
         vector, matrix, dim = numeric.wide.vector, numeric.wide.matrix, numeric.dim
         columns = 4 if dim == 2 else 1
         zero, one = wp.float64(0.0), wp.float64(1.0)
 
         @wp.func
         def is_inside(x: vector, p: Any):
-            inside = bool(True)
+            within = bool(True)
             if wp.static(not periodic):
                 for i in range(dim):
-                    inside = inside and x[i] >= p.low[i] and x[i] <= p.high[i]
-            return inside
+                    within = within and x[i] >= p.low[i] and x[i] <= p.high[i]
+            return within
 
         @wp.func
         def in_cell(at: wp.float64, low: wp.float64, spacing: wp.float64, cells: int):
-            """The cell of a coordinate and how much of it lies before."""
+            """The cell that holds a coordinate, and the fraction of the cell before it."""
             u, count = (at - low) / spacing, wp.float64(cells)
             if wp.static(periodic):
                 u -= count * wp.floor(u / count)
@@ -91,7 +95,7 @@ def spline(border: str) -> Builder:
 
         @wp.func
         def place(x: vector, p: Any):
-            """The first coefficients along both axes, and the places in the cell."""
+            """The cell that holds x, along both axes, and the fractions of the cell before x."""
             i, t = in_cell(x[0], p.low[0], p.spacing[0], p.coefficients.shape[0] - 3)
             j, u = int(0), zero
             if wp.static(dim == 2):
@@ -100,7 +104,7 @@ def spline(border: str) -> Builder:
 
         @wp.func
         def combined(rows: wp.vec4d, across: wp.vec4d, i: int, j: int, p: Any):
-            """The sum of the coefficients by weights along each axis; in one dimension there is one column."""
+            """The sum of the coefficients of cell (i, j), weighted along each axis; in one dimension j is 0."""
             total = wp.float64(0.0)
             for a in range(4):
                 if wp.static(dim == 1):
@@ -121,29 +125,31 @@ def spline(border: str) -> Builder:
 
         @wp.func
         def gradient(x: vector, p: Any):
-            slope = vector(NOTHING)
+            gradient = vector(NOTHING)
             if is_inside(x, p):
                 i, j, t, u = place(x, p)
-                slope[0] = combined(cubic_slopes(t), cubic_weights(u), i, j, p) / p.spacing[0]
+                gradient[0] = combined(cubic_slopes(t), cubic_weights(u), i, j, p) / p.spacing[0]
                 if wp.static(dim == 2):
-                    slope[1] = combined(cubic_weights(t), cubic_slopes(u), i, j, p) / p.spacing[1]
-            return slope
+                    gradient[1] = combined(cubic_weights(t), cubic_slopes(u), i, j, p) / p.spacing[1]
+            return gradient
 
         @wp.func
         def hessian(x: vector, p: Any):
-            bend = matrix(NOTHING)
+            hessian = matrix(NOTHING)
             if is_inside(x, p):
                 i, j, t, u = place(x, p)
-                bend[0, 0] = combined(cubic_bends(t), cubic_weights(u), i, j, p) / (p.spacing[0] * p.spacing[0])
+                hessian[0, 0] = combined(cubic_curvatures(t), cubic_weights(u), i, j, p) / (p.spacing[0] * p.spacing[0])
                 if wp.static(dim == 2):
-                    bend[0, 1] = combined(cubic_slopes(t), cubic_slopes(u), i, j, p) / (p.spacing[0] * p.spacing[1])
-                    bend[1, 0] = bend[0, 1]
-                    bend[1, 1] = combined(cubic_weights(t), cubic_bends(u), i, j, p) / (p.spacing[1] * p.spacing[1])
-            return bend
+                    hessian[0, 1] = combined(cubic_slopes(t), cubic_slopes(u), i, j, p) / (p.spacing[0] * p.spacing[1])
+                    hessian[1, 0] = hessian[0, 1]
+                    hessian[1, 1] = combined(cubic_weights(t), cubic_curvatures(u), i, j, p) / (
+                        p.spacing[1] * p.spacing[1]
+                    )
+            return hessian
 
         @wp.func
         def cells_between(x: wp.float64, reach: wp.float64, low: wp.float64, spacing: wp.float64, cells: int):
-            """The first and last cell within reach of a coordinate; the last wraps where it is ``cells`` or more."""
+            """The first and last cell within reach of a coordinate; a last one of ``cells`` or more wraps around."""
             count = wp.float64(cells)
             first, last = wp.floor((x - reach - low) / spacing), wp.floor((x + reach - low) / spacing)
             if wp.static(periodic):
@@ -171,7 +177,7 @@ def spline(border: str) -> Builder:
             if wp.static(dim == 2):
                 cols = p.coefficients.shape[1] - 3
                 first_col, last_col = cells_between(x[1], reach, p.low[1], p.spacing[1], cols)
-            # the finest level of the table in which few blocks hold them all
+            # the finest level of the table at which few blocks hold all those cells
             level, start, blocks, across = int(0), int(0), int(rows), int(cols)
             row, height = touched_blocks(first_row, last_row, rows, blocks, level)
             col, width = touched_blocks(first_col, last_col, cols, across, level)
@@ -180,21 +186,21 @@ def spline(border: str) -> Builder:
                 blocks, across, level = (blocks + 1) // 2, (across + 1) // 2, level + 1
                 row, height = touched_blocks(first_row, last_row, rows, blocks, level)
                 col, width = touched_blocks(first_col, last_col, cols, across, level)
-            slope, bend, third = wp.float64(0.0), wp.float64(0.0), wp.float64(0.0)
-            a = int(0)
-            while a < height:
-                b = int(0)
-                while b < width:
-                    block = start + ((row + a) % blocks) * across + (col + b) % across
+            slope, curvature, third = wp.float64(0.0), wp.float64(0.0), wp.float64(0.0)
+            i = int(0)
+            while i < height:
+                j = int(0)
+                while j < width:
+                    block = start + ((row + i) % blocks) * across + (col + j) % across
                     slope = wp.max(slope, p.table[0, block])
-                    bend = wp.max(bend, p.table[1, block])
+                    curvature = wp.max(curvature, p.table[1, block])
                     third = wp.max(third, p.table[2, block])
-                    b += 1
-                a += 1
+                    j += 1
+                i += 1
             if is_inside(x, p):
-                bend = least(bend, spectral_norm(hessian(x, p)) + third * reach)
-                slope = least(slope, wp.length(gradient(x, p)) + bend * reach)
-            return settled(slope), settled(bend)
+                curvature = smaller(curvature, spectral_norm(hessian(x, p)) + third * reach)
+                slope = smaller(slope, wp.length(gradient(x, p)) + curvature * reach)
+            return or_infinite(slope), or_infinite(curvature)
 
         @wp.func
         def domain(p: Any):
@@ -205,12 +211,44 @@ def spline(border: str) -> Builder:
             return low, high
 
         ends = None if periodic else domain
-        return Pieces(value, gradient, hessian, bounds=bounds, domain=ends, in_float64=True)
+        return LossFunctions(value, gradient, hessian, bounds=bounds, domain=ends, in_float64=True)
 
     return build
 
 
-@catalogued
+def sampled_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangents:
+    """Weighted sums over the points z of df/dheights: f is linear in the coefficients, and these in the heights."""
+    recipe = surface.recipe or {}
+    heights, periodic = np.array(recipe["heights"], dtype=float), recipe["border"] == "periodic"
+    low, spacing = surface.params["low"], surface.params["spacing"]
+    shape = tuple(count + (3 if periodic else 2) for count in heights.shape)
+    rows, weights = [], []
+    for axis, length in enumerate(shape):
+        position = (z[:, axis] - low[axis]) / spacing[axis]
+        cell = np.floor(position.real).astype(int)
+        fraction = position - cell
+        cell = cell % (length - 3) if periodic else np.clip(cell, 0, length - 4)
+        if not periodic:
+            fraction = position - cell
+        s, t = 1 - fraction, fraction
+        weights.append(np.array([s**3, 4 - 6 * t**2 + 3 * t**3, 4 - 6 * s**2 + 3 * s**3, t**3]).T / 6)
+        rows.append(cell[:, None] + np.arange(4))
+    cotangents = np.zeros(shape)
+    if heights.ndim == 1:
+        np.add.at(cotangents, rows[0], np.real(weight[:, None] * weights[0]))
+    else:
+        products = np.real(np.einsum("n,ni,nj->nij", weight, *weights))
+        np.add.at(cotangents, (rows[0][:, :, None], rows[1][:, None, :]), products)
+    solve = periodic_coefficients if periodic else open_coefficients
+    for axis, count in enumerate(heights.shape):
+        basis = solve(np.eye(count))  # column k: the coefficients where the height k is 1 and the others are 0
+        transposed = basis.T @ np.moveaxis(cotangents, axis, 0).reshape(len(basis), -1)
+        other_axes = [cotangents.shape[k] for k in range(cotangents.ndim) if k != axis]
+        cotangents = np.moveaxis(transposed.reshape(count, *other_axes), 0, axis)
+    return {"heights": cotangents}
+
+
+@catalogued(complex_step(sampled_vjp, local=True))
 def sampled(
     heights: Sequence[float | Sequence[float]] | np.ndarray,
     box: Matrix,
@@ -229,20 +267,20 @@ def sampled(
             that a cubic polynomial is itself; or "periodic", where the last sample is one spacing before the end.
         loss_scale: The height in parameter units of one unit of loss.
     """
-    grid = numbers("heights", heights, "a list or a matrix of finite numbers")
-    if grid.ndim not in (1, 2) or min(grid.shape) < LEAST_SAMPLES:
+    samples = numbers("heights", heights, "a list or a matrix of finite numbers")
+    if samples.ndim not in (1, 2) or min(samples.shape) < LEAST_SAMPLES:
         raise InputError("heights", heights, f"(N,) or (N, M) finite numbers, {LEAST_SAMPLES} or more along each axis")
-    if np.abs(grid).max() > LARGEST:
+    if np.abs(samples).max() > LARGEST:
         raise InputError("heights", heights, f"numbers up to {LARGEST:g}, so that the spline is finite")
     periodic = one_of("border", border, BORDERS) == "periodic"
-    low, high = _corners(box, grid.ndim)
-    cells = np.array(grid.shape) - (0 if periodic else 1)
+    low, high = _corners(box, samples.ndim)
+    cells = np.array(samples.shape) - (0 if periodic else 1)
     with np.errstate(over="ignore"):
         spacing = (high - low) / cells
     if not (np.isfinite(spacing).all() and (low + spacing > low).all() and (high - spacing < high).all()):
         raise InputError("box", box, "pairs [low, high] whose samples are different numbers")
-    coefficients = grid
-    for axis in range(grid.ndim):
+    coefficients = samples
+    for axis in range(samples.ndim):
         solve = periodic_coefficients if periodic else open_coefficients
         coefficients = np.moveaxis(solve(np.moveaxis(coefficients, axis, 0)), 0, axis)
     params = {
@@ -252,10 +290,11 @@ def sampled(
         "spacing": spacing,
         "table": bounds_table(coefficients, spacing),
     }
-    return Surface("", grid.ndim, spline(border), params, loss_scale)
+    return Surface("", samples.ndim, spline(border), params, loss_scale)
 
 
 def _corners(box: Any, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """The lower and the upper corner (dim,) of a box given as pairs [low, high]."""
     allowed = f"{dim} pair{'s' if dim > 1 else ''} [low, high] with low < high"
     pairs = numbers("box", box, allowed)
     if pairs.shape != (dim, 2) or not (pairs[:, 0] < pairs[:, 1]).all():

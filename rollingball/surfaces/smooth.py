@@ -1,20 +1,20 @@
-"""Plane, quadratic, sine, cubic, double well, hemispherical bowl and dome: surfaces with closed forms to test on."""
+"""Smooth losses with simple closed forms: plane, quadratic, sine, cubic and double well."""
 
 from typing import Any
 
 import numpy as np
 import warp as wp
 
-from rollingball.core.errors import InputError, positive_scalar, scalar, whole
-from rollingball.core.numeric import Numeric
-from rollingball.surfaces.base import Pieces, Surface, analytic
-from rollingball.surfaces.bounding import INFINITE, cosine_over, farthest, least, settled, sine_over
-from rollingball.surfaces.catalogue import Matrix, Vector, catalogued, matrix, vector
+from rollingball.core.errors import InputError, scalar, whole
+from rollingball.surfaces.base import Surface, analytic
+from rollingball.surfaces.bounds import bounds_around, cosine_over, largest_entry, or_infinite, sine_over
+from rollingball.surfaces.catalogue import Cotangents, Matrix, Vector, catalogued, matrix, vector
+from rollingball.surfaces.parameters import complex_step, weighted_total
 
 
 @wp.func
 def zero_matrix(x: Any):
-    """The d x d zero matrix in the precision of x."""
+    """The d x d zero matrix, in the precision of x."""
     return wp.outer(x, x) * x.dtype(0.0)
 
 
@@ -28,10 +28,10 @@ def plane_value(x: Any, p: Any):
 
 @wp.func
 def plane_gradient(x: Any, p: Any):
-    slope = x
+    gradient = x
     for i in range(len(x)):
-        slope[i] = p.slope[i]
-    return slope
+        gradient[i] = p.slope[i]
+    return gradient
 
 
 @wp.func
@@ -41,10 +41,15 @@ def plane_hessian(x: Any, p: Any):
 
 @wp.func
 def plane_bounds(x: Any, reach: wp.float64, p: Any):
-    return settled(wp.length(plane_gradient(x, p))), wp.float64(0.0)
+    return or_infinite(wp.length(plane_gradient(x, p))), wp.float64(0.0)
 
 
-@catalogued
+def plane_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangents:
+    """Weighted sums over the points z of df/dslope = z and df/doffset = 1."""
+    return {"slope": weight @ z, "offset": weight.sum()}
+
+
+@catalogued(complex_step(plane_vjp))
 def plane(slope: Vector, offset: float = 0.0, loss_scale: float = 1.0) -> Surface:
     """The plane f(x) = slope . x + offset, in the dimension of ``slope`` (d,)."""
     tilt = vector("slope", slope)
@@ -67,35 +72,41 @@ def quadratic_value(x: Any, p: Any):
 
 @wp.func
 def quadratic_gradient(x: Any, p: Any):
-    slope = x
+    gradient = x
     for i in range(len(x)):
         row = p.linear[i]
         for j in range(len(x)):
             row += p.matrix[i, j] * x[j]
-        slope[i] = row
-    return slope
+        gradient[i] = row
+    return gradient
 
 
 @wp.func
 def quadratic_hessian(x: Any, p: Any):
-    bend = zero_matrix(x)
+    hessian = zero_matrix(x)
     for i in range(len(x)):
         for j in range(len(x)):
-            bend[i, j] = p.matrix[i, j]
-    return bend
+            hessian[i, j] = p.matrix[i, j]
+    return hessian
 
 
 @wp.func
 def quadratic_bounds(x: Any, reach: wp.float64, p: Any):
-    return settled(wp.length(quadratic_gradient(x, p)) + p.steepest * reach), p.steepest
+    return or_infinite(wp.length(quadratic_gradient(x, p)) + p.steepest * reach), p.steepest
 
 
-@catalogued
+def quadratic_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangents:
+    """Weighted sums over the points z of df/dmatrix = z z' / 2, df/dlinear = z and df/dconstant = 1."""
+    outer = np.einsum("n,ni,nj->ij", weight, z, z) / 2
+    return {"matrix": outer, "linear": weight @ z, "constant": weight.sum()}
+
+
+@catalogued(complex_step(quadratic_vjp))
 def quadratic(matrix: Matrix, linear: Vector | None = None, constant: float = 0.0, loss_scale: float = 1.0) -> Surface:
     """The quadratic x'Ax/2 + b'x + c with A = ``matrix`` (d, d; its symmetric part counts), b = ``linear`` (d,)."""
-    square = _square(matrix)
-    dim = len(square)
-    symmetric = (square + square.T) / 2
+    checked = _square(matrix)
+    dim = len(checked)
+    symmetric = (checked + checked.T) / 2
     params = {
         "matrix": symmetric,
         "steepest": float(np.linalg.norm(symmetric, 2)),  # the largest curvature, for bounds
@@ -107,10 +118,10 @@ def quadratic(matrix: Matrix, linear: Vector | None = None, constant: float = 0.
 
 
 def _square(value: Any) -> np.ndarray:
-    array = matrix("matrix", value)
-    if array.shape[0] != array.shape[1]:
+    rows = matrix("matrix", value)
+    if rows.shape[0] != rows.shape[1]:
         raise InputError("matrix", value, "a square matrix of finite numbers")
-    return array
+    return rows
 
 
 @wp.func
@@ -123,46 +134,56 @@ def sine_value(x: Any, p: Any):
 
 @wp.func
 def sine_gradient(x: Any, p: Any):
-    slope = x
+    gradient = x
     for i in range(len(x)):
-        slope[i] = p.amplitude * p.frequency * wp.cos(p.frequency * x[i])
-    return slope
+        gradient[i] = p.amplitude * p.frequency * wp.cos(p.frequency * x[i])
+    return gradient
 
 
 @wp.func
 def sine_hessian(x: Any, p: Any):
-    bend = zero_matrix(x)
+    hessian = zero_matrix(x)
     for i in range(len(x)):
-        bend[i, i] = -p.amplitude * p.frequency * p.frequency * wp.sin(p.frequency * x[i])
-    return bend
+        hessian[i, i] = -p.amplitude * p.frequency * p.frequency * wp.sin(p.frequency * x[i])
+    return hessian
 
 
 @wp.func
 def sine_second(x: Any, p: Any):
-    total, slope, bend = x.dtype(0.0), x, zero_matrix(x)
+    total = x.dtype(0.0)
+    gradient = x
+    hessian = zero_matrix(x)
     for i in range(len(x)):
         wave = p.amplitude * wp.sin(p.frequency * x[i])
         total += wave
-        slope[i] = p.amplitude * p.frequency * wp.cos(p.frequency * x[i])
-        bend[i, i] = -p.frequency * p.frequency * wave
-    return total, slope, bend
+        gradient[i] = p.amplitude * p.frequency * wp.cos(p.frequency * x[i])
+        hessian[i, i] = -p.frequency * p.frequency * wave
+    return total, gradient, hessian
 
 
 @wp.func
 def sine_bounds(x: Any, reach: wp.float64, p: Any):
     wave = wp.abs(p.amplitude * p.frequency)
-    square, bend = wp.float64(0.0), wp.float64(0.0)
+    square, curvature = wp.float64(0.0), wp.float64(0.0)
     for i in range(len(x)):
         angle, far = p.frequency * x[i], wp.abs(p.frequency) * reach
         middle, radius = cosine_over(angle, far)
         square += (wp.abs(middle) + radius) * (wp.abs(middle) + radius)
         middle, radius = sine_over(angle, far)
-        bend = wp.max(bend, wave * wp.abs(p.frequency) * (wp.abs(middle) + radius))
-    slope = least(wave * wp.sqrt(square), wp.length(sine_gradient(x, p)) + bend * reach)
-    return settled(slope), settled(bend)
+        curvature = wp.max(curvature, wave * wp.abs(p.frequency) * (wp.abs(middle) + radius))
+    return bounds_around(wave * wp.sqrt(square), wp.length(sine_gradient(x, p)), curvature, reach)
 
 
-@catalogued
+def sine_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangents:
+    """Weighted sums over the points z of df/da and df/dk of f = a (sin k z_1 + ... + sin k z_d)."""
+    a, k = surface.params["amplitude"], surface.params["frequency"]
+    return {
+        "amplitude": weighted_total(weight, np.sin(k * z)),
+        "frequency": weighted_total(weight, a * z * np.cos(k * z)),
+    }
+
+
+@catalogued(complex_step(sine_vjp))
 def sine(dim: int = 1, amplitude: float = 1.0, frequency: float = 1.0, loss_scale: float = 1.0) -> Surface:
     """The sum over coordinates of amplitude * sin(frequency * x_i)."""
     params = {"amplitude": scalar("amplitude", amplitude), "frequency": scalar("frequency", frequency)}
@@ -180,18 +201,18 @@ def cubic_value(x: Any, p: Any):
 
 @wp.func
 def cubic_gradient(x: Any, p: Any):
-    slope = x
+    gradient = x
     for i in range(len(x)):
-        slope[i] = x.dtype(3.0) * p.coefficient * x[i] * x[i]
-    return slope
+        gradient[i] = x.dtype(3.0) * p.coefficient * x[i] * x[i]
+    return gradient
 
 
 @wp.func
 def cubic_hessian(x: Any, p: Any):
-    bend = zero_matrix(x)
+    hessian = zero_matrix(x)
     for i in range(len(x)):
-        bend[i, i] = x.dtype(6.0) * p.coefficient * x[i]
-    return bend
+        hessian[i, i] = x.dtype(6.0) * p.coefficient * x[i]
+    return hessian
 
 
 @wp.func
@@ -202,10 +223,15 @@ def cubic_bounds(x: Any, reach: wp.float64, p: Any):
     # |grad f| is 3 |c| times the square of the 4-norm, which is at most the Euclidean one
     norm = wp.sqrt(wp.sqrt(fourth)) + reach
     slope = wp.float64(3.0) * wp.abs(p.coefficient) * norm * norm
-    return settled(slope), settled(wp.float64(6.0) * wp.abs(p.coefficient) * (farthest(x) + reach))
+    return or_infinite(slope), or_infinite(wp.float64(6.0) * wp.abs(p.coefficient) * (largest_entry(x) + reach))
 
 
-@catalogued
+def cubic_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangents:
+    """Weighted sums over the points z of df/dcoefficient = z_1^3 + ... + z_d^3."""
+    return {"coefficient": weighted_total(weight, z**3)}
+
+
+@catalogued(complex_step(cubic_vjp))
 def cubic(dim: int = 1, coefficient: float = 1.0, loss_scale: float = 1.0) -> Surface:
     """The sum over coordinates of coefficient * x_i^3."""
     params = {"coefficient": scalar("coefficient", coefficient)}
@@ -224,18 +250,18 @@ def double_well_value(x: Any, p: Any):
 
 @wp.func
 def double_well_gradient(x: Any, p: Any):
-    slope = x
-    slope[0] = x.dtype(4.0) * p.depth * x[0] * (x[0] * x[0] - x.dtype(1.0)) + p.tilt
-    return slope
+    gradient = x
+    gradient[0] = x.dtype(4.0) * p.depth * x[0] * (x[0] * x[0] - x.dtype(1.0)) + p.tilt
+    return gradient
 
 
 @wp.func
 def double_well_hessian(x: Any, p: Any):
-    bend = zero_matrix(x)
-    bend[0, 0] = p.depth * (x.dtype(12.0) * x[0] * x[0] - x.dtype(4.0))
+    hessian = zero_matrix(x)
+    hessian[0, 0] = p.depth * (x.dtype(12.0) * x[0] * x[0] - x.dtype(4.0))
     for i in range(1, len(x)):
-        bend[i, i] = x.dtype(1.0)
-    return bend
+        hessian[i, i] = x.dtype(1.0)
+    return hessian
 
 
 @wp.func
@@ -251,89 +277,30 @@ def double_well_bounds(x: Any, reach: wp.float64, p: Any):
     ends = wp.max(
         wp.abs(wp.float64(12.0) * near * near - wp.float64(4.0)), wp.abs(wp.float64(12.0) * far * far - wp.float64(4.0))
     )
-    first, last = x[0] - reach, x[0] + reach
-    turn = wp.float64(0.5773502691896258)  # df/dx_0 turns at +- 1 / sqrt 3
-    along = wp.max(double_well_slope(first, p), double_well_slope(last, p))
-    along = wp.max(along, double_well_slope(wp.clamp(turn, first, last), p))
-    along = wp.max(along, double_well_slope(wp.clamp(-turn, first, last), p))
-    rest = wp.float64(0.0)
+    left, right = x[0] - reach, x[0] + reach
+    inflection = wp.float64(0.5773502691896258)  # df/dx_0 turns at +- 1 / sqrt 3
+    steepest = wp.max(double_well_slope(left, p), double_well_slope(right, p))
+    steepest = wp.max(steepest, double_well_slope(wp.clamp(inflection, left, right), p))
+    steepest = wp.max(steepest, double_well_slope(wp.clamp(-inflection, left, right), p))
+    square = wp.float64(0.0)
     for i in range(1, len(x)):
-        rest += x[i] * x[i]
-    bend, across = wp.abs(p.depth) * ends, wp.float64(0.0)
+        square += x[i] * x[i]
+    curvature, across = wp.abs(p.depth) * ends, wp.float64(0.0)
     if len(x) > 1:
-        across = wp.sqrt(rest) + reach
-        bend = wp.max(bend, wp.float64(1.0))
-    box = wp.sqrt(along * along + across * across)
-    slope = least(box, wp.length(double_well_gradient(x, p)) + bend * reach)
-    return settled(slope), settled(bend)
+        across = wp.sqrt(square) + reach
+        curvature = wp.max(curvature, wp.float64(1.0))
+    slope_over_box = wp.sqrt(steepest * steepest + across * across)
+    return bounds_around(slope_over_box, wp.length(double_well_gradient(x, p)), curvature, reach)
 
 
-@catalogued
+def double_well_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangents:
+    """Weighted sums over the points z of df/ddepth = (z_0^2 - 1)^2 and df/dtilt = z_0."""
+    return {"depth": weight @ (z[:, 0] ** 2 - 1) ** 2, "tilt": weight @ z[:, 0]}
+
+
+@catalogued(complex_step(double_well_vjp))
 def double_well(dim: int = 1, depth: float = 1.0, tilt: float = 0.0, loss_scale: float = 1.0) -> Surface:
     """Two wells at x_0 = +-1: depth * (x_0^2 - 1)^2 + tilt * x_0, plus x_i^2 / 2 in every other coordinate."""
     params = {"depth": scalar("depth", depth), "tilt": scalar("tilt", tilt)}
     builder = analytic(double_well_value, double_well_gradient, double_well_hessian, double_well_bounds)
     return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
-
-
-@wp.func
-def sphere_value(x: Any, p: Any):
-    return p.center - p.side * wp.sqrt(p.radius * p.radius - wp.dot(x, x))
-
-
-@wp.func
-def sphere_gradient(x: Any, p: Any):
-    return x * (p.side / wp.sqrt(p.radius * p.radius - wp.dot(x, x)))
-
-
-@wp.func
-def sphere_hessian(x: Any, p: Any):
-    root = wp.sqrt(p.radius * p.radius - wp.dot(x, x))
-    bend = wp.outer(x, x) * (p.side / (root * root * root))
-    for i in range(len(x)):
-        bend[i, i] += p.side / root
-    return bend
-
-
-@wp.func
-def sphere_bounds(x: Any, reach: wp.float64, p: Any):
-    slope, bend = INFINITE, INFINITE
-    away = wp.length(x)
-    far = away + reach
-    if far < p.radius:
-        root = wp.sqrt(p.radius * p.radius - far * far)
-        slope, bend = far / root, p.radius * p.radius / (root * root * root)
-    if away - reach > p.radius:  # no surface in reach
-        slope, bend = -wp.float64(1.0), -wp.float64(1.0)
-    return slope, bend
-
-
-def sphere(numeric: Numeric, cooperative: bool) -> Pieces:
-    """The Warp functions of a hemisphere, over the box around its disc."""
-    wide, dim = numeric.wide.vector, numeric.dim
-
-    @wp.func
-    def domain(p: Any):
-        high = wide()
-        for i in range(dim):
-            high[i] = p.radius
-        return -high, high
-
-    return Pieces(sphere_value, sphere_gradient, sphere_hessian, bounds=sphere_bounds, domain=domain)
-
-
-def _sphere(dim: int, radius: float, center: float, side: float, loss_scale: float) -> Surface:
-    params = {"radius": positive_scalar("radius", radius), "center": center, "side": side}
-    return Surface("", whole("dim", dim, 1), sphere, params, loss_scale)
-
-
-@catalogued
-def bowl(dim: int = 2, radius: float = 1.0, loss_scale: float = 1.0) -> Surface:
-    """The hemispherical bowl f(x) = R - sqrt(R^2 - |x|^2); NaN, so no surface, outside |x| <= R."""
-    return _sphere(dim, radius, radius, 1.0, loss_scale)
-
-
-@catalogued
-def dome(dim: int = 2, radius: float = 1.0, loss_scale: float = 1.0) -> Surface:
-    """The hemispherical dome f(x) = sqrt(R^2 - |x|^2); NaN, so no surface, outside |x| <= R."""
-    return _sphere(dim, radius, 0.0, -1.0, loss_scale)

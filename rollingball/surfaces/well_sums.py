@@ -1,8 +1,8 @@
 """The sums of Eq. 14 over its wells, made fast: of e = exp(-|x - c|^2 / width^2), of e (x - c), of e (x - c)(x - c)'.
 
-Wells are read LANES at a time so that the lane loop vectorises; the exponential is a polynomial for the same reason,
-and is exactly 0 far from a well, where it would be a denormal number, which stalls a CPU. Blocks of wells that are all
-so far are passed over. On a CUDA device with few balls, a block of threads shares each sum.
+Wells are read LANES at a time, and the exponential is a polynomial, so that the compiler vectorises the loop over them.
+Far from a well the polynomial gives 0, since the true value is a denormal number, with which a CPU is slow. Blocks that
+hold only such wells are skipped. On a CUDA device with few balls, a block of threads shares each sum.
 """
 
 from typing import Any
@@ -15,16 +15,16 @@ from rollingball.core.numeric import LANES, Numeric
 
 MINUS_LOG2_E = wp.constant(wp.float64(-1.4426950408889634))  # exp(t) = 2^(t log2 e)
 HALF = LANES // 2
-FAR = wp.constant(wp.float64(8.93))  # widths; from there on ``power_of_two`` is 0
-DENSE = 3  # up to this dimension the spread of every well costs less than a look at whether it is near
+FAR = wp.constant(wp.float64(8.93))  # the distance in widths from which on ``power_of_two`` gives 0
+DENSE = 3  # up to this dimension the second moment of every well costs less than a test of whether it is near
 
 
 @compiled
 def power_of_two(numeric: Numeric) -> Any:
-    """2^u for u <= 0 without a branch or a library call: 2^r by a near-minimax polynomial, then exponent bits.
+    """The Warp function 2^u for u <= 0 without a branch or a library call: 2^r by a polynomial, then exponent bits.
 
     Adding 1.5 * 2^(mantissa bits) rounds u to a whole number and leaves it in the low bits, ready to be shifted to the
-    exponent; what remains is |r| <= 1/2. Relative error 2e-17 in float64 and 2e-8 in float32, before rounding.
+    exponent; the remainder is |r| <= 1/2. Relative error 2e-17 in float64 and 2e-8 in float32, before rounding.
     """
     # every coefficient is one literal: Warp computes 1.0 / 6.0 in float32
     if numeric.dtype == "float32":
@@ -71,7 +71,7 @@ def power_of_two(numeric: Numeric) -> Any:
 
 @compiled
 def block_in_reach(numeric: Numeric) -> Any:
-    """``in_reach(x, block, reach, p) -> bool``: whether a well of a block may count within ``reach`` of x."""
+    """``in_reach(x, block, reach, p) -> bool``: whether a block matters to a ball of radius ``reach`` around x."""
     scalar, vector, dim = numeric.scalar, numeric.vector, numeric.dim
 
     @wp.func
@@ -80,14 +80,14 @@ def block_in_reach(numeric: Numeric) -> Any:
         square = scalar(0.0)
         for i in range(dim):
             square += (x[i] - around[i]) * (x[i] - around[i])
-        counts = around[dim] + reach + scalar(FAR) * p.width
-        return not (square > counts * counts)  # NaN as well
+        radius = around[dim] + reach + scalar(FAR) * p.width
+        return not (square > radius * radius)  # NaN as well
 
     return in_reach
 
 
 def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
-    """The three sums by one thread, LANES wells at a time."""
+    """The Warp functions of one, two and all three sums, by one thread that reads LANES wells at a time."""
     power, in_reach = power_of_two(numeric), block_in_reach(numeric)
     scalar, vector, matrix_, dim = numeric.scalar, numeric.vector, numeric.matrix, numeric.dim
     row = wp.types.vector(LANES, scalar)
@@ -99,19 +99,19 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
     def zeroth(x: vector, p: Any):
         inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
         e_lanes = row()
-        chunk = int(0)
-        while chunk < p.centers.shape[0]:
-            near = in_reach(x, chunk, scalar(0.0), p)
-            chunk += 1
+        index = int(0)
+        while index < p.centers.shape[0]:
+            near = in_reach(x, index, scalar(0.0), p)
+            index += 1
             if not near:
                 continue
-            block = p.centers[chunk - 1]
+            block = p.centers[index - 1]
             lane = int(0)
             while lane < LANES:
                 square = scalar(0.0)
                 for i in range(dim):
-                    away = x[i] - block[i, lane]
-                    square += away * away
+                    offset = x[i] - block[i, lane]
+                    square += offset * offset
                 e_lanes[lane] += power(square * inverse)
                 lane += 1
         total = wp.float64(0.0)
@@ -124,20 +124,20 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
         inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
         e_lanes = half_row()
         moment_lanes = half_rows()
-        chunk = int(0)
-        while chunk < p.centers.shape[0]:
-            near = in_reach(x, chunk, scalar(0.0), p)
-            chunk += 1
+        index = int(0)
+        while index < p.centers.shape[0]:
+            near = in_reach(x, index, scalar(0.0), p)
+            index += 1
             if not near:
                 continue
-            block = p.centers[chunk - 1]
+            block = p.centers[index - 1]
             for half in range(2):
                 lane = int(0)
                 while lane < HALF:
                     square = scalar(0.0)
                     for i in range(dim):
-                        away = x[i] - block[i, half * HALF + lane]
-                        square += away * away
+                        offset = x[i] - block[i, half * HALF + lane]
+                        square += offset * offset
                     e = power(square * inverse)
                     e_lanes[lane] += e
                     for i in range(dim):
@@ -155,44 +155,44 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
 
         @wp.func
         def second(x: vector, p: Any):
-            """The same bits as ``first``, and the spread: center - x there, so that no product is shared with it."""
+            """The sums of ``first``, bit for bit, and the second moment: of c - x, so that the two share no product."""
             inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
             e_lanes = half_row()
             moment_lanes = half_rows()
-            spread_lanes = half_squares()
-            chunk = int(0)
-            while chunk < p.centers.shape[0]:
-                near = in_reach(x, chunk, scalar(0.0), p)
-                chunk += 1
+            second_moment_lanes = half_squares()
+            index = int(0)
+            while index < p.centers.shape[0]:
+                near = in_reach(x, index, scalar(0.0), p)
+                index += 1
                 if not near:
                     continue
-                block = p.centers[chunk - 1]
+                block = p.centers[index - 1]
                 for half in range(2):
                     lane = int(0)
                     while lane < HALF:
                         square = scalar(0.0)
                         for i in range(dim):
-                            away = x[i] - block[i, half * HALF + lane]
-                            square += away * away
+                            offset = x[i] - block[i, half * HALF + lane]
+                            square += offset * offset
                         e = power(square * inverse)
                         e_lanes[lane] += e
                         for i in range(dim):
                             moment_lanes[i, lane] += e * (x[i] - block[i, half * HALF + lane])
                             for j in range(dim):
-                                spread_lanes[i * dim + j, lane] += e * (
+                                second_moment_lanes[i * dim + j, lane] += e * (
                                     (block[i, half * HALF + lane] - x[i]) * (block[j, half * HALF + lane] - x[j])
                                 )
                         lane += 1
             total = wp.float64(0.0)
             moment = vector()
-            spread = matrix_()
+            second_moment = matrix_()
             for lane in range(HALF):
                 total += wp.float64(e_lanes[lane])
                 for i in range(dim):
                     moment[i] += moment_lanes[i, lane]
                     for j in range(dim):
-                        spread[i, j] += spread_lanes[i * dim + j, lane]
-            return total, moment, spread
+                        second_moment[i, j] += second_moment_lanes[i * dim + j, lane]
+            return total, moment, second_moment
 
     else:
 
@@ -201,90 +201,90 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
             inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
             total = wp.float64(0.0)
             moment = vector()
-            spread = matrix_()
-            chunk = int(0)
-            while chunk < p.centers.shape[0]:
-                near = in_reach(x, chunk, scalar(0.0), p)
-                chunk += 1
+            second_moment = matrix_()
+            index = int(0)
+            while index < p.centers.shape[0]:
+                near = in_reach(x, index, scalar(0.0), p)
+                index += 1
                 if not near:
                     continue
-                block = p.centers[chunk - 1]
+                block = p.centers[index - 1]
                 e_lanes = row()
                 lane = int(0)
                 while lane < LANES:
                     square = scalar(0.0)
                     for i in range(dim):
-                        away = x[i] - block[i, lane]
-                        square += away * away
+                        offset = x[i] - block[i, lane]
+                        square += offset * offset
                     e_lanes[lane] = power(square * inverse)
                     lane += 1
                 lane = int(0)
                 while lane < LANES:
                     e = e_lanes[lane]
-                    if e > scalar(0.0):  # nearly every well is too far to count
+                    if e > scalar(0.0):  # most wells are negligible
                         total += wp.float64(e)
-                        away_vector = vector()
+                        offset_vector = vector()
                         for i in range(dim):
-                            away_vector[i] = x[i] - block[i, lane]
-                        moment += e * away_vector
-                        spread += wp.outer(e * away_vector, away_vector)
+                            offset_vector[i] = x[i] - block[i, lane]
+                        moment += e * offset_vector
+                        second_moment += wp.outer(e * offset_vector, offset_vector)
                     lane += 1
-            return total, moment, spread
+            return total, moment, second_moment
 
     return zeroth, first, second
 
 
 def block_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
-    """The three sums by a block of threads, each well by one of them, joined by tile reductions."""
+    """The Warp functions of one, two and all three sums, by a block of threads that share the wells."""
     power = power_of_two(numeric)
     scalar, vector, matrix_, dim = numeric.scalar, numeric.vector, numeric.matrix, numeric.dim
 
     @wp.func
     def offset_from(x: vector, p: Any, well: int):
-        away = vector()
+        offset = vector()
         for i in range(dim):
-            away[i] = x[i] - p.centers[well // LANES][i, well % LANES]
-        return away
+            offset[i] = x[i] - p.centers[well // LANES][i, well % LANES]
+        return offset
 
     @wp.func
     def zeroth(x: vector, p: Any):
         inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
-        part = wp.float64(0.0)
+        own = wp.float64(0.0)
         for well in range(lane_index(), p.centers.shape[0] * LANES, wp.block_dim()):
-            away = offset_from(x, p, well)
-            part += wp.float64(power(wp.dot(away, away) * inverse))
-        joined = wp.tile_sum(wp.tile(part))
-        return joined[0]
+            offset = offset_from(x, p, well)
+            own += wp.float64(power(wp.dot(offset, offset) * inverse))
+        total = wp.tile_sum(wp.tile(own))
+        return total[0]
 
     @wp.func
     def first(x: vector, p: Any):
         inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
-        part = wp.float64(0.0)
-        part_moment = vector()
+        own = wp.float64(0.0)
+        own_moment = vector()
         for well in range(lane_index(), p.centers.shape[0] * LANES, wp.block_dim()):
-            away = offset_from(x, p, well)
-            e = power(wp.dot(away, away) * inverse)
-            part += wp.float64(e)
-            part_moment += e * away
-        joined = wp.tile_sum(wp.tile(part))
-        joined_moment = wp.tile_sum(wp.tile(part_moment, preserve_type=True))
-        return joined[0], joined_moment[0]
+            offset = offset_from(x, p, well)
+            e = power(wp.dot(offset, offset) * inverse)
+            own += wp.float64(e)
+            own_moment += e * offset
+        total = wp.tile_sum(wp.tile(own))
+        total_moment = wp.tile_sum(wp.tile(own_moment, preserve_type=True))
+        return total[0], total_moment[0]
 
     @wp.func
     def second(x: vector, p: Any):
         inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
-        part = wp.float64(0.0)
-        part_moment = vector()
-        part_spread = matrix_()
+        own = wp.float64(0.0)
+        own_moment = vector()
+        own_second_moment = matrix_()
         for well in range(lane_index(), p.centers.shape[0] * LANES, wp.block_dim()):
-            away = offset_from(x, p, well)
-            e = power(wp.dot(away, away) * inverse)
-            part += wp.float64(e)
-            part_moment += e * away
-            part_spread += wp.outer(e * away, away)
-        joined = wp.tile_sum(wp.tile(part))
-        joined_moment = wp.tile_sum(wp.tile(part_moment, preserve_type=True))
-        joined_spread = wp.tile_sum(wp.tile(part_spread, preserve_type=True))
-        return joined[0], joined_moment[0], joined_spread[0]
+            offset = offset_from(x, p, well)
+            e = power(wp.dot(offset, offset) * inverse)
+            own += wp.float64(e)
+            own_moment += e * offset
+            own_second_moment += wp.outer(e * offset, offset)
+        total = wp.tile_sum(wp.tile(own))
+        total_moment = wp.tile_sum(wp.tile(own_moment, preserve_type=True))
+        total_second_moment = wp.tile_sum(wp.tile(own_second_moment, preserve_type=True))
+        return total[0], total_moment[0], total_second_moment[0]
 
     return zeroth, first, second

@@ -1,4 +1,4 @@
-"""Eq. 14 of the paper: |x|^2 minus a thousand narrow Gaussian wells, a long sum (:mod:`.well_sums`)."""
+"""Eq. 14 of the paper: |x|^2 minus a thousand narrow Gaussian wells."""
 
 from typing import Any
 
@@ -8,17 +8,18 @@ import warp as wp
 from rollingball.core.errors import positive_scalar, whole
 from rollingball.core.limits import within
 from rollingball.core.numeric import Lanes, Numeric
-from rollingball.surfaces.base import Pieces, Surface
-from rollingball.surfaces.bounds_wells import well_bounds
+from rollingball.surfaces.base import LossFunctions, Surface
 from rollingball.surfaces.catalogue import Matrix, catalogued, matrix
+from rollingball.surfaces.well_bounds import well_bounds
+from rollingball.surfaces.well_cotangents import well_cotangents
 from rollingball.surfaces.well_sums import block_in_reach, block_sums, lane_sums, power_of_two
 
-# Contraction to fused multiply-adds is all the freedom the lanes need; -ffast-math would lose NaN.
+# Fused multiply-adds are all that the compiler needs to vectorise the sums; -ffast-math would lose NaN.
 CPU_FLAGS = "-ffp-contract=fast"
 
 
-def wells(numeric: Numeric, cooperative: bool) -> Pieces:
-    """The Warp functions of Eq. 14; ``cooperative``: a block of threads shares each sum."""
+def wells(numeric: Numeric, cooperative: bool) -> LossFunctions:
+    """The Warp functions of Eq. 14; with ``cooperative`` a block of threads shares each sum over the wells."""
     sums = block_sums(numeric) if cooperative else lane_sums(numeric)
     zeroth, first_sums, second_sums = sums
     scalar, vector, wide = numeric.scalar, numeric.vector, numeric.wide.vector
@@ -30,34 +31,34 @@ def wells(numeric: Numeric, cooperative: bool) -> Pieces:
 
     @wp.func
     def first(x: vector, p: Any):
-        e, moment = first_sums(x, p)
+        total, moment = first_sums(x, p)
         inverse = scalar(2.0) / (p.width * p.width)
-        return wp.length_sq(wide(x)) - e, scalar(2.0) * x + inverse * moment
+        return wp.length_sq(wide(x)) - total, scalar(2.0) * x + inverse * moment
 
     @wp.func
     def second(x: vector, p: Any):
-        e, moment, spread = second_sums(x, p)
+        total, moment, spread = second_sums(x, p)
         inverse = scalar(2.0) / (p.width * p.width)
-        bend = -inverse * inverse * spread
+        hessian = -inverse * inverse * spread
         for i in range(dim):
-            bend[i, i] += scalar(2.0) + inverse * scalar(e)
-        return wp.length_sq(wide(x)) - e, scalar(2.0) * x + inverse * moment, bend
+            hessian[i, i] += scalar(2.0) + inverse * scalar(total)
+        return wp.length_sq(wide(x)) - total, scalar(2.0) * x + inverse * moment, hessian
 
     @wp.func
     def gradient(x: vector, p: Any):
-        _height, slope = first(x, p)
-        return slope
+        _height, gradient = first(x, p)
+        return gradient
 
     @wp.func
     def hessian(x: vector, p: Any):
-        _height, _slope, bend = second(x, p)
-        return bend
+        _height, _gradient, hessian = second(x, p)
+        return hessian
 
     bounds = well_bounds(numeric, power_of_two(numeric.wide), block_in_reach(numeric.wide))
-    return Pieces(height, gradient, hessian, first, second, bounds, cpu_flags=CPU_FLAGS)
+    return LossFunctions(height, gradient, hessian, first, second, bounds, cpu_flags=CPU_FLAGS)
 
 
-@catalogued
+@catalogued(well_cotangents)
 def gaussian_wells(
     centers: Matrix | None = None,
     count: int = 1000,
@@ -70,7 +71,7 @@ def gaussian_wells(
 
     Args:
         centers: The wells (N, d). By default ``RandomState(seed).uniform(-3, 3, (count, dim))``, the authors' centres.
-        count: How many wells are drawn where no centres are given.
+        count: The number of wells to draw where no centres are given.
         width: sigma in Eq. 14. The authors' script has exp(-r^2 / (2 s^2)): its s = 0.1 is width 0.1 sqrt 2 here.
         seed: The seed of the drawn centres.
         dim: The dimension of the drawn centres.

@@ -1,4 +1,4 @@
-"""Whitley's function: a sum over pairs of coordinates of a wave of Rosenbrock's valley."""
+"""Whitley's function, which applies a wave to Rosenbrock's function of each pair of coordinates."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ import warp as wp
 
 from rollingball.core.errors import whole
 from rollingball.surfaces.base import Surface, analytic
-from rollingball.surfaces.bounding import HALF, cosine_over, least, settled, sine_over, spectral_norm
+from rollingball.surfaces.bounds import HALF, bounds_around, cosine_over, sine_over, smaller, spectral_norm
 from rollingball.surfaces.catalogue import catalogued
+from rollingball.surfaces.parameters import no_parameters
 from rollingball.surfaces.smooth import zero_matrix
 
 
@@ -20,11 +21,11 @@ def whitley_inner(a: Any, b: Any):
 @wp.func
 def whitley_slope(x: Any, i: int, j: int):
     """The gradient of y(x_i, x_j) with respect to x."""
-    slope = x * x.dtype(0.0)
-    bow = x[i] * x[i] - x[j]
-    slope[i] += x.dtype(400.0) * x[i] * bow
-    slope[j] += -x.dtype(200.0) * bow - x.dtype(2.0) * (x.dtype(1.0) - x[j])
-    return slope
+    gradient = x * x.dtype(0.0)
+    valley = x[i] * x[i] - x[j]
+    gradient[i] += x.dtype(400.0) * x[i] * valley
+    gradient[j] += -x.dtype(200.0) * valley - x.dtype(2.0) * (x.dtype(1.0) - x[j])
+    return gradient
 
 
 @wp.func
@@ -39,40 +40,40 @@ def whitley_value(x: Any, p: Any):
 
 @wp.func
 def whitley_gradient(x: Any, p: Any):
-    slope = x * x.dtype(0.0)
+    gradient = x * x.dtype(0.0)
     for i in range(len(x)):
         for j in range(len(x)):
             y = whitley_inner(x[i], x[j])
-            slope += whitley_slope(x, i, j) * (y / x.dtype(2000.0) + wp.sin(y))
-    return slope
+            gradient += whitley_slope(x, i, j) * (y / x.dtype(2000.0) + wp.sin(y))
+    return gradient
 
 
 @wp.func
 def whitley_hessian(x: Any, p: Any):
-    bend = zero_matrix(x)
+    hessian = zero_matrix(x)
     for i in range(len(x)):
         for j in range(len(x)):
             y = whitley_inner(x[i], x[j])
             first = y / x.dtype(2000.0) + wp.sin(y)
             second = x.dtype(1.0) / x.dtype(2000.0) + wp.cos(y)
             slope = whitley_slope(x, i, j)
-            bend += wp.outer(slope, slope) * second
-            bend[i, i] += first * (x.dtype(1200.0) * x[i] * x[i] - x.dtype(400.0) * x[j])
-            bend[i, j] -= first * x.dtype(400.0) * x[i]
-            bend[j, i] -= first * x.dtype(400.0) * x[i]
-            bend[j, j] += first * x.dtype(202.0)
-    return bend
+            hessian += wp.outer(slope, slope) * second
+            hessian[i, i] += first * (x.dtype(1200.0) * x[i] * x[i] - x.dtype(400.0) * x[j])
+            hessian[i, j] -= first * x.dtype(400.0) * x[i]
+            hessian[j, i] -= first * x.dtype(400.0) * x[i]
+            hessian[j, j] += first * x.dtype(202.0)
+    return hessian
 
 
 @wp.func
-def whitley_inner_bends(a: wp.float64, b: wp.float64, pair: bool):
-    """The norm of the Hessian of y(a, b) and how fast it grows at first; of y(a, a) where they are no ``pair``."""
+def whitley_inner_curvatures(a: wp.float64, b: wp.float64, pair: bool):
+    """The norm of the Hessian of y(a, b) and the slope of its growth; without ``pair``, those of y(a, a)."""
     across = wp.float64(1200.0) * a * a
     here, linear = wp.float64(0.0), wp.float64(0.0)
     if pair:
         mean = HALF * (across - wp.float64(400.0) * b + wp.float64(202.0))
-        apart = mean - wp.float64(202.0)
-        here = wp.abs(mean) + wp.sqrt(apart * apart + wp.float64(160000.0) * a * a)
+        difference = mean - wp.float64(202.0)
+        here = wp.abs(mean) + wp.sqrt(difference * difference + wp.float64(160000.0) * a * a)
         linear = wp.float64(400.0) * (wp.sqrt(wp.float64(36.0) * a * a + wp.float64(1.0)) + wp.float64(1.0))
     else:
         here = wp.abs(across - wp.float64(1200.0) * a + wp.float64(202.0))
@@ -83,33 +84,33 @@ def whitley_inner_bends(a: wp.float64, b: wp.float64, pair: bool):
 @wp.func
 def whitley_bounds(x: Any, reach: wp.float64, p: Any):
     r, square = reach, wp.float64(1200.0)
-    slope, bend, third = wp.float64(0.0), wp.float64(0.0), wp.float64(0.0)
+    slope, curvature, third = wp.float64(0.0), wp.float64(0.0), wp.float64(0.0)
     for i in range(len(x)):
         for j in range(len(x)):
             # y and its derivatives within reach, by Taylor; y is a polynomial of degree four
             y = whitley_inner(x[i], x[j])
-            start = wp.length(whitley_slope(x, i, j))
-            here, linear = whitley_inner_bends(x[i], x[j], i != j)
-            y_1 = start + r * (here + r * (linear / wp.float64(2.0) + r * square / wp.float64(3.0)))
-            y_2 = here + r * (linear + r * square)
+            inner_slope = wp.length(whitley_slope(x, i, j))
+            inner_curvature, linear = whitley_inner_curvatures(x[i], x[j], i != j)
+            y_1 = inner_slope + r * (inner_curvature + r * (linear / wp.float64(2.0) + r * square / wp.float64(3.0)))
+            y_2 = inner_curvature + r * (linear + r * square)
             y_3 = linear + wp.float64(2.0) * square * r
             change = linear / wp.float64(6.0) + r * square / wp.float64(12.0)
-            change = r * (start + r * (here / wp.float64(2.0) + r * change))
+            change = r * (inner_slope + r * (inner_curvature / wp.float64(2.0) + r * change))
             # y^2 / 4000 - cos y and its derivatives in y
             middle, radius = cosine_over(y, change)
             q_2 = wp.abs(wp.float64(0.0005) + middle) + radius
             middle, radius = sine_over(y, change)
             q_3 = wp.abs(middle) + radius
             q_1 = wp.abs(wp.float64(0.0005) * y + middle) + wp.float64(0.0005) * change + radius
-            q_1 = least(q_1, wp.abs(wp.float64(0.0005) * y + wp.sin(y)) + q_2 * change)
+            q_1 = smaller(q_1, wp.abs(wp.float64(0.0005) * y + wp.sin(y)) + q_2 * change)
             slope += q_1 * y_1
-            bend += q_2 * y_1 * y_1 + q_1 * y_2
+            curvature += q_2 * y_1 * y_1 + q_1 * y_2
             third += q_3 * y_1 * y_1 * y_1 + wp.float64(3.0) * q_2 * y_1 * y_2 + q_1 * y_3
-    most = least(bend, spectral_norm(whitley_hessian(x, p)) + third * r)
-    return settled(least(slope, wp.length(whitley_gradient(x, p)) + most * r)), settled(most)
+    curvature_bound = smaller(curvature, spectral_norm(whitley_hessian(x, p)) + third * r)
+    return bounds_around(slope, wp.length(whitley_gradient(x, p)), curvature_bound, r)
 
 
-@catalogued
+@catalogued(no_parameters)
 def whitley(dim: int = 2, loss_scale: float = 1.0) -> Surface:
     """Whitley's function: sum over i, j of y^2/4000 - cos y + 1, y = 100 (x_i^2 - x_j)^2 + (1 - x_j)^2."""
     builder = analytic(whitley_value, whitley_gradient, whitley_hessian, whitley_bounds)

@@ -9,7 +9,7 @@ import warp as wp
 import rollingball as rb
 from rollingball.core.numeric import Numeric
 from rollingball.surfaces.base import kernel_options
-from rollingball.surfaces.bounding import spectral_norm
+from rollingball.surfaces.bounds import spectral_norm
 
 S = rb.surfaces
 WELLS = np.random.RandomState(3).uniform(-1, 1, (70, 3))

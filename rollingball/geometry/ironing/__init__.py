@@ -1,1 +1,1 @@
-"""The ironed loss, the loss that a ball of a given radius feels, on surfaces and on grids of heights."""
+"""The ironed loss (the height at which a ball rests above each point) of surfaces and of grids, and its relief."""

@@ -1,16 +1,19 @@
-"""Grey-scale dilation by a ball: each output against the few blocks of samples that can touch it. The CUDA kernels.
+"""Grey-scale dilation of samples by a ball: the data of a grid, the summary of its blocks, and the kernel for CUDA.
 
-Outputs and samples are cut alike into blocks of ``rows`` x LANES cells. With u and v the places of an output and of a
-sample in their blocks, S the offset of the block centres, and the planes ``a`` above the samples and ``b`` below the
-heights so far, three bounds say that a block cannot touch (b3: the offset of a plane by a ball is a plane):
+The output at a cell is the largest sum of a sample and of the cap of the ball at the offset between them. Outputs and
+samples are divided alike into blocks of ``rows`` x LANES cells, and an output is compared only with blocks of samples
+that can raise it. Let u and v be the positions of an output and of a sample in their blocks, and S the offset of the
+block centres. Let a be the slopes of a plane above the samples f, and b those of a plane below the heights h reached so
+far. Each of three bounds can show that a block raises nothing (b3 holds since the offset of a plane by a ball is one):
 
-    b1 = max f + cap at the least distance                                            against  min h
-    b2 = max (f - a v) + tangent plane of the cap at S, slope q; and (a - q) v, (q - b) u at their largest
-    b3 = max (f - a v) + radius sqrt(1 + |a|^2) + a S, and (a - b) u at its largest    against  min (h - b u)
+    b1 = max f + cap at the least distance                                             <  min h
+    b2 = max (f - a v) + tangent plane of the cap at S, of slopes q
+         + max (a - q) v + max (q - b) u                                               <  min (h - b u)
+    b3 = max (f - a v) + radius sqrt(1 + |a|^2) + a S + max (a - b) u                  <  min (h - b u)
 
-All are float64. A block is left out only where a bound is below the height by more than rounding, and a tie goes to the
-sample whose offset from the output comes first, so the order of visits is free. On a CPU a thread has a tile of outputs
-(:mod:`rollingball.geometry.ironing.dilation_tiles`), on a CUDA device one output.
+The bounds are float64, and a block is skipped only where one is lower by more than rounding. Among equal sums the
+sample with the first offset wins, so the result does not depend on the order of the blocks. On a CPU a thread computes
+a block of outputs, a tile (:mod:`rollingball.geometry.ironing.dilation_cpu`), on a CUDA device a single output.
 """
 
 from typing import Any
@@ -20,14 +23,22 @@ import warp as wp
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import PRECISIONS
 
-# Cells of a block along x: one AVX-512 register of float64.
+# Cells of a block along x, as many as float64 numbers in an AVX-512 register.
 LANES = 8
 Floats: Any = wp.array(dtype=wp.float64)
 
 
 @wp.struct
 class Grid:
-    """The samples as blocks, the offsets within reach as tables, and their sizes (cells, or blocks for the reach)."""
+    """The data of a dilation.
+
+    ``count`` is the size of the output in cells, ``origin`` the cells of margin before it, and ``shift`` what is added
+    to an index with margin to get one without it, modulo ``count``. ``tiles_x``, ``block_width`` and ``table_width``
+    are the numbers of columns of the tiles, the blocks and the tables, and ``reach`` the blocks to look at on each
+    side. The cap of offset zero is at ``cap_center`` of the caps, ``cap_width`` a row, and ``slack`` is the rounding to
+    allow for. The first five arrays summarise the blocks (:func:`summary_kernel`), the other five are the tables of
+    :class:`~rollingball.geometry.ironing.iron_grid.Window`.
+    """
 
     count_y: int
     count_x: int
@@ -58,7 +69,7 @@ class Grid:
 
 @compiled
 def summary_kernel(dtype: str, rows: int, plane_below: Any) -> Any:
-    """The kernel that sums up each block of samples: its maximum, and a plane above it."""
+    """The kernel that summarises each block of samples: its maximum, and a plane above it."""
     scalar = PRECISIONS[dtype]
     Shape = wp.types.matrix((rows, LANES), scalar)
 
@@ -68,7 +79,8 @@ def summary_kernel(dtype: str, rows: int, plane_below: Any) -> Any:
         heights: wp.array(dtype=scalar),
         radius: wp.float64,
         spacing: wp.vec2d,
-        # out, for each block: maximum, plane at its centre, slopes a cell, and plane + radius sqrt(1 + |a|^2)
+        # out, for each block: maximum; height at its centre and slopes per cell of the plane; that height plus
+        # radius sqrt(1 + |a|^2)
         top: wp.array2d(dtype=wp.float64),
         plane: wp.array2d(dtype=wp.float64),
         slope_y: wp.array2d(dtype=wp.float64),
@@ -93,14 +105,14 @@ def summary_kernel(dtype: str, rows: int, plane_below: Any) -> Any:
         plane[y + margin_y, x + margin_x] = -below[1]
         slope_y[y + margin_y, x + margin_x] = a_y
         slope_x[y + margin_y, x + margin_x] = a_x
-        cone[y + margin_y, x + margin_x] = lift * wp.float64(1.00000000000001) - below[1]  # its own rounding
+        cone[y + margin_y, x + margin_x] = lift * wp.float64(1.00000000000001) - below[1]  # above its own rounding
 
     return summarise
 
 
 @compiled
 def plain_plane_below(dtype: str, rows: int) -> Any:
-    """A Warp function: of ``sign`` x one block, the minimum, and a plane below it (at its centre, and its slopes)."""
+    """Warp function: the minimum of ``sign`` times a block, and a plane below it: height at its centre, slopes."""
     scalar = PRECISIONS[dtype]
     Shape = wp.types.matrix((rows, LANES), scalar)
 
@@ -144,7 +156,7 @@ def plain_plane_below(dtype: str, rows: int) -> Any:
 
 @compiled
 def cell_kernel(dtype: str, rows: int) -> Any:
-    """The kernel for a CUDA device: one thread an output, so that the bounds need no plane below the outputs."""
+    """The kernel for a CUDA device: one thread computes one output, so the bounds need no plane below the outputs."""
     scalar = PRECISIONS[dtype]
     whole = wp.int64 if dtype == "float64" else wp.int32
 
@@ -187,7 +199,7 @@ def cell_kernel(dtype: str, rows: int) -> Any:
         first_cell: int,
     ):
         cell = first_cell + wp.tid()
-        tile = cell // (rows * LANES)  # neighbouring threads share a tile, and so its blocks
+        tile = cell // (rows * LANES)  # neighbouring threads belong to a tile, so they read the same blocks
         part = cell % (rows * LANES)
         tile_y = tile // grid.tiles_x * rows
         tile_x = tile % grid.tiles_x * LANES
@@ -216,7 +228,7 @@ def cell_kernel(dtype: str, rows: int) -> Any:
                 highest = score
                 first = place
             place += 1
-        # the most promising block, then all in order from the row above it on: most of those that touch are near it
+        # the most promising block comes first, then all others from the row above it on: most that touch are near it
         total = (2 * grid.reach_y + 1) * grid.table_width
         row_above = wp.max(first // grid.table_width - 1, 0) * grid.table_width
         visit = int(-1)

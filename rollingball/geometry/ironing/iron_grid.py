@@ -1,4 +1,4 @@
-"""Ironed grids: the grey-scale dilation of sampled heights by a ball, exactly."""
+"""The ironed heights of a grid of samples: their exact grey-scale dilation by a ball."""
 
 import functools
 import math
@@ -12,28 +12,28 @@ from rollingball.core.errors import InputError, numbers, one_of, positive, posit
 from rollingball.core.launch import device_name, launch
 from rollingball.core.numeric import PRECISIONS
 from rollingball.geometry.ironing.dilation import LANES, Grid, cell_kernel, plain_plane_below, summary_kernel
-from rollingball.geometry.ironing.dilation_lanes import native_functions
-from rollingball.geometry.ironing.dilation_tiles import tile_kernel
+from rollingball.geometry.ironing.dilation_cpu import tile_kernel
+from rollingball.geometry.ironing.dilation_simd import native_functions
 
-ROWS = 8  # of a tile; eight registers of heights and eight of contacts
-# The tangent plane of the cap is taken no farther out than this share of the radius: at the rim it is vertical.
+ROWS = 8  # of cells in a tile, whose heights and contacts fill eight registers each
+# A tangent plane of the cap touches it within this share of the radius; farther out the cap becomes vertical.
 RIM = 0.95
 BORDERS = ("truncated", "periodic")
 SUMMARIES = ("top", "plane", "slope_y", "slope_x", "cone")
 MOST_CELLS = 2**31 - 1
-POOLED = 2**15  # grids of fewer cells take a millisecond, less than a pool of threads
+POOLED = 2**15  # smaller grids take a millisecond, less than to start threads
 
 Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
 class IronedGrid:
-    """Heights ironed by a ball, and the samples that it touches.
+    """The ironed heights of a grid, and the samples that the ball touches.
 
     Attributes:
         heights: The lowest height above each sample at which the centre of the ball clears all samples; shape and
             dtype as the samples (integers: float64).
-        contact: For each of them the index of the sample that the ball touches there, int32, (N, 1) or (N, M, 2).
+        contact: The index of the sample that the ball touches at each height: int32 (N, 1) or (N, M, 2).
     """
 
     heights: np.ndarray
@@ -54,23 +54,22 @@ def iron_grid(
         h[i] = max over samples j with |(i - j) spacing| <= radius of  f[j] + sqrt(radius^2 - |(i - j) spacing|^2)
 
     It is the grey-scale dilation by a ball, and exact for the samples: each h[i] is one sum ``f[j] + cap``, with the
-    cap computed in float64 and rounded to the dtype. Between samples there is nothing, so of a loss it is a lower bound
-    of the ironed loss, O(spacing^2) below it where the loss is smooth.
+    cap computed in float64 and rounded to the dtype. Between samples there is nothing, so for samples of a loss it
+    is a lower bound of the ironed loss, which it misses by O(spacing^2) where the loss is smooth.
 
     Args:
-        heights: The samples f, finite, (N,) or (N, M). float32 is computed in float32, all else in float64. In the
-            units of ``spacing`` and ``radius``: multiply a loss by its ``loss_scale`` first.
+        heights: The samples f, finite, (N,) or (N, M). float32 is computed in float32, every other dtype in float64.
+            They have the unit of ``spacing`` and ``radius``: multiply a loss by its ``loss_scale`` first.
         spacing: The distance of neighbouring samples: one number, or one for each axis.
         radius: The radius of the ball, no smaller than the spacing along any axis.
-        border: ``"truncated"``: there are no samples beyond the grid, so near its border the ball hangs over.
+        border: ``"truncated"``: there are no samples beyond the grid, so near its border a ball reaches beyond it.
             ``"periodic"``: the grid repeats; each sample counts at its nearest images.
         device: ``"cpu"``, or a CUDA device.
         threads: CPU threads, by default one for each core. The result does not depend on it.
 
     Returns:
-        The ironed heights, and the sample that each touches. Where samples tie in the rounded sum, it is the one whose
-        offset j - i comes first in row-major order (of the unwrapped offsets where periodic: the most negative), on
-        every device. For a truncated border that is the lowest index.
+        An :class:`IronedGrid`. Among samples with the same rounded sum it names the one with the first offset j - i in
+        row-major order, on every device: for a truncated border the lowest index.
 
     Raises:
         InputError: naming ``heights``, ``spacing``, ``radius``, ``border``, ``device`` or ``threads``, before anything
@@ -96,6 +95,7 @@ def iron_grid(
 
 
 def _samples(heights: Any) -> np.ndarray:
+    """The samples as a contiguous array of float32 or float64."""
     allowed = "finite numbers of shape (N,) or (N, M)"
     numbers("heights", heights, allowed)
     array = np.asarray(heights)
@@ -105,24 +105,25 @@ def _samples(heights: Any) -> np.ndarray:
 
 
 def _spacing(spacing: Any, ndim: int) -> tuple[float, float]:
-    """The spacing along y and x (of one axis, its own twice)."""
-    given = positive("spacing", spacing)
-    if given.shape not in ((), (ndim,)):
+    """The spacing along y and along x; for one axis both are its own."""
+    spacings = positive("spacing", spacing)
+    if spacings.shape not in ((), (ndim,)):
         raise InputError("spacing", spacing, f"one number above 0, or {ndim}")
-    steps = np.broadcast_to(given, (ndim,))
+    steps = np.broadcast_to(spacings, (ndim,))
     return float(steps[0]), float(steps[-1])
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """What a ball on a grid reaches.
+    """The cells and blocks within reach of a ball on a grid.
 
     Attributes:
-        reach: How many blocks away the farthest block within reach is, along y and x.
-        caps: sqrt(radius^2 - |offset|^2) of each offset in cells, -inf beyond the radius; the zero offset is central.
-        tables: For each offset in blocks, (2 reach_y + 1, 2 reach_x + 1 rounded up to LANES): ``near`` and ``centre``
+        reach: The number of blocks to the farthest block within reach, along y and x.
+        caps: sqrt(radius^2 - |offset|^2) of each offset in cells, -inf beyond the radius; the middle one is of offset
+        zero. tables: For each offset in blocks, (2 reach_y + 1, 2 reach_x + 1 rounded up to LANES): ``near`` and
+        ``centre``
             the caps at the least distance and between the centres; ``tangent``, ``tangent_y`` and ``tangent_x`` a plane
-            above the cap at the offset of the centres, and its slopes a cell.
+            above the cap at the offset between the centres, and its slopes per cell.
     """
 
     reach: Pair
@@ -132,7 +133,7 @@ class Window:
 
 @functools.lru_cache(maxsize=4)
 def window_of(sizes: Pair, steps: tuple[float, float], radius: float, most: Pair, dtype: str) -> Window:
-    """The window of a ball for blocks of ``sizes`` cells, looking no more than ``most`` cells away."""
+    """The window of a ball for blocks of ``sizes`` cells, with offsets of at most ``most`` cells."""
     cells = [min(int(min(radius / step, MOST_CELLS)) + 1, limit) for step, limit in zip(steps, most, strict=True)]
     axes = list(zip(sizes, steps, cells, strict=True))
     reach = tuple((cell + size - 1) // size for size, _, cell in axes)
@@ -145,43 +146,43 @@ def window_of(sizes: Pair, steps: tuple[float, float], radius: float, most: Pair
     blocks = [np.arange(-reach[0], reach[0] + 1), np.arange(-(-(2 * reach[1] + 1) // LANES) * LANES) - reach[1]]
     gaps = [np.maximum((np.abs(n) - 1) * size + 1, 0) for n, size in zip(blocks, sizes, strict=True)]
     near = _cap(distances(gaps), radius)
-    # the offset of an output from a sample points the other way; here in radii
+    # from the sample to the output, in radii
     y, x = np.meshgrid(
         *(-n * (size * step / radius) for n, (size, step, _) in zip(blocks, axes, strict=True)), indexing="ij"
     )
-    away = np.hypot(y, x)
-    inward = RIM / np.maximum(away, RIM)
-    cap = np.sqrt(1 - (away * inward) ** 2)
-    slope_y, slope_x = -y * inward / cap, -x * inward / cap
+    distance = np.hypot(y, x)
+    shrink = RIM / np.maximum(distance, RIM)
+    cap = np.sqrt(1 - (distance * shrink) ** 2)
+    slope_y, slope_x = -y * shrink / cap, -x * shrink / cap
     tables = {
         "near": near,
-        "centre": np.where(np.isfinite(near), radius * np.sqrt(np.maximum(1 - away**2, 0)), -np.inf),
-        "tangent": radius * (cap + (slope_y * y + slope_x * x) * (1 - inward)),
+        "centre": np.where(np.isfinite(near), radius * np.sqrt(np.maximum(1 - distance**2, 0)), -np.inf),
+        "tangent": radius * (cap + (slope_y * y + slope_x * x) * (1 - shrink)),
         "tangent_y": slope_y * steps[0],
         "tangent_x": slope_x * steps[1],
     }
     return Window((reach[0], reach[1]), caps.astype(dtype), tables)
 
 
-def _cap(places: list[np.ndarray], radius: float) -> np.ndarray:
-    """sqrt(radius^2 - y^2 - x^2) for places y (N,) and x (M,), -inf beyond the radius."""
-    y, x = places
+def _cap(axes: list[np.ndarray], radius: float) -> np.ndarray:
+    """The height (N, M) of the cap, sqrt(radius^2 - y^2 - x^2) for y (N,) and x (M,), -inf beyond the radius."""
+    y, x = axes
     scale = math.ldexp(1.0, -math.frexp(radius)[1])  # a power of two, so that no square overflows and none is rounded
     square = (y[:, None] * scale) ** 2 + (x[None] * scale) ** 2
-    rest = (radius * scale) ** 2 - square
-    return np.where(rest >= 0, np.sqrt(np.maximum(rest, 0)) / scale, -np.inf)
+    height_squared = (radius * scale) ** 2 - square
+    return np.where(height_squared >= 0, np.sqrt(np.maximum(height_squared, 0)) / scale, -np.inf)
 
 
 def _padded(samples: np.ndarray, sizes: Pair, margin: Pair) -> np.ndarray:
-    """The samples in whole blocks, with ``margin`` blocks of their images on each side (none: -inf)."""
+    """The samples extended to whole blocks, by ``margin`` blocks of periodic images on each side, or else by -inf."""
     shape = samples.shape
-    padded = [(-(-n // size) + 2 * m) * size for n, size, m in zip(shape, sizes, margin, strict=True)]
+    sizes_padded = [(-(-n // size) + 2 * m) * size for n, size, m in zip(shape, sizes, margin, strict=True)]
     if any(margin):
-        pairs = zip(padded, margin, sizes, shape, strict=True)
+        pairs = zip(sizes_padded, margin, sizes, shape, strict=True)
         return samples[np.ix_(*((np.arange(p) - m * size) % n for p, m, size, n in pairs))]
-    if tuple(padded) == shape:
+    if tuple(sizes_padded) == shape:
         return samples
-    field = np.full(padded, -np.inf, samples.dtype)
+    field = np.full(sizes_padded, -np.inf, samples.dtype)
     field[: shape[0], : shape[1]] = samples
     return field
 
@@ -195,7 +196,10 @@ def dilate(
     threads: int | None = None,
     by_cells: bool | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Checked samples (N, M) dilated, and contacts (N, M, 2); ``by_cells``: as on a CUDA device, the default there."""
+    """The dilation (N, M) of checked samples (N, M), and contacts (N, M, 2).
+
+    ``by_cells`` chooses the kernel with one thread for each output, which is the default on a CUDA device only.
+    """
     by_cells = device != "cpu" if by_cells is None else by_cells
     (count_y, count_x), dtype = samples.shape, samples.dtype.name
     sizes = (1 if count_y == 1 else ROWS, LANES)
@@ -210,7 +214,7 @@ def dilate(
         threads = 1
     blocks = (field.shape[0] // sizes[0], field.shape[1] // sizes[1])
     tiles = (blocks[0] - 2 * margin[0], blocks[1] - 2 * margin[1])
-    # rows of blocks are read LANES at a time from anywhere within reach
+    # LANES blocks of a row are read at once, from any position within reach
     around = (blocks[0] + 2 * reach[0], blocks[1] + 2 * reach[1] + LANES)
     scalar = PRECISIONS[dtype]
     put: Any = functools.partial(wp.array, device=device, copy=False)  # type: ignore[arg-type]
@@ -229,7 +233,7 @@ def dilate(
     grid.reach_y, grid.reach_x = reach
     grid.table_width, grid.cap_width = window.tables["near"].shape[1], window.caps.shape[1]
     grid.cap_center = window.caps.size // 2
-    # what rounding can do to a sum, and to the bounds of planes over the window
+    # an upper bound of the rounding of a sum, and of the bounds by planes over the window
     largest = max(float(samples.max()), -float(samples.min())) + radius
     cells = reach[0] * sizes[0] + reach[1] * sizes[1] + 16
     grid.slack = largest * (4 * float(np.finfo(dtype).eps) + 64 * 2.0**-52 * cells)

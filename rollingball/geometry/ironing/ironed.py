@@ -1,4 +1,4 @@
-"""ironed: the loss that a ball of a given radius feels, as a Surface like any other."""
+"""ironed: the loss that a ball of a given radius feels, as a Surface."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,45 +15,45 @@ from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.geometry.hull import least_norm_program
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.search.minima import MOST, lowest_of, minima_struct
-from rollingball.surfaces.base import Builder, Inner, Pieces, Surface, SurfaceKind, checked_surface
+from rollingball.surfaces.base import Builder, Inner, LossFunctions, Surface, SurfaceKind, checked_surface
 
-MOST_SAMPLES = 10**8  # of the quick variant
+MOST_SAMPLES = 10**8  # of the approximation by a grid
 
 
 @dataclass(frozen=True)
 class SettingsKind:
-    """The struct of the numbers of a search."""
+    """What identifies the struct that holds the settings of a search: the names and kinds of its fields."""
 
     fields: tuple[tuple[str, Any], ...]
 
     def struct(self, numeric: Numeric) -> Any:
-        """The struct."""
+        """The type of the struct."""
         return struct(self.fields, numeric)
 
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """The numbers of a search as a parameter of a surface."""
+    """The settings of a search as a parameter of a surface."""
 
     values: dict[str, Any]
 
     @property
     def kind(self) -> SettingsKind:
-        """Their struct."""
+        """What identifies the type of their struct."""
         return SettingsKind(layout(self.values))
 
     def record(self, numeric: Numeric, device: str) -> Any:
-        """An instance of it."""
+        """An instance of the struct with these values."""
         return fill(self.values, numeric, device)
 
 
 @dataclass(frozen=True, eq=False)
 class IronedSurface(Surface):
-    """The upper offset of a surface as a graph: what :func:`ironed` gives.
+    """The upper offset of a graph as a graph itself: the result of :func:`ironed`.
 
-    Its loss is (L f)_rho / L, so that the graph of L times it is the offset. At a kink, where the ball has several
-    contacts, ``gradient`` is the point of least norm in the convex hull of their slopes, ``hessian`` is NaN, and
-    :meth:`kinks` says so; kernels use the Hessian at the highest contact.
+    Its loss is (L f)_rho / L, so the graph of L times this loss is the offset. At a kink, where the ball has several
+    contacts, :meth:`kinks` is true, ``gradient`` is the point of least norm in the convex hull of the slopes of the
+    contacts, and ``hessian`` is NaN; kernels use the Hessian at the highest contact.
     """
 
     base: Surface | None = None
@@ -83,21 +83,21 @@ def ironed(
     box: Any = None,
     spacing: float | None = None,
 ) -> Surface:
-    """The ironed loss f_rho of a surface (theory, section 3): methods, plots and optimizers run on it as on any other.
+    """The ironed loss f_rho of a surface (theory, section 3), as a surface for methods, plots and optimizers.
 
-    Exact, by a search for the contacts at every evaluation; or, with ``box`` and ``spacing`` in d = 1 and 2, quick: the
-    dilation of samples (:func:`iron_grid`) under a C2 spline, with an error of the order of the spacing at kinks and
-    of its square elsewhere.
+    By default it is exact: each evaluation searches for the contacts of the ball. With ``box`` and ``spacing``, in d =
+    1 and 2, it is the C2 spline through the dilation of samples (:func:`iron_grid`): fast to evaluate, with an error of
+    the order of the spacing at kinks and of its square elsewhere.
 
     Args:
         surface: The surface.
         radius: The radius of the ball, in parameter units.
-        search: How contacts are sought.
-        box: Where the quick one is needed, (low, high) for each axis; there is no surface outside of it.
-        spacing: The distance between its samples, at most half the radius.
+        search: The settings of the search for contacts.
+        box: The box of the spline, (low, high) for each axis; there is no surface outside of it.
+        spacing: The distance between samples, at most half the radius.
 
     Returns:
-        An :class:`IronedSurface`, or for the quick one a sampled surface.
+        An :class:`IronedSurface`, or a sampled surface where ``box`` is given.
 
     Raises:
         InputError: for an argument that cannot be used.
@@ -107,7 +107,7 @@ def ironed(
     if (box is None) != (spacing is None):
         raise InputError("spacing", spacing, "box and spacing together, or neither")
     if box is not None:
-        return _quick(surface, float(radius), box, positive_scalar("spacing", spacing))
+        return _on_grid(surface, float(radius), box, positive_scalar("spacing", spacing))
     search = GlobalProjection() if search is None else search
     if not isinstance(search, GlobalProjection):
         raise InputError("search", search, "a GlobalProjection")
@@ -121,7 +121,8 @@ def ironed(
     )  # fmt: skip
 
 
-def _quick(surface: Surface, radius: float, box: Any, spacing: float) -> Surface:
+def _on_grid(surface: Surface, radius: float, box: Any, spacing: float) -> Surface:
+    """The spline through the dilation of samples."""
     from rollingball.surfaces.sampled import sampled
 
     if surface.dim > 2:
@@ -141,16 +142,16 @@ def _quick(surface: Surface, radius: float, box: Any, spacing: float) -> Surface
 def ironed_samples(
     surface: Surface, radius: float, corners: np.ndarray, cells: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The dilation of samples of L f on an even grid over a box, borders included, from samples a radius around it too.
+    """The dilation of L f, sampled on an even grid over a box, its border, and a margin of one radius.
 
     Args:
         surface: The surface.
         radius: The radius of the ball, at least one spacing.
         corners: The box (d, 2).
-        cells: How many spacings along each axis (d,).
+        cells: The number of spacings along each axis (d,).
 
     Returns:
-        Heights of the ball at the ``cells + 1`` places an axis, and the point that it touches at each (..., d).
+        The heights of the centre at the ``cells + 1`` grid points along each axis, and the points (..., d) touched.
     """
     from rollingball.geometry.ironing.iron_grid import iron_grid
 
@@ -167,7 +168,7 @@ def ironed_samples(
 
 @compiled
 def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
-    def build(numeric: Numeric, cooperative: bool) -> Pieces:
+    def build(numeric: Numeric, cooperative: bool) -> LossFunctions:
         wide = numeric.wide
         functions = base.functions(wide)
         vector, matrix, point, square = numeric.vector, numeric.matrix, wide.vector, wide.matrix
@@ -259,6 +260,6 @@ def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
             _height, _slope, curved = second(x, p)
             return curved
 
-        return Pieces(value, gradient, hessian, first, second, cpu_flags=functions.cpu_flags)
+        return LossFunctions(value, gradient, hessian, first, second, cpu_flags=functions.cpu_flags)
 
     return build

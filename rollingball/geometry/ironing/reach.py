@@ -1,4 +1,4 @@
-"""Curvature, reach, and the points of the graph that a ball cannot touch."""
+"""The curvatures and the reach of a graph, and the points of it that a ball cannot touch."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ class Reach:
     """The largest radius at which balls still touch every point of a part of the graph.
 
     Attributes:
-        value: The lesser of the two.
-        curvature: One over the largest principal curvature (of either sign; upward for the upper reach).
+        value: The smaller one of ``curvature`` and ``bottleneck``.
+        curvature: The least radius of curvature: one over the largest principal curvature, of either sign, or upward
+        for
+            the upper reach.
         bottleneck: The radius of the smallest ball that touches the part at one point and the graph at another, where
-            it is below ``curvature``; else infinite. A smooth graph over all of R^d has none (theory, section 11).
-        curvature_at: Where the curvature is largest (d,).
-        bottleneck_at: Where that ball touches the part (d,), or None.
+            it is below ``curvature``; else inf. A smooth graph over all of R^d has none (theory, section 11).
+        curvature_at: The point (d,) of largest curvature.
+        bottleneck_at: The point (d,) at which that ball touches the part, or None.
     """
 
     value: float
@@ -38,22 +40,22 @@ class Reach:
 
 
 def curvatures(surface: Surface, x: Any) -> np.ndarray:
-    """The principal curvatures of the graph of L f at ``x`` (B, d): (B, d), ascending.
+    """The principal curvatures of the graph of L f at ``x`` (B, d): float64 (B, d), ascending; NaN where f is.
 
-    The eigenvalues of G^-1 H / w, positive where the graph curves upward: a ball above touches only while its radius
-    times the largest stays below 1 (theory, section 2).
+    They are the eigenvalues of G^-1 H / w, positive where the graph curves upward: a ball above touches only while its
+    radius times the largest stays below 1 (theory, section 2).
 
     Raises:
         InputError: for points that are not finite numbers of shape (B, d).
     """
     at = points("x", x, checked_surface(surface).dim)
     scale = surface.loss_scale
-    g, bend = scale * surface.gradient(at), scale * surface.hessian(at)
+    g, hessian = scale * surface.gradient(at), scale * surface.hessian(at)
     w = np.sqrt(1 + (g**2).sum(axis=1))[:, None, None]
-    root = np.eye(surface.dim) - g[:, :, None] * g[:, None, :] / (w * (w + 1))  # G^(-1/2)
-    shape = root @ bend @ root / w
-    sound = np.isfinite(shape).all(axis=(1, 2))
-    return np.where(sound[:, None], np.linalg.eigvalsh(np.where(sound[:, None, None], shape, 0.0)), np.nan)
+    inverse_root = np.eye(surface.dim) - g[:, :, None] * g[:, None, :] / (w * (w + 1))  # G^(-1/2)
+    shape = inverse_root @ hessian @ inverse_root / w
+    finite = np.isfinite(shape).all(axis=(1, 2))
+    return np.where(finite[:, None], np.linalg.eigvalsh(np.where(finite[:, None, None], shape, 0.0)), np.nan)
 
 
 def unreachable(
@@ -65,16 +67,16 @@ def unreachable(
     box: Any = None,
     threads: int | None = None,
 ) -> np.ndarray:
-    """Whether a ball above the graph cannot touch it at ``x`` (B, d), Definition 1 on its upper side: booleans (B,).
+    """Whether a ball above the graph cannot touch it at ``x`` (B, d) (Definition 1, on the upper side): booleans (B,).
 
-    The ball that is tangent there, with centre p + rho nu(p), would have to sink into the graph elsewhere.
+    A ball that is tangent to the graph there, with centre p + rho nu(p), would lie partly below the graph elsewhere.
 
     Args:
         surface: The surface.
         radius: The radius of the ball.
-        x: Points of the parameter space.
-        search: How contacts are sought.
-        box: The graph ends at this box, (low, high) for each axis.
+        x: Points (B, d) of the parameter space.
+        search: The settings of the search for contacts.
+        box: The box, (low, high) for each axis, outside of which there is no graph.
         threads: CPU threads; by default one a core.
 
     Raises:
@@ -89,8 +91,8 @@ def unreachable(
         raise InputError("x", x, "points where the surface has a finite slope")
     resting = contacts(surface, centers, rho, search, box=box, threads=threads)
     steep = surface.loss_scale * np.linalg.norm(surface.gradient(at), axis=1)
-    size = np.abs(heights) + rho + steep * (np.linalg.norm(at, axis=1) + rho)
-    return resting.height > heights + ROUNDING * size
+    magnitude = np.abs(heights) + rho + steep * (np.linalg.norm(at, axis=1) + rho)
+    return resting.height > heights + ROUNDING * magnitude
 
 
 def reach(surface: Surface, box: Any, *, samples: int | None = None, search: GlobalProjection | None = None) -> Reach:
@@ -99,11 +101,11 @@ def reach(surface: Surface, box: Any, *, samples: int | None = None, search: Glo
     Args:
         surface: The surface, smooth over the box.
         box: The part (d, 2).
-        samples: Points at which curvatures are tried before they are refined; by default 2^16.
-        search: How nearest points are sought.
+        samples: The number of points at which curvatures are evaluated before the largest are refined; by default 2^16.
+        search: The settings of the search for nearest points.
 
     Returns:
-        A :class:`Reach`. It is found from samples, so it is an upper bound where a feature is finer than they are.
+        A :class:`Reach`. It comes from samples, so it is an upper bound where a feature is finer than their spacing.
 
     Raises:
         InputError: for an argument that cannot be used.
@@ -116,8 +118,8 @@ def upper_reach(
 ) -> Reach:
     """The reach on the upper side, where balls roll: up to it every point over the box can be touched.
 
-    Arguments, result and errors as for :func:`reach`: found from samples, a bound from above. On a surface whose
-    narrowest peaks lie between samples, such as Eq. 13, it is too large.
+    Arguments, result and errors are those of :func:`reach`: it comes from samples, and is too large for a surface whose
+    narrowest peaks lie between them, such as Eq. 13.
     """
     return _reach(surface, box, (1.0,), samples, search)
 
@@ -127,10 +129,11 @@ def medial_radius(
 ) -> np.ndarray:
     """The radius of the largest ball that touches the graph at ``x`` (B, d) from above (or below, side = -1): (B,).
 
-    It shrinks from ``largest``: while a point q of the graph is nearer to the centre than the radius, the ball through
-    q that is tangent at p is smaller, |q - p|^2 / (2 <q - p, nu>) (Ma, Bae and Choi, The Visual Computer 28, 2012).
+    The radius begins at ``largest`` and shrinks: while a point q of the graph is nearer to the centre than the radius,
+    the ball through q that is tangent at p is smaller, |q - p|^2 / (2 <q - p, nu>) (Ma, Bae and Choi, The Visual
+    Computer 28, 2012).
     """
-    # balls of the radius of curvature of a sphere touch it everywhere: no proof of that ends
+    # a ball in a hemisphere of its own radius touches it everywhere, which no proof can end with
     search = GlobalProjection(nodes=2000) if search is None else _search(search)
     at = points("x", x, checked_surface(surface).dim)
     positive_scalar("largest", largest)
@@ -144,18 +147,20 @@ def medial_radius(
         if not len(index):
             break
         centers, heights = _tangent(surface, at[index], radii[index], side)
-        near = project(surface, np.concatenate([centers, heights[:, None]], axis=1), search)
-        q = np.concatenate([near.foot, surface.loss_scale * surface.value(near.foot)[:, None]], axis=1)
+        nearest = project(surface, np.concatenate([centers, heights[:, None]], axis=1), search)
+        q = np.concatenate([nearest.foot, surface.loss_scale * surface.value(nearest.foot)[:, None]], axis=1)
         chord = q - feet[index]
         normal = np.concatenate([centers, heights[:, None]], axis=1) - feet[index]
         normal /= radii[index, None]
-        rise = (chord * normal).sum(axis=1)
+        normal_part = (chord * normal).sum(axis=1)
         square = (chord**2).sum(axis=1)
-        noise = ROUNDING * (np.abs(heights) + np.abs(centers).max(axis=1))
-        inside = near.distance < radii[index] * (1 - 1e-9) - noise
-        # a contact that merges with p is the ball of curvature, and |q - p|^2 / <q - p, nu> is rounding there
-        apart = np.sqrt(square) > 1e-4 * radii[index] + np.sqrt(noise * radii[index])
-        smaller = np.divide(square, 2 * rise, out=radii[index].copy(), where=inside & apart & (rise > 0))
+        rounding = ROUNDING * (np.abs(heights) + np.abs(centers).max(axis=1))
+        inside = nearest.distance < radii[index] * (1 - 1e-9) - rounding
+        # if q merges with p this is the ball of curvature, and |q - p|^2 / <q - p, nu> is all rounding
+        distinct = np.sqrt(square) > 1e-4 * radii[index] + np.sqrt(rounding * radii[index])
+        smaller = np.divide(
+            square, 2 * normal_part, out=radii[index].copy(), where=inside & distinct & (normal_part > 0)
+        )
         shrunk = smaller < radii[index] * (1 - 1e-12)
         radii[index[shrunk]] = smaller[shrunk]
         active[index[~shrunk]] = False
@@ -163,13 +168,14 @@ def medial_radius(
 
 
 def _search(search: Any) -> GlobalProjection | None:
+    """The settings themselves, or an InputError where they are not a GlobalProjection."""
     if search is not None and not isinstance(search, GlobalProjection):
         raise InputError("search", search, "a GlobalProjection")
     return search
 
 
 def _tangent(surface: Surface, at: np.ndarray, radii: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
-    """The centres of balls that touch the graph at ``at`` from one side: horizontal parts and heights."""
+    """The centres of balls tangent to the graph at points (B, d), on one side: horizontal (B, d) and heights (B,)."""
     g = surface.loss_scale * surface.gradient(at)
     lift = side * radii / np.sqrt(1 + (g**2).sum(axis=1))
     return at - lift[:, None] * g, surface.loss_scale * surface.value(at) + lift
@@ -178,6 +184,7 @@ def _tangent(surface: Surface, at: np.ndarray, radii: np.ndarray, side: float) -
 def _reach(
     surface: Surface, box: Any, sides: tuple[float, ...], samples: int | None, search: GlobalProjection | None
 ) -> Reach:
+    """The reach on the sides given, 1 for above and -1 for below: the least over them."""
     checked_surface(surface)
     _search(search)
     corners = checked_box("box", box, surface.dim)
@@ -192,16 +199,16 @@ def _reach(
     at, largest = highest(sharpest, corners, count)
     curvature = 1 / largest if largest > 0 else np.inf
     size = float(np.linalg.norm(np.diff(corners, axis=1)))
-    tried = min(curvature * (1 - 1e-9), 1e3 * size)  # a ball a thousand times the box is a plane
-    bottleneck, place = np.inf, None
+    largest_radius = min(curvature * (1 - 1e-9), 1e3 * size)  # a ball of a thousand times the box is nearly a plane
+    bottleneck, touching = np.inf, None
     coarse = spread(corners, min(count, 4096 if surface.dim == 1 else 1024))
     for side in sides:
 
         def narrowest(x: np.ndarray, side: float = side) -> np.ndarray:
-            radii = medial_radius(surface, x, side, largest=tried, search=search)
+            radii = medial_radius(surface, x, side, largest=largest_radius, search=search)
             return -np.where(np.isfinite(radii), radii, np.inf)
 
-        spot, negative = highest(narrowest, corners, 0, coarse, kept=4, rounds=40)
-        if -negative < min(tried * (1 - 1e-6), bottleneck):
-            bottleneck, place = -negative, tuple(float(v) for v in spot)
-    return Reach(min(curvature, bottleneck), curvature, bottleneck, tuple(float(v) for v in at), place)
+        position, negative = highest(narrowest, corners, 0, coarse, kept=4, rounds=40)
+        if -negative < min(largest_radius * (1 - 1e-6), bottleneck):
+            bottleneck, touching = -negative, tuple(float(v) for v in position)
+    return Reach(min(curvature, bottleneck), curvature, bottleneck, tuple(float(v) for v in at), touching)

@@ -1,4 +1,4 @@
-"""Dilation on a CPU: one thread a tile of outputs, against blocks of samples (see :mod:`.dilation` for the bounds)."""
+"""The kernel of a dilation on a CPU, which skips blocks of samples by the bounds of :mod:`.dilation`."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ import warp as wp
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import PRECISIONS
 from rollingball.geometry.ironing.dilation import LANES, Grid
-from rollingball.geometry.ironing.dilation_lanes import native_functions
+from rollingball.geometry.ironing.dilation_simd import native_functions
 
 
 @compiled
 def tile_kernel(dtype: str, rows: int) -> Any:
-    """The kernel for a CPU: one thread dilates one tile of ``rows`` x LANES outputs, in registers."""
+    """The kernel for a CPU: one thread computes a tile of ``rows`` x LANES outputs, which it holds in registers."""
     scalar = PRECISIONS[dtype]
     whole = wp.int64 if dtype == "float64" else wp.int32
     plane_below, most_promising, can_touch, touch = native_functions(dtype, rows)
@@ -39,7 +39,8 @@ def tile_kernel(dtype: str, rows: int) -> Any:
         while r < rows:
             lane = int(0)
             while lane < LANES:
-                # every output starts from the sample below it; cells off the grid keep no block waiting
+                # an output begins with the sample below it; cells off the grid are infinite, so that no block raises
+                # them
                 sample = (tile_y * rows + r + grid.origin_y) * grid.sample_width + tile_x * LANES + lane + grid.origin_x
                 start = heights[sample] + caps[grid.cap_center]
                 if tile_y * rows + r >= grid.count_y or tile_x * LANES + lane >= grid.count_x:
@@ -64,7 +65,7 @@ def tile_kernel(dtype: str, rows: int) -> Any:
             2 * grid.reach_y + 1,
             2 * grid.reach_x + 1,
         )
-        # the most promising block, then all in order from the row above it on: most of those that touch are near it
+        # the most promising block comes first, then all others from the row above it on: most that touch are near it
         total = (2 * grid.reach_y + 1) * grid.table_width
         row_above = wp.max(first // grid.table_width - 1, 0) * grid.table_width
         visit = int(-1)
@@ -140,7 +141,7 @@ def tile_kernel(dtype: str, rows: int) -> Any:
                 if y < grid.count_y and x < grid.count_x:
                     sample = int(touched[at + r * width + lane])
                     cell = y * grid.count_x + x
-                    # the shift takes off the margin of a periodic grid, modulo its period, without slow divisions
+                    # the shift subtracts the margin of a periodic grid, modulo its period; a division would be slow
                     sample_y = sample // grid.sample_width
                     sample_x = sample - sample_y * grid.sample_width + grid.shift_x
                     sample_y += grid.shift_y

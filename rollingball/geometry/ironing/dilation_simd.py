@@ -1,7 +1,7 @@
-"""What dilation on a CPU does with registers of LANES numbers.
+"""The inner loops of a dilation on a CPU, in C++ with the vector types of Clang.
 
-Warp's own loops over a tile do these sums one by one, ten times slower, so they are C++ snippets with the vector types
-of Clang. The bounds are those of :mod:`rollingball.geometry.ironing.dilation`.
+They work on LANES numbers at once. Loops written in Warp are not vectorised here and take ten times as long. The bounds
+are those of :mod:`rollingball.geometry.ironing.dilation`.
 """
 
 from typing import Any
@@ -17,10 +17,10 @@ from rollingball.geometry.ironing.dilation import LANES, Floats
 def native_functions(dtype: str, rows: int) -> tuple[Any, Any, Any, Any]:
     """Native Warp functions ``(plane_below, most_promising, can_touch, touch)``.
 
-    * plane_below: of ``sign`` x one block, the minimum, and a plane below it (at its centre, and its slopes);
-    * most_promising: the table place of the block that would reach highest from its centre;
-    * can_touch: which of LANES blocks side by side the three bounds leave, as bits;
-    * touch: raises the heights of a tile by one block, in place, skipping samples that the bounds rule out.
+    * plane_below: the minimum of ``sign`` times a block, and a plane below it (height at its centre, and slopes);
+    * most_promising: the index in the tables of the block whose sum of maximum and cap between centres is the largest;
+    * can_touch: a bit for each of LANES neighbouring blocks, set where no bound rules it out;
+    * touch: raises the heights of a tile, in place, to the sums of one block, but for samples that the bounds rule out.
     """
     scalar = PRECISIONS[dtype]
     whole = wp.int64 if dtype == "float64" else wp.int32

@@ -1,7 +1,7 @@
-"""What bounds of derivatives over a ball are made of: waves over an interval, and norms of symmetric matrices.
+"""Bounds of sines and cosines over an interval, and of the norm of a symmetric matrix, for bounds of derivatives.
 
-All of it is float64, as bounds are, and rigorous but for rounding. A wave over an interval is a middle and a radius:
-sums of terms A wave are then within sum A middle +- sum |A| radius, which keeps what cancels.
+They are float64, and rigorous but for rounding. The range of a wave over an interval is given by its middle and its
+radius: a sum of terms a_k wave_k is then within sum a_k middle_k +- sum |a_k| radius_k, where terms can cancel.
 """
 
 from typing import Any
@@ -15,22 +15,22 @@ TURNS = wp.constant(wp.float64(0.15915494309189535))  # 1 / (2 pi)
 
 
 @wp.func
-def least(a: wp.float64, b: wp.float64):
+def smaller(a: wp.float64, b: wp.float64):
     """The smaller of two bounds; of a number and NaN, the number."""
     return wp.where(a <= b or b != b, a, b)
 
 
 @wp.func
-def settled(bound: wp.float64):
-    """A bound that overflowed to NaN says nothing: infinite."""
+def or_infinite(bound: wp.float64):
+    """The bound, or inf in place of the NaN of an overflow."""
     return wp.where(bound >= wp.float64(0.0), bound, INFINITE)
 
 
 @wp.func
 def wave_over(before: wp.float64, after: wp.float64, first: wp.float64, last: wp.float64):
-    """Middle and radius of a wave between two ends, where it is ``before`` and ``after``.
+    """Middle and radius of the values that cos(2 pi t) takes over first <= t <= last.
 
-    The ends are in turns after a crest, ``first`` <= ``last``.
+    ``before`` and ``after`` are its values at the two ends.
     """
     low, high = wp.min(before, after), wp.max(before, after)
     if wp.floor(last) >= wp.ceil(first):
@@ -62,39 +62,39 @@ def sine_over(angle: wp.float64, reach: wp.float64):
 
 
 @wp.func
-def farthest(x: Any):
-    """The largest |x_i|."""
-    most = wp.float64(0.0)
+def largest_entry(x: Any):
+    """The largest |x_i| of a vector."""
+    largest = wp.float64(0.0)
     for i in range(len(x)):
-        most = wp.max(most, wp.abs(x[i]))
-    return most
+        largest = wp.max(largest, wp.abs(x[i]))
+    return largest
 
 
 @wp.func
 def spectral_norm(a: Any):
-    """The spectral norm of a symmetric matrix, or up to d^(1/32) more: it is exact up to two dimensions.
+    """An upper bound of the spectral norm of a symmetric matrix: exact for d <= 2, else too large by d^(1/32) at most.
 
     ||A||^16 = ||A^16||, which is at most the Frobenius norm of A^16.
     """
     n = len(a)
     largest, rows = wp.float64(0.0), wp.float64(0.0)
-    whole = wp.float64(0.0)
+    total = wp.float64(0.0)
     for i in range(n):
         row = wp.float64(0.0)
         for j in range(n):
             row += wp.abs(a[i, j])
             largest = wp.max(largest, wp.abs(a[i, j]))
         rows = wp.max(rows, row)
-        whole += row
-    if largest == wp.float64(0.0) and whole == whole:
+        total += row
+    if largest == wp.float64(0.0) and total == total:
         return wp.float64(0.0)
-    if not whole < wp.float64(1.0e300):  # NaN too
+    if not total < wp.float64(1.0e300):  # NaN too
         return INFINITE
     if n <= 2:
-        off = wp.where(n == 1, wp.float64(0.0), a[0, n - 1] / largest)
+        off_diagonal = wp.where(n == 1, wp.float64(0.0), a[0, n - 1] / largest)
         mean = HALF * (a[0, 0] + a[n - 1, n - 1]) / largest
-        apart = HALF * (a[0, 0] - a[n - 1, n - 1]) / largest
-        return largest * (wp.abs(mean) + wp.sqrt(apart * apart + off * off))
+        difference = HALF * (a[0, 0] - a[n - 1, n - 1]) / largest
+        return largest * (wp.abs(mean) + wp.sqrt(difference * difference + off_diagonal * off_diagonal))
     power = a * (wp.float64(1.0) / largest)
     for _doubling in range(4):
         power = power * power
@@ -106,7 +106,16 @@ def spectral_norm(a: Any):
 
 
 @wp.func
-def quartic_bounds(slope: wp.float64, bend: wp.float64, linear: wp.float64, square: wp.float64, reach: wp.float64):
-    """Bounds from |grad f| and |Hess f| here, where the Hessian at a distance r differs by linear r + square r^2."""
-    growing = bend + reach * (linear / wp.float64(2.0) + reach * square / wp.float64(3.0))
-    return settled(slope + reach * growing), settled(bend + reach * (linear + reach * square))
+def bounds_around(slope: wp.float64, center_slope: wp.float64, curvature: wp.float64, reach: wp.float64):
+    """Bounds of |grad f| and |Hess f| within ``reach`` of a point, from such bounds and from |grad f| at the point."""
+    return or_infinite(smaller(slope, center_slope + curvature * reach)), or_infinite(curvature)
+
+
+@wp.func
+def quartic_bounds(slope: wp.float64, curvature: wp.float64, linear: wp.float64, square: wp.float64, reach: wp.float64):
+    """Bounds of |grad f| and |Hess f| within ``reach`` of a point, from the slope and curvature at the point itself.
+
+    The Hessian at a distance r differs from the one at the point by at most linear r + square r^2.
+    """
+    mean_curvature = curvature + reach * (linear / wp.float64(2.0) + reach * square / wp.float64(3.0))
+    return or_infinite(slope + reach * mean_curvature), or_infinite(curvature + reach * (linear + reach * square))
