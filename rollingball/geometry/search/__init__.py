@@ -1,1 +1,1 @@
-"""Branch and bound: the lowest points of an objective over a ball, with a proof that no other is as low."""
+"""Global minimisation of an objective over a box by seeds and by branch and bound, which proves what it finds."""

@@ -1,4 +1,7 @@
-"""How far a loss can be from its tangent plane near a point: by proof, by the user's word, or by samples."""
+"""Bounds of how much a loss changes near a point, for branch and bound, and evenly spread points of a box.
+
+They rest on a bound of the norm of the Hessian: of the surface, of the user (``hessian_bound``), or from samples.
+"""
 
 from typing import Any
 
@@ -8,13 +11,16 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.surfaces.base import SurfaceFunctions
 
-# An estimate is this many times the largest Hessian among the samples.
+# The factor from the largest norm of the Hessian among samples to the estimate of its bound.
 SAFETY = wp.constant(wp.float64(2.0))
 
 
 @compiled
 def golden_ratios(dim: int) -> tuple[float, ...]:
-    """The golden ratio's generalisation to d dimensions: its powers, modulo 1, fill a cube evenly."""
+    """The steps (d,) of an additive recurrence that fills the unit cube evenly: point k is (1/2 + k steps) modulo 1.
+
+    They are the powers of 1 / g, where g generalises the golden ratio: g^(d + 1) = g + 1.
+    """
     golden = 2.0
     for _ in range(60):
         golden = (1 + golden) ** (1 / (dim + 1))
@@ -23,11 +29,11 @@ def golden_ratios(dim: int) -> tuple[float, ...]:
 
 @compiled
 def spread_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``spread(x, steepness, reach, estimate, p) -> rise, bend`` within ``reach`` of x, where |L grad f| = steepness.
+    """``spread(x, steepness, reach, estimate, p) -> rise, bend``: bounds of L f within ``reach`` of x.
 
-    ``rise`` is how much L f can differ from L f(x) there, ``bend`` bounds the norm of its Hessian. ``estimate`` counts
-    where it is above 0 and lower than what the surface knows, or where the surface knows nothing. ``rise`` is negative
-    where there is no surface within ``reach``.
+    ``steepness`` is |L grad f| at x. Within the distance, L f differs from L f(x) by at most ``rise``, which is
+    negative where there is no surface, and the norm of its Hessian is at most ``bend``. An ``estimate`` of that norm is
+    used if the surface has no bound, or if it is above 0 and smaller.
     """
     vector, parameters, bounds = numeric.vector, functions.parameters, functions.bounds
     half, zero = wp.float64(0.5), wp.float64(0.0)
@@ -54,10 +60,10 @@ def spread_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 @compiled
 def estimate_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``estimate(first, low, high, p, settings)``: the bend to rely on in a box, 0 where the surface knows its own.
+    """``estimate(first, low, high, p, settings)``: a bound of |L Hess f| in a box; 0: the surface has one.
 
-    The ``hessian_bound`` of the settings where it is given; else a multiple of the largest Hessian at ``first`` and at
-    the seeds in the box.
+    It is L times the ``hessian_bound`` of the settings, if that is given; else SAFETY times the largest norm at the
+    point ``first`` and at evenly spread points of the box.
     """
     vector, wide, dim, parameters = numeric.vector, numeric.wide.vector, numeric.dim, functions.parameters
     second, known = functions.second, functions.bounds is not None

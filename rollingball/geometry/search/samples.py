@@ -1,4 +1,4 @@
-"""The highest value of a function over a box, from samples that are then refined: for functions of few dimensions."""
+"""The maximum of a function over a box of few dimensions, by samples of which the best are refined."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rollingball.geometry.search.bounds import golden_ratios
 
 
 def spread(box: np.ndarray, count: int) -> np.ndarray:
-    """About ``count`` points that fill a box evenly: a grid with its borders in d <= 2."""
+    """About ``count`` points (N, d) that fill a box (d, 2) evenly; for d <= 2 they are a grid up to its borders."""
     dim = len(box)
     if dim <= 2:
         side = max(round(count ** (1 / dim)), 3)
@@ -23,7 +23,16 @@ def spread(box: np.ndarray, count: int) -> np.ndarray:
 def highest(
     function: Any, box: np.ndarray, count: int, tried: np.ndarray | None = None, kept: int = 8, rounds: int = 80
 ) -> tuple[np.ndarray, float]:
-    """Where a function over a box is highest, and how high: samples, of which the best are refined along the axes."""
+    """The point (d,) of a box (d, 2) at which a function is largest, as far as samples show, and its value there.
+
+    Args:
+        function: A function of points (N, d) with values (N,); NaN counts as -inf.
+        box: The box.
+        count: The number of samples, unless they are given.
+        tried: The samples (N, d); by default a grid.
+        kept: The number of best samples to refine: by steps along the axes, halved where none is better.
+        rounds: The largest number of such steps.
+    """
     x = spread(box, count) if tried is None else tried
     values = np.nan_to_num(function(x), nan=-np.inf)
     order = np.argsort(-values, kind="stable")[:kept]
@@ -35,12 +44,12 @@ def highest(
         if (steps < 1e-12 * (1 + np.abs(x))).all():
             break
         moves = np.concatenate([np.eye(dim), -np.eye(dim)])
-        there = np.clip(x[:, None] + moves * steps[:, None], box[:, 0], box[:, 1])
-        found = np.nan_to_num(function(there.reshape(-1, dim)), nan=-np.inf).reshape(len(x), -1)
-        best = found.argmax(axis=1)
-        better = found[np.arange(len(x)), best] > values
-        x = np.where(better[:, None], there[np.arange(len(x)), best], x)
-        values = np.where(better, found[np.arange(len(x)), best], values)
+        candidates = np.clip(x[:, None] + moves * steps[:, None], box[:, 0], box[:, 1])
+        neighbours = np.nan_to_num(function(candidates.reshape(-1, dim)), nan=-np.inf).reshape(len(x), -1)
+        best = neighbours.argmax(axis=1)
+        better = neighbours[np.arange(len(x)), best] > values
+        x = np.where(better[:, None], candidates[np.arange(len(x)), best], x)
+        values = np.where(better, neighbours[np.arange(len(x)), best], values)
         steps = np.where(better[:, None], steps, steps / 2)
     top = int(values.argmax())
     return x[top], float(values[top])
