@@ -46,7 +46,8 @@ def over_balls(parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def rolling(states: np.ndarray, duration: float) -> np.ndarray:
     """Which balls still roll (B,)."""
-    return (states["status"] == RUNNING) & (states["time"] < duration)
+    going: np.ndarray = (states["status"] == RUNNING) & (states["time"] < duration)
+    return going
 
 
 def share_done(states: np.ndarray, duration: float) -> float:

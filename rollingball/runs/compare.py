@@ -160,7 +160,8 @@ def _orders(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
         x, y = np.log(rates), np.log(errors)
     x = x - x.mean()
-    return (x[:, None] * (y - y.mean(axis=0))).sum(axis=0) / (x**2).sum()
+    slopes: np.ndarray = (x[:, None] * (y - y.mean(axis=0))).sum(axis=0) / (x**2).sum()
+    return slopes
 
 
 def _hausdorff(a: np.ndarray, b: np.ndarray) -> float:

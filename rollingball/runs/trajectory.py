@@ -79,12 +79,12 @@ class Trajectory:
     @property
     def dim(self) -> int:
         """The dimension d of the parameter space."""
-        return self.foot.shape[2]
+        return int(self.foot.shape[2])
 
     @property
     def balls(self) -> int:
         """The number of balls B."""
-        return self.foot.shape[1]
+        return int(self.foot.shape[1])
 
     def __len__(self) -> int:
         """The number of frames T."""

@@ -1,0 +1,76 @@
+"""Ctrl-C during a run: it is answered within about a second, and what was rolled until then is kept."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import rollingball as rb
+
+BEGIN = """
+import sys, time
+import numpy as np, warp as wp
+wp.config.log_level = wp.LOG_WARNING
+import rollingball as rb
+sine, starts = rb.surfaces.sine(), np.linspace(-1.2, 1.2, 200)[:, None]
+def roll(share):
+    if sys.argv[1] == "flow":
+        return rb.simulate(sine, rb.Ball(0.4), rb.FootpointFlow(rb.RK4(1e-6)), start=starts, duration=share, gap=None)
+    return rb.simulate(sine, None, rb.GradientDescent(1e-6), start=starts, steps=int(share * 1e7), every=1_000_000)
+roll(1e-5)  # compiles
+print("rolling", flush=True)
+try:
+    roll(100.0)
+except rb.RunInterrupted as interrupted:
+    run = interrupted.trajectory
+    run.save(sys.argv[2])
+    print(len(run), flush=True)
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("kind", ["flow", "discrete"])
+def test_a_run_that_takes_hours_ends_within_a_second_and_keeps_its_frames(kind, tmp_path):
+    path = tmp_path / "run.safetensors"
+    command = [sys.executable, "-c", BEGIN, kind, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "rolling\n"
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        frames = int(process.stdout.readline())
+        assert process.wait(60) == 130
+    run = rb.Trajectory.load(path)
+    assert len(run) == frames >= 1
+    assert np.isfinite(run.foot).all()
+    assert np.isfinite(run.center).all()
+
+
+def test_the_first_interrupt_waits_for_the_launch_and_the_second_does_not():
+    from rollingball.core.interrupt import Interruption
+
+    with pytest.raises(KeyboardInterrupt), Interruption() as interruption:
+        signal.raise_signal(signal.SIGINT)
+        assert interruption.asked
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_launch_is_sized_by_time_however_many_balls_there_are():
+    from rollingball.runs.launches import LAUNCH_SECONDS, rolled
+
+    took, done = [], 0
+
+    def advance(steps):
+        nonlocal done
+        done += steps
+        took.append(steps * 1e-3)  # a millisecond a step
+        time.sleep(took[-1])
+        return done / 2000
+
+    seconds, interrupted = rolled(advance, 10, 1_000_000, None)
+    assert not interrupted
+    assert seconds >= sum(took)
+    assert max(took) <= 2 * LAUNCH_SECONDS
