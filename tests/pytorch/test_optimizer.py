@@ -555,6 +555,7 @@ def test_a_closure_that_returns_nothing_is_named_where_the_loss_is_needed(rule):
     optimizer = ball(problem.params, **RULES[rule])
     with pytest.raises(rb.InputError, match=r"^closure: got None; allowed: a function that returns the loss"):
         optimizer.step(lambda: problem().backward())
+    optimizer.zero_grad()
     ball(problem.params, contact_steps=1).step(lambda: problem().backward())
 
 

@@ -1,6 +1,7 @@
 """Inner calls repeat the first: the same random numbers, and running statistics that move once a step."""
 
 import contextlib
+import copy
 import random
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import torch
 
 from rollingball.pytorch import RollingBall
-from rollingball.pytorch.optimizer.replay import RandomState, frozen_statistics
+from rollingball.pytorch.optimizer.module_state import ModuleState
+from rollingball.pytorch.optimizer.random_state import RandomState
 from tests.pytorch.problems import classifier, closure_of, joined
 
 RULES = [{"contact_steps": 1}, {"contact_steps": 3}, {"method": "footpoint"}]
@@ -100,11 +102,15 @@ def test_batch_norm_statistics_are_those_of_one_forward_pass_a_step(rule):
         assert norm.track_running_stats
 
 
-def test_the_layers_normalize_by_the_batch_all_the_same():
-    _, loss = classifier(batch_norm=True)
-    expected = loss().item()
-    with frozen_statistics():
-        assert loss().item() == expected
+def repeats(run, closure_calls=3):
+    """What ModuleState makes of a closure that runs modules, called so often."""
+    state = ModuleState()
+    with state.first_call(run, []):
+        results = [run()]
+    for _ in range(closure_calls - 1):
+        with state.inner_call():
+            results.append(run())
+    return results
 
 
 @pytest.mark.parametrize(
@@ -116,76 +122,52 @@ def test_the_layers_normalize_by_the_batch_all_the_same():
         (torch.nn.BatchNorm3d(3), torch.randn(4, 3, 2, 2, 2)),
         (torch.nn.SyncBatchNorm(3), torch.randn(4, 3)),
         (torch.nn.InstanceNorm2d(3, track_running_stats=True), torch.randn(4, 3, 5, 5)),
+        (torch.nn.BatchNorm1d(3, track_running_stats=False), torch.randn(4, 3)),
+        (torch.nn.BatchNorm1d(3).eval(), torch.randn(4, 3)),
+        (torch.nn.InstanceNorm2d(3, track_running_stats=True).eval(), torch.randn(4, 3, 5, 5)),
     ],
 )
-def test_every_layer_of_the_family_is_held(layer, inputs):
-    before, momentum = {name: buffer.clone() for name, buffer in layer.named_buffers()}, layer.momentum
-    with frozen_statistics():
+def test_every_layer_of_the_family_moves_once_and_gives_the_same(layer, inputs):
+    lone = copy.deepcopy(layer)
+    expected = lone(inputs)
+    assert all(torch.equal(result, expected) for result in repeats(lambda: layer(inputs)))
+    for (name, buffer), other in zip(layer.named_buffers(), lone.buffers(), strict=True):
+        assert torch.equal(buffer, other), name
+
+
+def test_statistics_are_those_of_the_first_call_after_an_error_too():
+    layer, inputs = torch.nn.BatchNorm1d(3), torch.randn(4, 3)
+    state = ModuleState()
+    with state.first_call(layer, []):
         layer(inputs)
-    assert all(torch.equal(buffer, before[name]) for name, buffer in layer.named_buffers())
-    layer(inputs)
-    assert layer.track_running_stats
-    assert layer.momentum == momentum
-    assert not torch.equal(layer.running_mean, before["running_mean"])
-
-
-@pytest.mark.parametrize("kind", [torch.nn.BatchNorm2d, torch.nn.InstanceNorm2d])
-def test_layers_in_evaluation_go_on_using_their_statistics(kind):
-    layer = kind(3, track_running_stats=True).eval()
-    layer.running_mean.fill_(5.0)
-    inputs = torch.randn(4, 3, 5, 5)
-    expected = layer(inputs)
-    with frozen_statistics():
-        assert torch.equal(layer(inputs), expected)
-    assert not torch.equal(layer.train()(inputs), expected)
-
-
-def test_layers_that_track_nothing_stay_so():
-    layer = torch.nn.BatchNorm1d(3, track_running_stats=False)
-    with frozen_statistics():
-        layer(torch.randn(4, 3))
-    assert not layer.track_running_stats
-
-
-def test_layers_track_again_after_an_error():
-    layer = torch.nn.BatchNorm1d(3)
-    with frozen_statistics():
-        with pytest.raises(RuntimeError):
-            layer(torch.randn(4, 7))
-        assert layer.track_running_stats
-
-    def interrupt(module, inputs):
-        assert not module.track_running_stats
+    after = layer.running_mean.clone()
+    with contextlib.suppress(KeyboardInterrupt), state.inner_call():
+        layer(inputs)
         raise KeyboardInterrupt
-
-    handle = layer.register_forward_pre_hook(interrupt)
-    with pytest.raises(KeyboardInterrupt), frozen_statistics():
-        layer(torch.randn(4, 3))
-    handle.remove()
-    assert layer.track_running_stats
-    before = layer.running_mean.clone()
-    layer(torch.randn(4, 3))
-    assert not torch.equal(layer.running_mean, before)
+    assert torch.equal(layer.running_mean, after)
+    layer(inputs)
+    assert not torch.equal(layer.running_mean, after)
 
 
-def test_a_layer_used_twice_in_a_pass_is_held_twice():
+def test_a_layer_used_twice_in_a_pass_moves_twice():
     layer = torch.nn.BatchNorm1d(3)
     inputs = torch.randn(4, 3)
-    with frozen_statistics():
-        layer(layer(inputs))
-    assert layer.num_batches_tracked.item() == 0
+    repeats(lambda: layer(layer(inputs)))
+    assert layer.num_batches_tracked.item() == 2
 
 
-def test_checkpointed_layers_are_held_in_the_backward_pass():
+def test_checkpointed_layers_move_as_in_one_call():
     from torch.utils.checkpoint import checkpoint
 
     layer, inputs = torch.nn.BatchNorm1d(3), torch.randn(4, 3, requires_grad=True)
-    with frozen_statistics():
+    lone = copy.deepcopy(layer)
+
+    def run(layer):
         checkpoint(layer, inputs, use_reentrant=False).exp().sum().backward()
-    assert layer.num_batches_tracked.item() == 0
-    (plain,) = torch.autograd.grad(torch.nn.BatchNorm1d(3)(inputs).exp().sum(), inputs)
-    assert torch.equal(inputs.grad, plain)
-    assert plain.any()
+
+    run(lone)
+    repeats(lambda: run(layer))
+    assert all(torch.equal(one, other) for one, other in zip(layer.buffers(), lone.buffers(), strict=True))
 
 
 @pytest.mark.parametrize("how", ["module", "a module inside", "in place", "a part in place"])
@@ -210,7 +192,6 @@ def test_compiled_modules_keep_one_update_a_step(how, warm):
         optimizer.step(closure_of(optimizer, lambda: torch.nn.functional.cross_entropy(running(inputs), targets)))
         assert model[1].num_batches_tracked.item() == step + warm
     assert model[1].momentum == 0.1
-    assert not hasattr(model[1], "momentum_to_restore")
     # once for the first call and once for the inner ones, not anew in each step
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] <= 2
 

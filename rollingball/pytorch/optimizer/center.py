@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rollingball.pytorch.optimizer.tensors import Tensors, add, add_, clones, local, scale_
+from rollingball.pytorch.optimizer.closure import Calls
+from rollingball.pytorch.optimizer.tensors import Space, Tensors, add, add_, clones, copy_, local, scale_
 
 
 def descend(group: dict[str, Any], params: Tensors, views: Tensors, direction: Tensors, state: Any) -> None:
@@ -44,3 +45,30 @@ def descend(group: dict[str, Any], params: Tensors, views: Tensors, direction: T
         add_(views, direction, 1.0, foreach)
     else:
         add_(views, direction, -lr, foreach)
+
+
+def move_center(optimizer: Any, calls: Calls) -> None:
+    """Move the parameters, which show the centre, by the gradients of the last call.
+
+    Args:
+        optimizer: The RollingBall; its base moves them where it has one.
+        calls: The closure calls of this step. ``.grad`` is left as it is.
+    """
+    params, views = [*calls.params, *calls.other_params], [*calls.views, *calls.other_views]
+    most, grads = optimizer.param_groups[0]["max_grad_norm"], [*calls.last.grads, *calls.last.others]
+    kept = []
+    if most is not None:
+        kept = clones(grads)
+        scale_(grads, torch.clamp(most / (Space(params).norm(grads) + 1e-6), max=1.0))
+    if optimizer.base is None:
+        place = {id(param): index for index, param in enumerate(params)}
+        for group in optimizer.param_groups:
+            part = [place[id(param)] for param in group["params"] if id(param) in place]
+            chosen, moved, slopes = ([one[index] for index in part] for one in (params, views, grads))
+            descend(group, chosen, moved, slopes, optimizer.state)
+    else:
+        optimizer.base.step()
+        for param, own in optimizer.base.state.items():
+            optimizer.state[param].update(own)
+    if kept:
+        copy_(grads, kept)

@@ -1,17 +1,50 @@
-"""The closure calls of one step: the first as the user wrote it, the inner ones as repeats of the first."""
+"""The closure calls of one step: loss and gradient where the parameters are, and then where inner calls put them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from rollingball.core.errors import InputError
-from rollingball.pytorch.optimizer.replay import RandomState, frozen_statistics
-from rollingball.pytorch.optimizer.scaling import Overflow, Unscaler
+from rollingball.pytorch.optimizer.groups import is_on_ball
+from rollingball.pytorch.optimizer.inner_calls import Surroundings
+from rollingball.pytorch.optimizer.scaling import Overflow
 from rollingball.pytorch.optimizer.tensors import Space, Tensors, local, local_gradient
+
+RETURNS = (
+    "a function that returns the loss, which this rule needs: a tensor of one number or a number, a tuple or list that "
+    "begins with it, or a dictionary or an object that has it as 'loss'"
+)
+
+
+def loss_of(returned: Any) -> Tensor | float:
+    """The loss in what a closure returned.
+
+    Args:
+        returned: A tensor of one number, a number, a tuple or list that begins with one of these, or a dictionary or an
+            object (such as the outputs of a transformers model) that has one as ``loss``.
+
+    Raises:
+        InputError: naming ``closure``, for anything else.
+    """
+    loss = returned
+    if isinstance(loss, Mapping):
+        loss = loss.get("loss")
+    elif not isinstance(loss, (Tensor, np.ndarray)) and hasattr(loss, "loss"):
+        loss = loss.loss
+    elif isinstance(loss, (tuple, list)) and loss:
+        loss = loss[0]
+    if isinstance(loss, Tensor) and loss.numel() == 1 and not loss.is_complex():
+        return loss.detach()
+    if isinstance(loss, Real) or (isinstance(loss, np.ndarray) and loss.size == 1 and loss.dtype.kind in "fiu"):
+        return float(loss.item() if isinstance(loss, np.ndarray) else loss)
+    shown = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else returned
+    raise InputError("closure", shown, RETURNS)
 
 
 class Evaluation(NamedTuple):
@@ -19,44 +52,43 @@ class Evaluation(NamedTuple):
 
     Attributes:
         loss: The loss f, averaged over processes: a float64 number on the device; None where no rule needs it.
-        grads: The gradient of f, local real tensors; the next call may overwrite them.
-        norm: |grad f| over all parameters, a number on the device.
+        grads: The gradient of f by the parameters on the ball, local real tensors; the next call may overwrite them.
+        norm: Its length |grad f|, a number on the device.
+        others: The gradient of f by the parameters that are left out of the ball.
     """
 
     loss: Tensor | None
     grads: Tensors
     norm: Tensor
+    others: Tensors
 
 
 class Calls:
-    """Calls a closure for one step, and knows which parameters take part: those with a gradient after the first.
+    """Calls a closure for one step, and knows which parameters take part: those with a gradient after the first call.
 
     Args:
         closure: Zeroes the gradients, computes the loss, backpropagates and returns the loss; None where the gradients
             are there already.
-        param_groups: The groups of the optimizer.
+        optimizer: The optimizer whose step this is.
+        surroundings: What is honoured around each call.
         needs_loss: Whether the rule uses the value of the loss.
         repeats: Whether inner calls will follow.
         scaler: The GradScaler that the closure scales its loss with, or None.
-        unscaler: Its stand-ins.
-        process_group: The processes that the loss is averaged over; None for all of them, False for none.
     """
 
     def __init__(
         self,
         closure: Callable[[], Any] | None,
-        param_groups: list[dict[str, Any]],
+        optimizer: Any,
+        surroundings: Surroundings,
         *,
         needs_loss: bool = False,
         repeats: bool = False,
         scaler: Any = None,
-        unscaler: Unscaler | None = None,
-        process_group: Any = None,
     ) -> None:
-        self.closure, self.param_groups = closure, param_groups
-        self.needs_loss, self.repeats, self.process_group = needs_loss, repeats, process_group
+        self.closure, self.optimizer, self.surroundings = closure, optimizer, surroundings
+        self.needs_loss, self.repeats = needs_loss, repeats
         self.scaler = scaler if scaler is not None and scaler.is_enabled() else None
-        self.unscaler = unscaler or Unscaler()
         self.count, self.returned = 0, None
         self.at_contact: Any = None
         self.newest: Any = None  # what the last inner call returned
@@ -65,68 +97,71 @@ class Calls:
     def first(self) -> None:
         """The first call.
 
-        Sets ``returned``, what the closure returned; ``params``, those with a gradient, in the order of the groups, and
-        how many each group has, ``counts``; their local tensors ``views``; their ``space``; and the evaluation
-        ``here``. ``last`` is the evaluation of the newest call, and ``at_contact`` the loss where the gradient that
-        moves the centre was taken, as the closure returned it or averaged.
+        Sets ``returned``, what the closure returned; ``params``, the parameters on the ball that have a gradient, and
+        ``other_params``, those left out of it; their local tensors ``views`` and ``other_views``; the ``space`` of the
+        ball; and the evaluation ``here``. ``last`` is the evaluation of the newest call, and ``at_contact`` the loss
+        where the gradient that moves the centre was taken, as the closure returned it or averaged.
 
         Raises:
             Overflow: where a gradient is not finite after unscaling.
             RuntimeError: for a sparse gradient.
+            InputError: for a closure that calls no backward(), or that inner calls cannot repeat.
         """
-        if self.repeats:
-            self.random = RandomState(p.device for group in self.param_groups for p in group["params"])
-        self.returned = self.at_contact = self._call()
-        parts = [[p for p in group["params"] if p.grad is not None] for group in self.param_groups]
-        self.params, self.counts = [p for part in parts for p in part], [len(part) for part in parts]
-        self.views = [local(p) for p in self.params]
+        if self.closure is not None:
+            with self.surroundings.first_call(self.closure, self.optimizer, self.scaler, self.repeats):
+                self.returned = self.closure()
+            self._unscale()
+        self.at_contact = self.returned
+        groups = self.optimizer.param_groups
+        on_ball = is_on_ball(groups)
+        with_grad = [[p for p in group["params"] if p.grad is not None] for group in groups]
+        self.params = [p for part, inside in zip(with_grad, on_ball, strict=True) if inside for p in part]
+        self.other_params = [p for part, inside in zip(with_grad, on_ball, strict=True) if not inside for p in part]
+        self.views, self.other_views = [local(p) for p in self.params], [local(p) for p in self.other_params]
         self.space = Space(self.params)
         self.here = self.last = self._evaluation(self.returned)
 
     def again(self) -> Evaluation:
-        """An inner call: loss and gradient where the parameters are now, with the randomness of the first call."""
-        self.last = self.last._replace(grads=[])  # what the closure zeroes is then freed
-        with self.random.replayed(), frozen_statistics():
-            returned = self.newest = self._call()
-        for param in self.params:
+        """An inner call: loss and gradient where the parameters are now."""
+        assert self.closure is not None
+        self.last = self.last._replace(grads=[], others=[])  # what the closure zeroes is then freed
+        with self.surroundings.inner_call():
+            returned = self.newest = self.closure()
+        self._unscale()
+        for param in (*self.params, *self.other_params):
             if param.grad is None:
                 param.grad = torch.zeros_like(param)
         self.last = self._evaluation(returned)
         return self.last
 
-    def _call(self) -> Any:
-        if self.closure is None:
-            return None
-        with torch.enable_grad():
-            returned = self.closure()
+    def _unscale(self) -> None:
         if self.scaler is not None:
-            self.unscaler.unscale(self.scaler, self.param_groups, self.count)
+            self.surroundings.unscale(self.optimizer, self.count)
         self.count += 1
-        return returned
 
     def _evaluation(self, returned: Any) -> Evaluation:
-        for param in self.params:
+        for param in (*self.params, *self.other_params):
             if param.grad is not None and param.grad.layout != torch.strided:
                 raise RuntimeError("RollingBall does not support sparse gradients: make the layer's sparse=False")
-        grads = [local_gradient(param) for param in self.params]
+        grads, others = ([local_gradient(p) for p in part] for part in (self.params, self.other_params))
         norm = self.space.norm(grads)
-        if self.scaler is not None and not torch.isfinite(norm).item():
-            raise Overflow
-        return Evaluation(self._loss(returned) if self.needs_loss else None, grads, norm)
+        if self.scaler is not None:
+            total = Space(self.other_params).norm(others)
+            if not (torch.isfinite(norm).item() and torch.isfinite(total).item()):
+                raise Overflow
+        return Evaluation(self._loss(returned) if self.needs_loss else None, grads, norm, others)
 
     def _loss(self, returned: Any) -> Tensor:
-        if returned is None:
-            raise InputError("closure", returned, "a function that returns the loss, which this rule needs")
-        if isinstance(returned, Tensor):
-            loss = returned.detach()
-            loss = loss.full_tensor() if hasattr(loss, "full_tensor") else loss
-            self.rounding = torch.finfo(loss.dtype).eps
+        found = loss_of(returned)
+        if isinstance(found, Tensor):
+            loss = found.full_tensor() if hasattr(found, "full_tensor") else found
+            self.rounding = torch.finfo(loss.dtype).eps if loss.is_floating_point() else self.rounding
             loss = loss.reshape(()).to(self.space.device, self.space.exact)
         else:
-            loss = torch.full((), float(returned), dtype=self.space.exact, device=self.space.device)
-        processes = torch.distributed
-        if self.process_group is False or not processes.is_available() or not processes.is_initialized():
+            loss = torch.full((), found, dtype=self.space.exact, device=self.space.device)
+        group, processes = self.optimizer.process_group, torch.distributed
+        if group is False or not processes.is_available() or not processes.is_initialized():
             return loss
         total = loss.clone()
-        processes.all_reduce(total, group=self.process_group)
-        return total / processes.get_world_size(self.process_group)
+        processes.all_reduce(total, group=group)
+        return total / processes.get_world_size(group)

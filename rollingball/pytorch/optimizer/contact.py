@@ -7,45 +7,11 @@ As L grows this is the perturbation of SAM, rho g / |g|.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
-from torch import Tensor
 
-from rollingball.pytorch.optimizer.closure import Calls, Evaluation
+from rollingball.pytorch.optimizer.closure import Calls
+from rollingball.pytorch.optimizer.sphere import Sphere
 from rollingball.pytorch.optimizer.tensors import Tensors, add_, clones, copy_, scale_, select_
-
-
-@dataclass(frozen=True)
-class Sphere:
-    """The ball of one step.
-
-    Attributes:
-        radius: rho, in units of the parameters, on the graph of L f.
-        loss_scale: L, above 0.
-        sign: 1.0, or -1.0 where f is maximized: the ball then rolls on the graph of -L f.
-        foreach: Whether foreach operations are used.
-    """
-
-    radius: float | Tensor
-    loss_scale: float
-    sign: float
-    foreach: bool
-
-    def per_gradient(self, norm: Tensor) -> Tensor:
-        """The offset s as a multiple of grad f, given |grad f|: rho L / w = rho / sqrt(1 / L^2 + |grad f|^2)."""
-        radius = self.radius.squeeze().to(norm.device) if isinstance(self.radius, Tensor) else self.radius
-        return (self.sign * radius) / torch.hypot(norm, torch.full_like(norm, 1.0 / self.loss_scale))
-
-    def put_offset(self, offsets: Tensors, at: Evaluation) -> None:
-        """Set ``offsets`` to s from the gradient in ``at``."""
-        copy_(offsets, at.grads, self.foreach)
-        scale_(offsets, self.per_gradient(at.norm), self.foreach)
-
-    def lift(self, offset_norm: Tensor) -> Tensor:
-        """sqrt(rho^2 - |s|^2), the height of the centre above a contact at s."""
-        radius = self.radius.squeeze().to(offset_norm) if isinstance(self.radius, Tensor) else self.radius
-        return torch.sqrt(torch.clamp(radius * radius - offset_norm * offset_norm, min=0.0))
 
 
 def touch(calls: Calls, ball: Sphere, offsets: Tensors, steps: int) -> None:
@@ -64,9 +30,9 @@ def touch(calls: Calls, ball: Sphere, offsets: Tensors, steps: int) -> None:
     """
     center = clones(calls.views)
     try:
-        ball.put_offset(offsets, calls.here)
+        ball.put_offset(offsets, calls.here.grads, calls.here.norm)
         if steps == 1:
-            calls.here = calls.here._replace(grads=[])
+            calls.here = calls.here._replace(grads=[], others=[])
             add_(calls.views, offsets, 1.0, ball.foreach)
             calls.again()
             calls.at_contact = calls.newest
@@ -78,7 +44,8 @@ def touch(calls: Calls, ball: Sphere, offsets: Tensors, steps: int) -> None:
 
 def _climb(calls: Calls, ball: Sphere, center: Tensors, offsets: Tensors, steps: int) -> None:
     best, best_grads = [torch.zeros_like(x) for x in offsets], clones(calls.here.grads)
-    space, start = calls.space, calls.here._replace(grads=[])
+    best_others = clones(calls.here.others)
+    space, start = calls.space, calls.here._replace(grads=[], others=[])
     calls.here = start
     assert start.loss is not None
     best_loss, best_norm, best_height = start.loss, start.norm, ball.lift(torch.zeros_like(start.norm)).to(space.exact)
@@ -102,6 +69,7 @@ def _climb(calls: Calls, ball: Sphere, center: Tensors, offsets: Tensors, steps:
         better = height >= best_height - slack
         select_(better, best, offsets)
         select_(better, best_grads, there.grads)
+        select_(better, best_others, there.others)
         best_norm = torch.where(better, there.norm, best_norm)
         best_height = torch.where(better, height, best_height)
         best_loss = torch.where(better, there.loss, best_loss)
@@ -109,4 +77,5 @@ def _climb(calls: Calls, ball: Sphere, center: Tensors, offsets: Tensors, steps:
         del there  # its gradients are freed by the next call
     copy_(offsets, best, ball.foreach)
     copy_(calls.last.grads, best_grads, ball.foreach)
+    copy_(calls.last.others, best_others, ball.foreach)
     calls.at_contact = best_loss

@@ -11,6 +11,7 @@ Heights are differences to L f(theta), kept in float64 (theory, section 2).
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,8 +21,10 @@ import torch
 from rollingball.core.errors import positive_scalar, whole
 from rollingball.geometry.foot.projection import GradientProjection
 from rollingball.pytorch.optimizer.closure import Calls, Evaluation
-from rollingball.pytorch.optimizer.contact import Sphere
+from rollingball.pytorch.optimizer.sphere import Sphere
 from rollingball.pytorch.optimizer.tensors import Tensors, add, add_, clones, copy_, scale_
+
+MANY_FAILURES = 10  # projections in a row that did not find the foot, before a warning
 
 
 class LBFGSProjection(msgspec.Struct, frozen=True, tag="lbfgs", tag_field="type", forbid_unknown_fields=True):
@@ -65,6 +68,22 @@ class ProjectionReport(NamedTuple):
     residual: float
     distance: float
     evaluations: int
+
+
+def warn_of_failures(count: int, report: ProjectionReport) -> None:
+    """Warn, once, where projections fail step after step.
+
+    Args:
+        count: How many failed, up to the last one.
+        report: How the last one went.
+    """
+    if count == MANY_FAILURES:
+        warnings.warn(
+            f"method='footpoint': the last {MANY_FAILURES} projections did not find the foot (residual "
+            f"{report.residual:.2g}), so this is not Algorithm 1. Where the closure clips its gradients, leave that to "
+            "max_grad_norm=; else give the projection more evaluations, or the optimizer a smaller lr.",
+            stacklevel=6,
+        )
 
 
 class _Point(NamedTuple):
@@ -115,7 +134,7 @@ def roll(
     ball: Sphere,
     offsets: Tensors,
     projection: GradientProjection | LBFGSProjection,
-    move_center: Callable[[Calls], None],
+    move_center: Callable[[], None],
 ) -> ProjectionReport:
     """One step of Algorithm 1 from the foot that the parameters show, whose gradient ``calls`` has just taken.
 
@@ -126,15 +145,18 @@ def roll(
         projection: How the foot is found.
         move_center: Moves the parameters, which show the centre, by the gradients of the last call.
     """
-    foot = clones(calls.views)
-    ball.put_offset(offsets, calls.here)
+    foot, others = clones(calls.views), clones(calls.other_views)
+    ball.put_offset(offsets, calls.here.grads, calls.here.norm)
     center = add(foot, offsets, -1.0, ball.foreach)
-    calls.here = start = calls.here._replace(grads=clones(calls.here.grads))
+    calls.here = start = calls.here._replace(grads=clones(calls.here.grads), others=[])
     copy_(calls.views, center, ball.foreach)
-    move_center(calls)
+    move_center()
     problem = _Projection(calls, ball, clones(calls.views), center)
     del center
+    # the graph is that of the loss with the other parameters as they were: they move once the foot is found
+    moved_others = clones(calls.other_views)
     copy_(calls.views, foot, ball.foreach)
+    copy_(calls.other_views, others, ball.foreach)
     try:
         # points are copies of the parameters: nothing here holds the first one while the foot is sought
         points = [problem.point(foot, start)]
@@ -147,6 +169,7 @@ def roll(
         copy_(calls.views, foot, ball.foreach)
         raise
     copy_(calls.views, end.x, ball.foreach)
+    copy_(calls.other_views, moved_others, ball.foreach)
     copy_(offsets, end.gradient, ball.foreach)
     scale_(offsets, float(ball.radius) / math.hypot(1.0, end.steepness), ball.foreach)
     residual = math.sqrt(problem.space.dot(end.slope, end.slope))

@@ -1,31 +1,32 @@
-"""The hyperparameters of parameter groups: what is allowed, and what one ball has in common."""
+"""The hyperparameters of parameter groups: what is allowed, what one ball has in common, which groups are on it."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from torch import Tensor
 
 from rollingball.core.errors import InputError, one_of, whole
-from rollingball.pytorch.optimizer.contact import Sphere
+from rollingball.pytorch.optimizer.sphere import Sphere
 
-ONE_BALL = ("radius", "loss_scale", "method", "contact_steps", "maximize")
+ONE_BALL = ("radius", "loss_scale", "method", "contact_steps", "maximize", "max_grad_norm")
 
 
 def check_group(values: dict[str, Any]) -> None:
     """Refuse hyperparameters that cannot be used, by name."""
-    for name in ("lr", "radius", "loss_scale", "momentum", "weight_decay"):
-        if name not in values:
+    for name in ("lr", "radius", "loss_scale", "momentum", "weight_decay", "max_grad_norm"):
+        if name not in values or (name == "max_grad_norm" and values[name] is None):
             continue
-        value = values[name]
-        allowed = "one finite number, 0 or above" if name != "loss_scale" else "one finite number above 0"
+        value, is_positive = values[name], name in ("loss_scale", "max_grad_norm")
+        allowed = "one finite number above 0" if is_positive else "one finite number, 0 or above"
         if isinstance(value, Tensor):
             number = value.item() if value.numel() == 1 and name in ("lr", "radius") else None
         else:
             number = None if isinstance(value, (bool, str)) else value
         try:
-            good = number is not None and 0 <= number < float("inf") and (name != "loss_scale" or number > 0)
-        except TypeError:
+            good = number is not None and 0 <= number < float("inf") and (number > 0 or not is_positive)
+        except (TypeError, ValueError):  # ValueError: an array of several numbers
             good = False
         if not good:
             raise InputError(name, value, allowed)
@@ -33,18 +34,52 @@ def check_group(values: dict[str, Any]) -> None:
     one_of("method", values["method"], ("contact", "footpoint"))
 
 
+def is_on_ball(groups: list[dict[str, Any]]) -> list[bool]:
+    """For each group whether its parameters are on the ball: all but those of radius 0 where others have one."""
+    inside = [isinstance(group["radius"], Tensor) or group["radius"] != 0 for group in groups]
+    return inside if any(inside) else [True] * len(groups)
+
+
 def one_ball(groups: list[dict[str, Any]]) -> Sphere:
     """The ball of all groups.
 
     Raises:
-        InputError: for a value that is not the same in all groups. Tensors are not compared: that would bring them to
-            the host.
+        InputError: for a value that is not the same in all groups, except for a radius of 0. Tensors are not compared:
+            that would bring them to the host.
     """
-    first = groups[0]
-    for group in groups[1:]:
+    on_ball = is_on_ball(groups)
+    first = next(group for group, inside in zip(groups, on_ball, strict=True) if inside)
+    for group, inside in zip(groups, on_ball, strict=True):
         for name in ONE_BALL:
-            given = group[name]
-            if not isinstance(given, Tensor) and not isinstance(first[name], Tensor) and given != first[name]:
-                raise InputError(name, given, f"one value in all groups (the first has {first[name]!r})")
+            given, shared = group[name], first[name]
+            if name == "radius" and not inside:
+                continue
+            if not isinstance(given, Tensor) and not isinstance(shared, Tensor) and given != shared:
+                allowed = f"one value in all groups (the first has {shared!r})"
+                if name == "radius":
+                    allowed += ", or 0 for a group that is left out of the ball"
+                raise InputError(name, given, allowed)
     foreach = all(group["foreach"] is not False for group in groups)
     return Sphere(first["radius"], first["loss_scale"], -1.0 if first["maximize"] else 1.0, foreach)
+
+
+def refuse_parts(groups: list[dict[str, Any]]) -> None:
+    """Refuse parameters that are a part of a model's, of which this process cannot tell: the ball needs all of them.
+
+    Raises:
+        InputError: naming ``params``.
+    """
+    allowed = "all parameters of the model: one ball rolls on the loss of all. For sharded ones use FSDP2 (fully_shard)"
+    frame = sys._getframe(1)
+    for _ in range(8):  # ZeroRedundancyOptimizer makes its optimizer in its own constructor
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+        caller = frame.f_locals.get("self")
+        names = {kind.__name__ for kind in type(caller).__mro__}
+        if "ZeroRedundancyOptimizer" in names and getattr(caller, "world_size", 2) > 1:
+            raise InputError("params", "the shard of a ZeroRedundancyOptimizer", allowed)
+    for group in groups:
+        for param in group["params"]:
+            if hasattr(param, "_fsdp_flattened") or type(param).__name__ == "FlatParameter":
+                raise InputError("params", "flat shards of FullyShardedDataParallel (FSDP1)", allowed)

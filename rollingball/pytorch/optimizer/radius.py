@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from rollingball.core.errors import InputError, not_negative, one_of, whole
+from rollingball.pytorch.optimizer.groups import is_on_ball
 
 
 class RadiusScheduler:
-    """Sets the radius of every group of an optimizer; the base of the schedules.
+    """Sets the radius of every group of an optimizer but those left out of the ball; the base of the schedules.
 
     Args:
         optimizer: A RollingBall.
@@ -35,7 +36,9 @@ class RadiusScheduler:
         if not groups or any("radius" not in group for group in groups):
             raise InputError("optimizer", optimizer, "a RollingBall, whose groups have a radius")
         self.optimizer = optimizer
-        self.initial_radius = float(groups[0]["radius"])
+        on_ball = is_on_ball(groups)
+        self.left_out = [index for index, inside in enumerate(on_ball) if not inside]
+        self.initial_radius = float(groups[on_ball.index(True)]["radius"])
         self.count = 0
         self._write(self.radius_at(0))
 
@@ -62,7 +65,9 @@ class RadiusScheduler:
         self._write(self._last)
 
     def _write(self, radius: float) -> None:
-        for group in self.optimizer.param_groups:
+        for index, group in enumerate(self.optimizer.param_groups):
+            if index in self.left_out:
+                continue
             if isinstance(group["radius"], Tensor):  # a captured graph reads this tensor
                 with torch.no_grad():
                     group["radius"].fill_(radius)

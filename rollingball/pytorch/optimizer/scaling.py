@@ -10,17 +10,22 @@
     optimizer.step(closure, scaler=scaler)
     scaler.update()
 
+To clip, the closure calls ``scaler.unscale_(optimizer)`` and then clips, as everywhere in torch.
 With ``contact_steps=0`` and no closure, ``scaler.step(optimizer)`` does as well.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 from torch import Tensor
+from torch.amp.grad_scaler import OptState
 
+from rollingball.core.errors import InputError
 from rollingball.pytorch.optimizer.tensors import local, scale_
 
 
@@ -31,19 +36,54 @@ class Overflow(Exception):  # noqa: N818, a signal inside one step: it never lea
 class Unscaler:
     """Unscales the gradients of the several closure calls of one step.
 
-    A GradScaler takes one ``unscale_`` from each optimizer between two updates, so every call has a stand-in of its
-    own; ``scaler.update()`` sees the overflow of any of them.
+    A GradScaler takes one ``unscale_`` from each optimizer between two updates, so every call has an object of its own
+    that stands in for the optimizer; ``scaler.update()`` sees the overflow of any of them. The closure may call
+    ``scaler.unscale_(optimizer)`` itself, to clip: what the scaler keeps of that call is then given to the stand-in.
     """
 
     def __init__(self) -> None:
         self.stand_ins: list[Any] = []
+        self.scaler: Any = None
 
-    def unscale(self, scaler: Any, param_groups: list[dict[str, Any]], call: int) -> None:
-        """Unscale the gradients of the closure call number ``call`` of this step (from 0)."""
+    def begin(self, optimizer: Any, scaler: Any) -> None:
+        """Begin a step in which the closure scales its loss with a GradScaler (or with none: None)."""
+        self.scaler = scaler
+        if scaler is not None:  # the closure makes new gradients: that others were unscaled before does not count
+            scaler._per_optimizer_states.pop(id(optimizer), None)
+
+    def unscale(self, optimizer: Any, call: int) -> None:
+        """Unscale the gradients of the closure call number ``call`` of this step (from 0), if that is still to do.
+
+        Raises:
+            InputError: naming ``scaler``, where the closure has not scaled its loss.
+        """
         while len(self.stand_ins) <= call:
             self.stand_ins.append(SimpleNamespace())
-        self.stand_ins[call].param_groups = param_groups
-        scaler.unscale_(self.stand_ins[call])
+        stand_in = self.stand_ins[call]
+        kept = self.scaler._per_optimizer_states
+        if id(optimizer) in kept and kept[id(optimizer)]["stage"] is OptState.UNSCALED:
+            kept[id(stand_in)] = kept.pop(id(optimizer))
+            return
+        if self.scaler._scale is None:
+            if all(param.grad is None for group in optimizer.param_groups for param in group["params"]):
+                return
+            allowed = "one that the closure calls, as in scaler.scale(loss).backward()"
+            raise InputError("scaler", "a GradScaler that has scaled nothing", allowed)
+        stand_in.param_groups = optimizer.param_groups
+        self.scaler.unscale_(stand_in)
+
+    @contextlib.contextmanager
+    def inner_call(self) -> Iterator[None]:
+        """Inside, the closure may unscale other optimizers again; what the scaler keeps is that of the first call."""
+        if self.scaler is None:
+            yield
+            return
+        known, states = {id(one) for one in self.stand_ins}, self.scaler._per_optimizer_states
+        aside = {key: states.pop(key) for key in list(states) if key not in known}
+        try:
+            yield
+        finally:
+            states.update(aside)
 
 
 def unscale_handed_over(optimizer: Any) -> bool:

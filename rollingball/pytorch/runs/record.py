@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from rollingball.core.errors import InputError, whole
+from rollingball.pytorch.optimizer.closure import loss_of
+from rollingball.pytorch.optimizer.groups import is_on_ball, one_ball
+from rollingball.pytorch.optimizer.inner_calls import call_aside
 from rollingball.pytorch.optimizer.optimizer import RollingBall
-from rollingball.pytorch.optimizer.replay import RandomState, frozen_statistics
 from rollingball.pytorch.optimizer.tensors import is_sharded
 from rollingball.pytorch.plane.plane import LossPlane
 from rollingball.pytorch.runs.recording import Recording, State, begin
@@ -95,7 +97,7 @@ class Recorder:
         """Give the loss of the step just made, where the optimizer makes its steps without a closure."""
         frames = self.recording.frames
         if frames and frames[-1]["step"] == self.step - 1:
-            self.recording.note(float(loss.detach() if isinstance(loss, Tensor) else loss))
+            self.recording.note(float(loss_of(loss)))
 
     def close(self, closure: Callable[[], Any] | None = None) -> None:
         """Stop recording; a closure, called once, gives the frame after the last step.
@@ -105,18 +107,11 @@ class Recorder:
         for hook in self._hooks:
             hook.remove()
         if self._hooks and closure is not None:
-            grads = [param.grad for param in self.params]
-            try:
-                for param in self.params:
-                    param.grad = None
-                with self.optimizer.foot_parameters():
-                    loss = self._call(closure)
-                    foot = [param.detach().clone() for param in self.params]
-                    self._settle(foot)
-                    self._add(foot, self._exact() if self._is_first_foot() else self._offsets(), loss)
-            finally:
-                for param, grad in zip(self.params, grads, strict=True):
-                    param.grad = grad
+            with self.optimizer.foot_parameters(), self._aside(closure):
+                loss = loss_of(closure())
+                foot = [param.detach().clone() for param in self.params]
+                self._settle(foot)
+                self._add(foot, self._exact() if self._is_first_foot() else self._offsets(), loss)
         self._hooks = []
 
     def trajectory(self, plane: LossPlane | None = None) -> Trajectory:
@@ -138,8 +133,9 @@ class Recorder:
             closure = args[1] if len(args) > 1 else kwargs.get("closure")
             self._kept = self._offsets()
             if self._is_first_foot() and closure is not None and kwargs.get("scaler") is None:
-                self._call(closure)  # no step has taken the gradient at the first foot, which says where its centre is
-                self._kept = self._exact()
+                with self._aside(closure):  # no step has taken the gradient at the first foot, which says where its
+                    closure()  # centre is
+                    self._kept = self._exact()
         lr = optimizer.param_groups[0]["lr"]
         self._rates.append(lr.detach().clone() if isinstance(lr, Tensor) else lr)
 
@@ -168,8 +164,8 @@ class Recorder:
 
     def _add(self, foot: list[Tensor], offsets: list[Tensor], loss: Any) -> None:
         """Add the frame of a foot and an offset s; for a contact rule ``.grad`` has the gradient at the foot."""
-        group, value = self.optimizer.param_groups[0], float("nan") if loss is None else float(loss)
-        radius = float(group["radius"])
+        group, value = self.optimizer.param_groups[0], float("nan") if loss is None else float(loss_of(loss))
+        radius = self._radius()
         lift = math.sqrt(max(radius * radius - _dot(offsets, offsets), 0.0))
         gap, residual = 0.0, self._numbers["residual"]
         if group["method"] == "contact":
@@ -197,20 +193,23 @@ class Recorder:
 
     def _slopes(self) -> list[Tensor]:
         """The gradient of L f (of -L f where f is maximized) that is in ``.grad``."""
-        scale = self._scale()
-        return [scale * p.grad if p.grad is not None else torch.zeros_like(p) for p in self.params]
+        scale, groups = self._scale(), self.optimizer.param_groups
+        inside = [on for on, group in zip(is_on_ball(groups), groups, strict=True) for _ in group["params"]]
+        pairs = zip(self.params, inside, strict=True)
+        return [scale * p.grad if on and p.grad is not None else torch.zeros_like(p) for p, on in pairs]
 
     def _exact(self) -> list[Tensor]:
         """The offset rho g / w of the gradient that is in ``.grad``."""
         slopes = self._slopes()
-        share = float(self.optimizer.param_groups[0]["radius"]) / math.hypot(1.0, math.sqrt(_dot(slopes, slopes)))
+        share = self._radius() / math.hypot(1.0, math.sqrt(_dot(slopes, slopes)))
         return [share * slope for slope in slopes]
 
-    def _call(self, closure: Callable[[], Any]) -> Any:
-        """The closure's loss where the parameters are; randomness and running statistics are as before."""
-        with RandomState(param.device for param in self.params).replayed(), frozen_statistics(), torch.enable_grad():
-            loss = closure()
-        return loss.detach() if isinstance(loss, Tensor) else loss
+    def _aside(self, closure: Callable[[], Any]) -> Any:
+        """Inside, the closure may be called once; random numbers, buffers and gradients are then as before."""
+        return call_aside(closure, self.params, self.optimizer.generators)
+
+    def _radius(self) -> float:
+        return float(one_ball(self.optimizer.param_groups).radius)
 
     def _scale(self) -> float:
         group = self.optimizer.param_groups[0]
@@ -230,7 +229,7 @@ class Recorder:
     def _scene(self, size: int) -> dict[str, Any]:
         group = self.optimizer.param_groups[0]
         plain = {name: value for name, value in group.items() if isinstance(value, (bool, int, float, str))}
-        plain |= {name: float(group[name]) for name in ("lr", "radius")}
+        plain |= {"lr": float(group["lr"]), "radius": self._radius()}
         return {
             "surface": {"name": "model", "dim": size, "loss_scale": self._scale()},
             "ball": {"radius": plain.pop("radius")},
