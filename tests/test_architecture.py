@@ -37,7 +37,7 @@ INNER = {
     "app": [
         ["scene_tables", "scene_text"],
         ["scene"],
-        ["doctor", "paper"],
+        ["doctor", "manifest", "paper"],
         ["folder", "studies"],
         ["commands"],
         ["cli"],

@@ -2,54 +2,66 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rollingball.core.errors import FileError, InputError
+from rollingball.core.errors import FileError, InputError, RunInterrupted
 
 if TYPE_CHECKING:
     from rollingball.app.scene import Scene
     from rollingball.runs.trajectory import Trajectory
     from rollingball.surfaces import Surface
 
-MANIFEST = "scene.json"
-
 
 def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -> None:
-    """Roll all runs of a scene into ``out``: a .safetensors for each, the scene, and a picture."""
+    """Roll all runs of a scene into a folder: a .safetensors for each, the manifest, and pictures.
+
+    Args:
+        source: A scene file, or the name of a shipped scene.
+        overrides: Values of the scene by their dotted keys, as they were typed.
+        out: The folder, which this process locks; runs of another scene that were rolled there before are deleted.
+        device: Where to compute, such as "cpu" or "cuda:0".
+
+    Raises:
+        InputError: for a scene or a device that cannot be used.
+        FileError: when the folder cannot be written, or another process writes there.
+        KeyboardInterrupt: for Ctrl-C; finished runs stay, and the record so far of the one that was interrupted is
+            saved beside them as NAME.interrupted.safetensors.
+    """
+    from rollingball.app.manifest import NAME, begin
     from rollingball.app.scene import load_scene
-    from rollingball.core.files import writable, write_beside
+    from rollingball.core.files import locked_folder, writable
+    from rollingball.core.launch import device_name
 
     scene = load_scene(source, overrides)
     if not scene.run:
         raise InputError("$.run", [], "one run or more; this scene is for rollingball iron or compare")
-    _check(scene, device)
+    device_name(device)
+    scene.check()
     writable(out)
-    print(
-        f"{scene.title or source}: new kernels take some seconds to compile, once",
-        flush=True,
-    )
-    runs = {}
-    for index, name in enumerate(scene.names()):
-        began = time.perf_counter()
-        run = scene.roll(index, device=device, progress=sys.stderr.isatty())
-        run.save(out / f"{name}.safetensors")
-        took = time.perf_counter() - began
-        print(
-            f"  {name}: {run.balls} balls, {run.steps.max(initial=0)} steps: "
-            f"{run.seconds:.2f} s to roll, {took:.2f} s in all"
-        )
-        for line in summary(run):
-            print(f"    {line}")
-        runs[name] = run
-    content = {"names": list(runs), "scene": _plain(scene)}
-    write_beside(out / MANIFEST, json.dumps(content, indent=2).encode())
-    print(f"  {out}/: {', '.join(f'{name}.safetensors' for name in runs)}, {MANIFEST}")
-    for path in draw(out):
-        print(f"  {path}")
+    with locked_folder(out):
+        print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
+        manifest = begin(out, scene)
+        for index, name in enumerate(manifest.names):
+            began = time.perf_counter()
+            try:
+                run = scene.roll(index, device=device, progress=sys.stderr.isatty())
+            except RunInterrupted as interrupted:
+                manifest.marked(interrupted.trajectory).save(out / f"{name}.interrupted.safetensors")
+                raise
+            manifest = manifest.save_run(name, run)
+            seconds = time.perf_counter() - began
+            print(
+                f"  {name}: {run.balls} balls, {run.steps.max(initial=0)} steps: "
+                f"{run.seconds:.2f} s to roll, {seconds:.2f} s in all"
+            )
+            for line in summary(run):
+                print(f"    {line}")
+        print(f"  {out}/: {', '.join(f'{name}.safetensors' for name in manifest.names)}, {NAME}")
+        for path in draw(out):
+            print(f"  {path}")
 
 
 def summary(run: Trajectory) -> list[str]:
@@ -65,37 +77,28 @@ def summary(run: Trajectory) -> list[str]:
 
 
 def read(folder: Path) -> tuple[Scene, Surface, dict[str, Trajectory]]:
-    """What ``run`` wrote into a folder: the scene, its surface, and the runs by name.
+    """What ``run`` wrote into a folder: the scene, its surface, and the runs that are whole, by name.
 
     Raises:
-        FileError: for a folder that is missing, half written or foreign.
+        FileError: for a folder that is missing, half written or foreign, or holds runs of another scene.
     """
+    from rollingball.app.manifest import NAME, read_manifest
     from rollingball.app.scene import to_scene
-    from rollingball.runs.trajectory import Trajectory
 
-    manifest = folder / MANIFEST
+    manifest, path = read_manifest(folder), folder / NAME
     try:
-        content = json.loads(manifest.read_text(encoding="utf-8-sig"))
-        names, table = [str(name) for name in content["names"]], content["scene"]
-    except OSError as error:
-        raise FileError(
-            f"{manifest}: cannot be read ({error.strerror or error}); is it a folder that run wrote?"
-        ) from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise FileError(f"{manifest}: not what rollingball run writes") from None
-    try:
-        scene = to_scene(table)
+        scene = to_scene(manifest.scene)
+        surface = scene.build_surface()
     except InputError as error:
-        raise FileError(f"{manifest}: {error}") from None
-    if names != scene.names():
-        raise FileError(f"{manifest}: its names are not those of its runs")
-    surface = scene.build_surface()
-    runs = {}
-    for name in names:
-        path = folder / f"{name}.safetensors"
-        runs[name] = Trajectory.load(path)
-        if runs[name].dim != surface.dim:
-            raise FileError(f"{path}: a trajectory in d = {runs[name].dim}, not {surface.dim} as {manifest} has")
+        raise FileError(f"{path}: {error}") from None
+    if manifest.names != scene.names() or not set(manifest.whole) <= set(manifest.names):
+        raise FileError(f"{path}: its names are not those of its runs")
+    if not manifest.whole:
+        raise FileError(f"{path}: none of its runs is whole; roll its scene again")
+    runs = {name: manifest.load_run(name) for name in manifest.names if name in manifest.whole}
+    for name, run in runs.items():
+        if run.dim != surface.dim:
+            raise FileError(f"{manifest.path_of(name)}: a run in d = {run.dim}, not {surface.dim} as {path} has")
     return scene, surface, runs
 
 
@@ -176,16 +179,3 @@ def _shown(source: Path) -> tuple[dict[str, Trajectory], Surface, Any, str]:
         return {source.stem: run}, from_recipe(recipe), None, source.stem
     except InputError as error:
         raise FileError(f"{source}: {error}") from None
-
-
-def _plain(scene: Scene) -> Any:
-    import msgspec
-
-    return msgspec.to_builtins(scene)
-
-
-def _check(scene: Scene, device: str) -> None:
-    from rollingball.core.launch import device_name
-
-    device_name(device)
-    scene.check()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     """Draw f_rho, contacts and Delta of a scene into ``out``: iron.png, and the numbers of Delta in iron.json."""
     from rollingball.app.scene import load_scene
-    from rollingball.core.files import writable, write_beside
+    from rollingball.core.files import locked_folder, writable, write_beside
     from rollingball.geometry.ironing.delta import asymptote, delta
     from rollingball.plot import ironing_sheet, png
 
@@ -24,36 +24,39 @@ def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
         raise InputError("$.iron", None, "a table [iron] with radii, and a box in [plot]")
     scene.check()
     writable(out)
-    surface, box, table = scene.build_surface(), scene.plot.box, scene.iron.delta
-    print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
-    content: dict[str, Any] = {"box": box, "radii": scene.iron.radii}
-    deltas: dict[str, Any] = {}
-    limits, delta_radii = {}, None
-    if table is not None:
-        delta_radii = table.radii()
-        deltas = {graph: delta(surface, delta_radii, box, graph) for graph in table.graph}
-        limits = {graph: asymptote(surface, box, graph) for graph in table.graph}
-        print("".join(f"{name:>18}" for name in ("radius", *(f"Delta, {graph}" for graph in deltas))))
-        for row in zip(delta_radii, *deltas.values(), strict=True):
-            print("".join(f"{number:18.9g}" for number in row))
-        for graph, limit in limits.items():
-            print(f"  {graph} graph: radius x Delta tends to {limit:.9g}")
-        known = {graph: limit if limit == limit else None for graph, limit in limits.items()}
-        content["delta"] = {"radii": delta_radii.tolist(), **{name: part.tolist() for name, part in deltas.items()}}
-        content["limit of radius x delta"] = known
-    figure = ironing_sheet(surface, scene.iron.radii, box, scene.title, deltas, delta_radii, limits)
-    write_beside(out / "iron.png", png(figure))
-    write_beside(out / "iron.json", json.dumps(content, indent=2).encode())
-    print(f"  {out}/: iron.png, iron.json")
+    with locked_folder(out):
+        surface, box, table = scene.build_surface(), scene.plot.box, scene.iron.delta
+        print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
+        content: dict[str, Any] = {"box": box, "radii": scene.iron.radii}
+        deltas: dict[str, Any] = {}
+        limits, delta_radii = {}, None
+        if table is not None:
+            delta_radii = table.radii()
+            deltas = {graph: delta(surface, delta_radii, box, graph) for graph in table.graph}
+            limits = {graph: asymptote(surface, box, graph) for graph in table.graph}
+            print("".join(f"{name:>18}" for name in ("radius", *(f"Delta, {graph}" for graph in deltas))))
+            for row in zip(delta_radii, *deltas.values(), strict=True):
+                print("".join(f"{number:18.9g}" for number in row))
+            for graph, limit in limits.items():
+                print(f"  {graph} graph: radius x Delta tends to {limit:.9g}")
+            known = {graph: limit if limit == limit else None for graph, limit in limits.items()}
+            content["delta"] = {"radii": delta_radii.tolist(), **{name: part.tolist() for name, part in deltas.items()}}
+            content["limit of radius x delta"] = known
+        figure = ironing_sheet(surface, scene.iron.radii, box, scene.title, deltas, delta_radii, limits)
+        write_beside(out / "iron.png", png(figure))
+        write_beside(out / "iron.json", json.dumps(content, indent=2).encode())
+        print(f"  {out}/: iron.png, iron.json")
 
 
 def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     """Compare discrete runs of a scene with the flow, into ``out``: the runs, compare.json and compare.png."""
+    import msgspec
     import numpy as np
 
+    from rollingball.app.manifest import Manifest, digest_of
     from rollingball.app.scene import load_scene
     from rollingball.core.ball import Ball
-    from rollingball.core.files import writable, write_beside
+    from rollingball.core.files import locked_folder, writable, write_beside
     from rollingball.geometry.foot.projection import GlobalProjection
     from rollingball.methods import Dopri5, FootpointRBO, IronedFlow
     from rollingball.plot import comparison_sheet, png
@@ -69,31 +72,37 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     assert scene.ball is not None  # checked
     assert isinstance(scene.ball.radius, (int, float))
     writable(out)
-    print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
-    surface, ball, start = scene.build_surface(), Ball(float(scene.ball.radius)), scene.ball.points()
-    times = np.linspace(0, table.duration, table.frames)
-    flow = simulate(
-        surface, ball, IronedFlow(Dopri5(rtol=1e-9, atol=1e-11)),
-        start=start, duration=table.duration, save_at=times, lift=scene.ball.lift,
-    )  # fmt: skip
-    flow.save(out / "flow.safetensors")
-    runs = []
-    for rate in sorted(table.lr, reverse=True):
-        method = FootpointRBO(lr=rate, projection=GlobalProjection())
-        runs.append(simulate(surface, ball, method, start=start, steps=table.steps(rate), lift=scene.ball.lift))
-        runs[-1].save(out / f"lr-{rate:g}.safetensors")
-    found = compare(runs, flow, tolerance=table.tolerance, on=table.on)
-    print(found)
-    found.save(out / "compare.json")
-    box = scene.plot.box if scene.plot else bounds([flow, *runs])
-    write_beside(out / "compare.png", png(comparison_sheet(found, runs[0], flow, surface, box, scene.title)))
-    print(f"  {out}/: flow and runs, compare.json, compare.png")
+    with locked_folder(out):
+        print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
+        surface, ball, start = scene.build_surface(), Ball(float(scene.ball.radius)), scene.ball.points()
+        times = np.linspace(0, table.duration, table.frames)
+        flow = simulate(
+            surface, ball, IronedFlow(Dopri5(rtol=1e-9, atol=1e-11)),
+            start=start, duration=table.duration, save_at=times, lift=scene.ball.lift,
+        )  # fmt: skip
+        manifest = Manifest(out, msgspec.to_builtins(scene), [], [], digest_of(msgspec.to_builtins(scene)))
+        manifest.marked(flow).save(out / "flow.safetensors")
+        names = [f"lr-{rate:g}.safetensors" for rate in table.lr]
+        for path in out.glob("lr-*.safetensors"):
+            if path.name not in names:  # of another scene, rolled here before
+                path.unlink(missing_ok=True)
+        runs = []
+        for rate in sorted(table.lr, reverse=True):
+            method = FootpointRBO(lr=rate, projection=GlobalProjection())
+            runs.append(simulate(surface, ball, method, start=start, steps=table.steps(rate), lift=scene.ball.lift))
+            manifest.marked(runs[-1]).save(out / f"lr-{rate:g}.safetensors")
+        found = compare(runs, flow, tolerance=table.tolerance, on=table.on)
+        print(found)
+        found.save(out / "compare.json")
+        box = scene.plot.box if scene.plot else bounds([flow, *runs])
+        write_beside(out / "compare.png", png(comparison_sheet(found, runs[0], flow, surface, box, scene.title)))
+        print(f"  {out}/: flow and runs, compare.json, compare.png")
 
 
 def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     """Measure where the balls of a scene part, into ``out``: sensitivity.json and sensitivity.png."""
     from rollingball.app.scene import load_scene
-    from rollingball.core.files import writable, write_beside
+    from rollingball.core.files import locked_folder, writable, write_beside
     from rollingball.derivatives.sensitivity_field import differentiable, sensitivity_field
     from rollingball.plot import png, sensitivity_sheet
 
@@ -105,19 +114,20 @@ def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None
     for _name, _radius, _ball, method, _options in cases:
         differentiable(method)
     writable(out)
-    print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
-    surface = scene.build_surface()
-    box, counts = scene.sensitivity.starts(surface.dim, scene.plot)
-    fields = {}
-    print(f"{'Lyapunov exponents':<48}{'10 %':>9}{'median':>9}{'90 %':>9}{'largest':>9}{'above 0':>9}{'none':>6}")
-    for name, radius, ball, method, options in cases:
-        label = f"{name}, radius {radius:g}" if radius else name
-        fields[label] = field = sensitivity_field(surface, ball, method, box, counts, **options)
-        print(_rates(label, field), flush=True)
-    content = {"box": box, "counts": counts, "fields": {label: _numbers(field) for label, field in fields.items()}}
-    write_beside(out / "sensitivity.json", json.dumps(content).encode())
-    write_beside(out / "sensitivity.png", png(sensitivity_sheet(fields, surface, scene.title)))
-    print(f"  {out}/: sensitivity.json, sensitivity.png")
+    with locked_folder(out):
+        print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
+        surface = scene.build_surface()
+        box, counts = scene.sensitivity.starts(surface.dim, scene.plot)
+        fields = {}
+        print(f"{'Lyapunov exponents':<48}{'10 %':>9}{'median':>9}{'90 %':>9}{'largest':>9}{'above 0':>9}{'none':>6}")
+        for name, radius, ball, method, options in cases:
+            label = f"{name}, radius {radius:g}" if radius else name
+            fields[label] = field = sensitivity_field(surface, ball, method, box, counts, **options)
+            print(_rates(label, field), flush=True)
+        content = {"box": box, "counts": counts, "fields": {label: _numbers(field) for label, field in fields.items()}}
+        write_beside(out / "sensitivity.json", json.dumps(content).encode())
+        write_beside(out / "sensitivity.png", png(sensitivity_sheet(fields, surface, scene.title)))
+        print(f"  {out}/: sensitivity.json, sensitivity.png")
 
 
 def _cases(scene: Any) -> Any:

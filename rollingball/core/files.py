@@ -105,23 +105,24 @@ def synchronise(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path, exclusive_message: str) -> Iterator[None]:
-    """Hold the lock of the file ``path``, which is made if it is missing and stays.
-
-    Args:
-        path: The file.
-        exclusive_message: What the error says of a lock that another process holds.
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, so that one process at a time writes there; where the system has no such locks, go on.
 
     Raises:
-        FileError: when the file cannot be opened, or another process holds the lock.
+        FileError: when the folder cannot be opened, or another process holds its lock.
     """
+    if fcntl is None:
+        yield
+        return
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise FileError(f"{folder}: cannot be opened: {error.strerror or error}") from None
     try:
         if not _lock(handle):
-            raise FileError(f"{path}: {exclusive_message}")
+            raise FileError(
+                f"{folder}: another process is writing there; wait for it, or choose another folder with --out"
+            )
         yield
     finally:
         os.close(handle)  # gives the lock back

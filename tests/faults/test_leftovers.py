@@ -11,7 +11,7 @@ import pytest
 
 import rollingball as rb
 from rollingball.core import files
-from rollingball.core.files import folder_beside, locked, write_beside
+from rollingball.core.files import folder_beside, locked_folder, write_beside
 
 SAVER = """
 import sys
@@ -91,18 +91,19 @@ def test_a_folder_that_was_left_unfinished_is_deleted_by_the_next(tmp_path):
     assert os.listdir(tmp_path / "folder") == ["two"]
 
 
-def test_a_lock_goes_with_its_process(tmp_path):
+def test_the_lock_of_a_folder_goes_with_its_process(tmp_path):
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom rollingball.core.files import locked\n"
-        "with locked(Path(sys.argv[1]), 'in use'):\n    print('ready', flush=True)\n    time.sleep(60)\n"
+        "import sys, time\nfrom pathlib import Path\nfrom rollingball.core.files import locked_folder\n"
+        "with locked_folder(Path(sys.argv[1])):\n    print('ready', flush=True)\n    time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "lock")], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
-        with pytest.raises(rb.FileError, match="lock: in use"), locked(tmp_path / "lock", "in use"):
+        with pytest.raises(rb.FileError, match="another process is writing there"), locked_folder(tmp_path):
             raise AssertionError("it was not free")
         process.send_signal(signal.SIGKILL)
-    with locked(tmp_path / "lock", "in use"):
+    with locked_folder(tmp_path):
         pass
+    assert os.listdir(tmp_path) == []
 
 
 def test_content_and_name_are_on_the_disk_before_and_after_the_renaming(tmp_path, monkeypatch):

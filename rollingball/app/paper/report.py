@@ -39,28 +39,29 @@ def make(out: Path, figures: Sequence[str] = FIGURES, quick: bool = False) -> No
         InputError: for a figure that there is not.
         FileError: where ``out`` cannot be written.
     """
-    from rollingball.core.files import writable, write_beside
+    from rollingball.core.files import locked_folder, writable, write_beside
     from rollingball.plot import png
 
     wanted = sorted({one_of("figures", name, FIGURES) for name in figures} or FIGURES)
     writable(out)
-    print("figures of the paper: new kernels take some seconds to compile, once", flush=True)
-    content: dict[str, Any] = {"quick": quick, "figures": {}, "seconds": {}}
-    for name in wanted:
-        print(f"  figure {name}: {SHOWS[name]} ...", flush=True)
-        part = importlib.import_module(f"rollingball.app.paper.figure{name}")
-        began, worked = time.perf_counter(), time.process_time()
-        numbers, runs, surface = part.measure(quick)
-        write_beside(out / f"figure{name}.png", png(part.draw(numbers, runs, surface)))
-        content["figures"][name] = numbers
-        seconds = round(time.perf_counter() - began, 1), round(time.process_time() - worked, 1)
-        content["seconds"][name] = dict(zip(("wall", "processor"), seconds, strict=True))
-        print(f"    {out}/figure{name}.png, in {seconds[0]:g} s, {seconds[1]:g} s of a processor", flush=True)
-    blocks = page(content)
-    write_beside(out / "report.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
-    write_beside(out / "report.md", markdown(blocks).encode())
-    write_beside(out / "report.html", to_html(blocks, TITLE).encode())
-    print(f"  {out}/: report.md, report.html, report.json")
+    with locked_folder(out):
+        print("figures of the paper: new kernels take some seconds to compile, once", flush=True)
+        content: dict[str, Any] = {"quick": quick, "figures": {}, "seconds": {}}
+        for name in wanted:
+            print(f"  figure {name}: {SHOWS[name]} ...", flush=True)
+            part = importlib.import_module(f"rollingball.app.paper.figure{name}")
+            began, worked = time.perf_counter(), time.process_time()
+            numbers, runs, surface = part.measure(quick)
+            write_beside(out / f"figure{name}.png", png(part.draw(numbers, runs, surface)))
+            content["figures"][name] = numbers
+            seconds = round(time.perf_counter() - began, 1), round(time.process_time() - worked, 1)
+            content["seconds"][name] = dict(zip(("wall", "processor"), seconds, strict=True))
+            print(f"    {out}/figure{name}.png, in {seconds[0]:g} s, {seconds[1]:g} s of a processor", flush=True)
+        blocks = page(content)
+        write_beside(out / "report.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+        write_beside(out / "report.md", markdown(blocks).encode())
+        write_beside(out / "report.html", to_html(blocks, TITLE).encode())
+        print(f"  {out}/: report.md, report.html, report.json")
 
 
 def page(content: dict[str, Any]) -> list[Block]:
