@@ -320,6 +320,22 @@ def test_a_browser_shows_the_page(served, browser):
     browser.until(lambda picture: spot(picture, MINE) is not None, what="a ball again")
 
 
+@pytest.mark.slow
+def test_of_two_balls_at_one_place_a_browser_shows_one(run, browser):
+    """Two surfaces at one place would show in patches that flicker as the camera moves."""
+    pytest.importorskip("viser")
+    with rb.plot.view({"first": run, "second": run}, BOWL, BOX, port=0) as page:
+        page.paths.value = False
+        browser.open(page.url)
+        browser.until(lambda picture: spot(picture, PALETTE[0]) is not None, what="a ball")
+        for moment in (0.0, 0.5, 1.0):
+            page.clock.value = moment
+            time.sleep(0.5)
+            picture = browser.still("view-coinciding")
+            assert spot(picture, PALETTE[0]) is not None
+            assert spot(picture, PALETTE[1], least=1) is None
+
+
 def seen_at(served, point, picture):
     """The pixel at which the first camera of a page sees a point of R^3."""
     from rollingball.plot.page.contents import FIELD_OF_VIEW

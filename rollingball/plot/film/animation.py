@@ -24,18 +24,9 @@ VIEWS = {1: ("section",), 2: ("contour", "surface")}
 
 @styled
 def animate(
-    trajectory: Runs,
-    surface: Surface,
-    path: str | Path,
-    *,
-    fps: int = 20,
-    seconds: float = 5.0,
-    frames: Any = None,
-    box: Any = None,
-    ironed: bool = False,
-    view: str | None = None,
-    title: str = "",
-) -> None:
+    trajectory: Runs, surface: Surface, path: str | Path, *, fps: int = 20, seconds: float = 5.0,
+    frames: Any = None, box: Any = None, ironed: bool = False, view: str | None = None, title: str = "",
+) -> None:  # fmt: skip
     """Write a film of balls that roll: a GIF, or an MP4 where ffmpeg is installed.
 
     A ball turns by its ``spin`` where it was recorded; any other turns as if it rolled without slipping. A point of a

@@ -18,12 +18,7 @@ CONTACTS: Any = {"marker": "s", "linestyle": "", "markeredgecolor": INK, "marker
 
 @styled
 def balls(
-    trajectory: Runs,
-    ax: Any = None,
-    *,
-    times: Any = None,
-    frames: Any = None,
-    surface: Surface | None = None,
+    trajectory: Runs, ax: Any = None, *, times: Any = None, frames: Any = None, surface: Surface | None = None
 ) -> Any:
     """Draw every ball at some moments: in d = 1 above the section, in d = 2 as seen from above.
 

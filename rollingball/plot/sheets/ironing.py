@@ -13,14 +13,9 @@ from rollingball.surfaces import Surface
 
 @styled
 def ironing_sheet(
-    surface: Surface,
-    radii: Any,
-    box: Any,
-    title: str = "",
-    deltas: dict[str, Any] | None = None,
-    delta_radii: Any = None,
-    limits: dict[str, float] | None = None,
-) -> Any:
+    surface: Surface, radii: Any, box: Any, title: str = "", deltas: dict[str, Any] | None = None,
+    delta_radii: Any = None, limits: dict[str, float] | None = None,
+) -> Any:  # fmt: skip
     """Draw f and f_rho of several radii, in one panel in d = 1 and in a row of panels in d = 2, with their relief.
 
     Args:

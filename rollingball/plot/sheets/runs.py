@@ -24,12 +24,7 @@ WIDEST = 38  # letters in a line of a caption
 
 @styled
 def sheet(
-    runs: Runs,
-    surface: Surface,
-    box: Any = None,
-    title: str = "",
-    ironed: bool = False,
-    axes: Any = None,
+    runs: Runs, surface: Surface, box: Any = None, title: str = "", ironed: bool = False, axes: Any = None
 ) -> Any:
     """Draw runs on their surface: section and centres in d = 1, contours and paths in d = 2, projected paths in more.
 
