@@ -53,3 +53,12 @@ def test_nearest_points_of_a_paraboloid_lie_on_the_ray_of_the_point(dim):
     expected = np.array([foot_on_parabola(*point) for point in zip(x, heights, strict=True)])
     np.testing.assert_allclose(near.foot, np.outer(expected, ray(dim)), atol=1e-9)
     np.testing.assert_allclose(near.distance, np.hypot(expected - x, expected**2 / 2 - heights), atol=1e-12)
+
+
+@pytest.mark.parametrize("dim", DIMENSIONS)
+def test_the_derivative_of_a_run_by_its_start_is_that_on_a_parabola(dim):
+    r, u, h = 0.8, ray(dim), 1e-5
+    run = rb.simulate(paraboloid(dim), rb.Ball(0.3), rb.FootpointRBO(lr=0.05), start=[r * u], steps=5, gap=None)
+    by_start = rb.derivatives(run, {"foot": u[None]}, surface=paraboloid(dim)).start[0]
+    expected = (rolled(r + h, 0.3, 0.05, 5)[-1] - rolled(r - h, 0.3, 0.05, 5)[-1]) / (2 * h)
+    np.testing.assert_allclose(by_start, expected * u, atol=1e-8)
