@@ -18,6 +18,61 @@ def tile_kernel(dtype: str, rows: int) -> Any:
     plane_below, most_promising, can_touch, touch = native_functions(dtype, rows)
     Shape = wp.types.matrix((rows, LANES), scalar)
 
+    @wp.func
+    def begin(
+        heights: wp.array(dtype=scalar),
+        caps: wp.array(dtype=scalar),
+        grid: Grid,
+        tile_y: int,
+        tile_x: int,
+        height: wp.array(dtype=scalar),
+        touched: wp.array(dtype=whole),
+    ):
+        """Begin each output of a tile with the sample below it; cells off the grid are inf, which nothing raises."""
+        width = grid.tiles_x * LANES
+        at = tile_y * rows * width + tile_x * LANES
+        r = int(0)
+        while r < rows:
+            lane = int(0)
+            while lane < LANES:
+                sample = (tile_y * rows + r + grid.origin_y) * grid.sample_width + tile_x * LANES + lane + grid.origin_x
+                start = heights[sample] + caps[grid.cap_center]
+                if tile_y * rows + r >= grid.count_y or tile_x * LANES + lane >= grid.count_x:
+                    start = scalar(wp.inf)
+                height[at + r * width + lane] = start
+                touched[at + r * width + lane] = whole(sample)
+                lane += 1
+            r += 1
+
+    @wp.func
+    def write_contacts(
+        grid: Grid, tile_y: int, tile_x: int, touched: wp.array(dtype=whole), contact: wp.array2d(dtype=wp.int32)
+    ):
+        """Write the two indices of the sample that each output of a tile touches."""
+        width = grid.tiles_x * LANES
+        at = tile_y * rows * width + tile_x * LANES
+        r = int(0)
+        while r < rows:
+            lane = int(0)
+            while lane < LANES:
+                y = tile_y * rows + r
+                x = tile_x * LANES + lane
+                if y < grid.count_y and x < grid.count_x:
+                    sample = int(touched[at + r * width + lane])
+                    cell = y * grid.count_x + x
+                    # the shift subtracts the margin of a periodic grid, modulo its period; a division would be slow
+                    sample_y = sample // grid.sample_width
+                    sample_x = sample - sample_y * grid.sample_width + grid.shift_x
+                    sample_y += grid.shift_y
+                    while sample_y >= grid.count_y:
+                        sample_y -= grid.count_y
+                    while sample_x >= grid.count_x:
+                        sample_x -= grid.count_x
+                    contact[cell, 0] = sample_y
+                    contact[cell, 1] = sample_x
+                lane += 1
+            r += 1
+
     @wp.kernel(module="unique", enable_backward=False)
     def dilate(
         # in:
@@ -35,20 +90,7 @@ def tile_kernel(dtype: str, rows: int) -> Any:
         tile_x = tile % grid.tiles_x
         width = grid.tiles_x * LANES
         at = tile_y * rows * width + tile_x * LANES
-        r = int(0)
-        while r < rows:
-            lane = int(0)
-            while lane < LANES:
-                # an output begins with the sample below it; cells off the grid are infinite, so that no block raises
-                # them
-                sample = (tile_y * rows + r + grid.origin_y) * grid.sample_width + tile_x * LANES + lane + grid.origin_x
-                start = heights[sample] + caps[grid.cap_center]
-                if tile_y * rows + r >= grid.count_y or tile_x * LANES + lane >= grid.count_x:
-                    start = scalar(wp.inf)
-                height[at + r * width + lane] = start
-                touched[at + r * width + lane] = whole(sample)
-                lane += 1
-            r += 1
+        begin(heights, caps, grid, tile_y, tile_x, height, touched)
         below = plane_below(height, at, width, scalar(1.0), Shape(scalar(0.0)))
         below[0] -= grid.slack
         below[1] -= grid.slack
@@ -132,26 +174,6 @@ def tile_kernel(dtype: str, rows: int) -> Any:
                     below[1] -= grid.slack
                     lane += 1
             visit = wp.where(visit < 0, 0, visit + LANES)
-        r = int(0)
-        while r < rows:
-            lane = int(0)
-            while lane < LANES:
-                y = tile_y * rows + r
-                x = tile_x * LANES + lane
-                if y < grid.count_y and x < grid.count_x:
-                    sample = int(touched[at + r * width + lane])
-                    cell = y * grid.count_x + x
-                    # the shift subtracts the margin of a periodic grid, modulo its period; a division would be slow
-                    sample_y = sample // grid.sample_width
-                    sample_x = sample - sample_y * grid.sample_width + grid.shift_x
-                    sample_y += grid.shift_y
-                    while sample_y >= grid.count_y:
-                        sample_y -= grid.count_y
-                    while sample_x >= grid.count_x:
-                        sample_x -= grid.count_x
-                    contact[cell, 0] = sample_y
-                    contact[cell, 1] = sample_x
-                lane += 1
-            r += 1
+        write_contacts(grid, tile_y, tile_x, touched, contact)
 
     return dilate
