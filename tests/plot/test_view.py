@@ -236,12 +236,12 @@ def test_a_half_written_folder_is_named(rolled, capsys):
 
 
 def test_a_trajectory_on_a_surface_of_ones_own_says_what_to_call(tmp_path, capsys):
-    for scene in ({}, {"surface": {"name": "mine"}}, {"surface": 3}):
+    for scene in ({}, {"surface": {"name": "mine"}}):
         by_hand(np.zeros((2, 1, 2)), np.zeros((2, 1, 3)), 0.0, scene=scene).save(tmp_path / "a.safetensors")
         assert "rollingball.plot.view(run, surface)" in refused(capsys, tmp_path / "a.safetensors")
-    scene = {"surface": {"type": "nonsense"}}
-    by_hand(np.zeros((2, 1, 2)), np.zeros((2, 1, 3)), 0.0, scene=scene).save(tmp_path / "a.safetensors")
-    assert "surface.type" in refused(capsys, tmp_path / "a.safetensors")
+    for scene, named in (({"surface": {"type": "nonsense"}}, "surface.type"), ({"surface": 3}, "surface of its scene")):
+        by_hand(np.zeros((2, 1, 2)), np.zeros((2, 1, 3)), 0.0, scene=scene).save(tmp_path / "a.safetensors")
+        assert named in refused(capsys, tmp_path / "a.safetensors")
 
 
 def test_more_than_two_dimensions_are_refused(tmp_path, capsys):
