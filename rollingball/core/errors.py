@@ -59,19 +59,42 @@ def some(mask: Any) -> bool:
 
 
 def numbers(field: str, value: Any, allowed: str = "finite numbers") -> FloatArray:
-    """``value`` as a float64 array of its own shape, or an :class:`InputError` where not all are finite numbers."""
+    """``value`` as a float64 array of its own shape, or an :class:`InputError` where not all are finite numbers.
+
+    The error says where a NaN or an infinity stands. Masked entries are refused, and so are torch tensors that require
+    a gradient, which would be lost.
+    """
     if type(value) is float and math.isfinite(value):  # the commonest case, in a fifth of the time
         return np.array(value)
+    if getattr(value, "requires_grad", False) and hasattr(value, "detach"):
+        what = "numbers that carry no gradient; rb.pytorch.simulate differentiates by tensors, and detach() drops it"
+        raise InputError(field, value, f"{allowed}, {what}")
+    if np.ma.is_masked(value):
+        raise InputError(field, value, f"{allowed}, none of them masked")
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         raise InputError(field, value, allowed) from None
     if array.dtype.kind not in "iuf":  # "2" and True are not numbers here
         raise InputError(field, value, allowed)
     floats = array.astype(np.float64)
-    if floats.size == 0 or some(~np.isfinite(floats)):
-        raise InputError(field, value, allowed)
+    if floats.size == 0:
+        raise InputError(field, value, f"{allowed}, one or more")
+    if some(~np.isfinite(floats)):
+        raise InputError(field, value, f"{allowed}; {_where(floats)}")
     return floats
+
+
+def _where(floats: FloatArray) -> str:
+    """Where the first number that is not finite stands, what it is, and how many there are."""
+    places = np.argwhere(~np.isfinite(floats))
+    first = tuple(int(index) for index in places[0])
+    value = float(floats[first])
+    name = "NaN" if math.isnan(value) else "infinity" if value > 0 else "minus infinity"
+    if not first:
+        return name
+    several = f", {len(places)} in all" if len(places) > 1 else ""
+    return f"{name} stands at index {first[0] if len(first) == 1 else first}{several}"
 
 
 def positive(field: str, value: Any) -> FloatArray:
@@ -120,6 +143,17 @@ def one_of(field: str, value: Any, choices: Sequence[str]) -> str:
     if value not in choices:
         raise InputError(field, value, ", ".join(repr(choice) for choice in choices))
     return str(value)
+
+
+def within_rounding(values: FloatArray, low: float, high: float) -> FloatArray | None:
+    """``values``, those beyond [low, high] by no more than rounding moved onto its ends; None where one is farther out.
+
+    Times such as ``np.arange(4) * 0.1`` miss the 0.3 that is meant by their last bit.
+    """
+    slack = 8 * np.finfo(np.float64).eps * max(abs(low), abs(high))
+    if some((values < low - slack) | (values > high + slack)):
+        return None
+    return np.clip(values, low, high)
 
 
 def points(field: str, value: Any, dim: int) -> FloatArray:

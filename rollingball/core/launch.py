@@ -68,8 +68,8 @@ def kernel_cache() -> Iterator[None]:
         ) from None
 
 
-def device_name(device: str) -> str:
-    """The full name of a device of this machine; "cuda" is its first CUDA device.
+def device_name(device: Any) -> str:
+    """The full name of a device of this machine, given by name or as a device of Warp or torch; "cuda" is the first.
 
     Raises:
         InputError: for a device that is not there.
@@ -78,11 +78,12 @@ def device_name(device: str) -> str:
     with kernel_cache():
         wp.init()
     names = [str(known) for known in wp.get_devices()]
-    if device == "cuda" and wp.is_cuda_available():
+    name = str(device).lower()
+    if name == "cuda" and wp.is_cuda_available():
         return str(wp.get_device("cuda"))
-    if device not in names:
+    if name not in names:
         raise InputError("device", device, "a device of this machine: " + ", ".join(names))
-    return device
+    return name
 
 
 def thread_count(threads: int | None) -> int:

@@ -20,6 +20,18 @@ LANES = 32
 PRECISIONS = {"float64": wp.float64, "float32": wp.float32}
 
 
+def precision(dtype: Any) -> Any:
+    """The name of a type of numbers: "float32" for np.float32, np.dtype("f4"), torch.float32 and wp.float32 alike.
+
+    What names no type of numbers is returned as it is, for an error to show.
+    """
+    name = getattr(dtype, "__name__", None) or str(dtype).removeprefix("torch.")
+    try:
+        return np.dtype(name).name
+    except TypeError:
+        return dtype
+
+
 @dataclass(frozen=True)
 class Numeric:
     """The Warp types of points of R^dim in one precision, "float64" or "float32"."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.core.errors import InputError, numbers, positive_scalar, some
+from rollingball.core.errors import InputError, numbers, positive_scalar, some, within_rounding
 from rollingball.core.status import Status
 
 FRAMES = 100  # recorded where no times are asked for
@@ -23,9 +23,10 @@ def checked_times(duration: Any, save_at: Any, whose: str) -> tuple[float, np.nd
         raise InputError("duration", None, f"a time above 0, for {whose}")
     length = positive_scalar("duration", duration)
     times = np.linspace(0, length, FRAMES) if save_at is None else np.atleast_1d(numbers("save_at", save_at))
-    if times.ndim != 1 or some(times[1:] <= times[:-1]) or times[0] < 0 or times[-1] > length:
+    within = within_rounding(times, 0.0, length)
+    if times.ndim != 1 or some(times[1:] <= times[:-1]) or within is None:
         raise InputError("save_at", save_at, f"ascending times within [0, {length:g}]")
-    return length, times
+    return length, within
 
 
 def over_balls(parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 from rollingball.core.ball import Ball
 from rollingball.core.errors import InputError, one_of, whole
 from rollingball.core.launch import device_name
+from rollingball.core.numeric import precision
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.runs.request import Request
 from rollingball.runs.trajectory import Trajectory
@@ -86,8 +87,3 @@ def shared(request: Request, dtypes: tuple[str, ...], with_ball: bool = True) ->
         "threads": request.threads,
         "progress": bool(request.progress),
     }
-
-
-def precision(dtype: Any) -> Any:
-    """The name of a type of numbers: np.float32 and np.dtype("float32") are as good as "float32"."""
-    return getattr(dtype, "__name__", None) or getattr(dtype, "name", dtype)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rollingball.core.errors import InputError, numbers
+from rollingball.core.errors import InputError, numbers, within_rounding
 from rollingball.core.status import Status
 from rollingball.runs import trajectory_file
 from rollingball.runs.fields import FIELDS
@@ -148,8 +148,8 @@ class Trajectory:
             if (self.time != self.time[:, :1]).any():
                 raise InputError("time", time, "balls that share their learning rate; select one ball first")
             return replace(self, time=self.time[:, 0]).at(time)
-        wanted = np.atleast_1d(numbers("time", time))
-        if wanted.ndim != 1 or (wanted < self.time[0]).any() or (wanted > self.time[-1]).any():
+        wanted = within_rounding(np.atleast_1d(numbers("time", time)), float(self.time[0]), float(self.time[-1]))
+        if wanted is None or wanted.ndim != 1:
             raise InputError("time", time, f"times within [{self.time[0]:g}, {self.time[-1]:g}]")
         right = np.clip(np.searchsorted(self.time, wanted), 1, max(len(self) - 1, 1)) if len(self) > 1 else wanted * 0
         right = right.astype(int)

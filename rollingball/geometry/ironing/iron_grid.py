@@ -33,7 +33,7 @@ class IronedGrid:
     Attributes:
         heights: The lowest height above each sample at which the centre of the ball clears all samples; shape and
             dtype as the samples (integers: float64).
-        contact: The index of the sample that the ball touches at each height: int32 (N, 1) or (N, M, 2).
+        contact: The index of the sample that the ball touches at each height: int32 (N, 1), (N, M, 2) or (N, M, K, 3).
     """
 
     heights: np.ndarray
@@ -46,7 +46,8 @@ def iron_grid(
     radius: float,
     *,
     border: str = "truncated",
-    device: str = "cpu",
+    missing: str = "refuse",
+    device: Any = "cpu",
     threads: int | None = None,
 ) -> IronedGrid:
     """Iron heights sampled on a grid with a ball: the ironed loss of the samples (theory, section 3), without a search.
@@ -58,24 +59,27 @@ def iron_grid(
     is a lower bound of the ironed loss, which it misses by O(spacing^2) where the loss is smooth.
 
     Args:
-        heights: The samples f, finite, (N,) or (N, M). float32 is computed in float32, every other dtype in float64.
-            They have the unit of ``spacing`` and ``radius``: multiply a loss by its ``loss_scale`` first.
+        heights: The samples f, finite, (N,), (N, M) or (N, M, K). float32 is computed in float32, every other dtype in
+            float64. They have the unit of ``spacing`` and ``radius``: multiply a loss by its ``loss_scale`` first. What
+            a NumPy mask hides is missing: the ball touches the other samples only.
         spacing: The distance of neighbouring samples: one number, or one for each axis.
         radius: The radius of the ball, no smaller than the spacing along any axis.
         border: ``"truncated"``: there are no samples beyond the grid, so near its border a ball reaches beyond it.
             ``"periodic"``: the grid repeats; each sample counts at its nearest images.
+        missing: ``"skip"``: samples that are NaN are missing too, like masked ones; ``"refuse"``: they are an error.
         device: ``"cpu"``, or a CUDA device.
         threads: CPU threads, by default one for each core. The result does not depend on it.
 
     Returns:
-        An :class:`IronedGrid`. Among samples with the same rounded sum it names the one with the first offset j - i in
-        row-major order, on every device: for a truncated border the lowest index.
+        An :class:`IronedGrid`; where all samples within reach are missing, its height is NaN and its contact -1. Among
+        samples with the same rounded sum it names the one with the first offset j - i in row-major order, on every
+        device: for a truncated border the lowest index.
 
     Raises:
-        InputError: naming ``heights``, ``spacing``, ``radius``, ``border``, ``device`` or ``threads``, before anything
-            is compiled.
+        InputError: naming ``heights``, ``spacing``, ``radius``, ``border``, ``missing``, ``device`` or ``threads``,
+            before anything is compiled.
     """
-    samples = _samples(heights)
+    samples, is_missing = _samples(heights, one_of("missing", missing, ("refuse", "skip")) == "skip")
     steps = _spacing(spacing, samples.ndim)
     if positive_scalar("radius", radius) < max(steps):
         raise InputError("radius", radius, f"the spacing of the grid, {max(steps):g}, or above")
@@ -87,30 +91,72 @@ def iron_grid(
     if threads is not None:
         whole("threads", threads, 1)
     device = device_name(device)
-    field = samples if samples.ndim == 2 else samples[None]
-    ironed, contact = dilate(field, steps, float(radius), border == "periodic", device, threads)
-    if samples.ndim == 1:
-        return IronedGrid(ironed[0], np.ascontiguousarray(contact[0, :, 1:]))
-    return IronedGrid(ironed, contact)
+    if is_missing.any():  # far below every other sample, so that a cap on it reaches none of their heights
+        low = float(samples.min()) - 4 * (float(radius) + 1) - float(np.abs(samples).max())
+        samples[is_missing] = max(low, float(np.finfo(samples.dtype).min))
+    volume = samples.reshape((1,) * (3 - samples.ndim) + samples.shape)
+    ironed, contact = _dilate_volume(volume, steps, float(radius), border == "periodic", device, threads)
+    ironed = ironed.reshape(samples.shape)
+    contact = contact[..., 3 - samples.ndim :].reshape(*samples.shape, samples.ndim)
+    untouched = is_missing[tuple(np.moveaxis(contact, -1, 0))]
+    ironed[untouched], contact[untouched] = np.nan, -1
+    return IronedGrid(ironed, np.ascontiguousarray(contact))
 
 
-def _samples(heights: Any) -> np.ndarray:
-    """The samples as a contiguous array of float32 or float64."""
-    allowed = "finite numbers of shape (N,) or (N, M)"
-    numbers("heights", heights, allowed)
-    array = np.asarray(heights)
-    if array.ndim not in (1, 2):
+def _dilate_volume(
+    samples: np.ndarray, steps: tuple[float, ...], radius: float, periodic: bool, device: str, threads: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The dilation (N, M, K) of a volume and its contacts (N, M, K, 3), plane by plane.
+
+    A ball of radius r cuts a plane at distance z from its centre in a disk of radius sqrt(r^2 - z^2), and the cap over
+    it is that of a ball of this radius: the dilation is the highest of those of the planes within reach.
+    """
+    count, across = len(samples), 0.0 if len(samples) == 1 else steps[-3]
+    if count == 1:
+        height, plane_contact = dilate(samples[0], (steps[-2], steps[-1]), radius, periodic, device, threads)
+        return height[None], np.concatenate([np.zeros_like(plane_contact[..., :1]), plane_contact], axis=-1)[None]
+    own = np.moveaxis(np.indices(samples.shape[1:]), 0, -1)  # a disk smaller than the spacing covers one sample
+    most = min(int(radius / across), count // 2 if periodic else count - 1)
+    ironed, contact = np.full_like(samples, -np.inf), np.zeros((*samples.shape, 3), dtype=np.int32)
+    for offset in range(-most, most + 1):
+        disk = float(np.sqrt(max(radius**2 - (offset * across) ** 2, 0.0)))
+        for plane in range(count):
+            other = plane + offset
+            if not periodic and not 0 <= other < count:
+                continue
+            other %= count
+            height, touched = samples[other] + samples.dtype.type(disk), own
+            if disk >= min(steps[-2:]):
+                height, touched = dilate(samples[other], (steps[-2], steps[-1]), disk, periodic, device, threads)
+            higher = height > ironed[plane]
+            ironed[plane][higher] = height[higher]
+            contact[plane][higher, 0], contact[plane][higher, 1:] = other, touched[higher]
+    return ironed, contact
+
+
+def _samples(heights: Any, skips: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The samples as a contiguous array of float32 or float64 of their own, and which are missing."""
+    allowed = "finite numbers of shape (N,), (N, M) or (N, M, K)"
+    array, is_missing = np.ma.getdata(heights), np.ma.getmaskarray(heights)
+    if array.dtype.kind == "f" and skips:
+        is_missing = is_missing | np.isnan(array)
+    numbers("heights", np.where(is_missing, 0, array) if is_missing.any() else heights, allowed)
+    if array.ndim not in (1, 2, 3):
         raise InputError("heights", heights, allowed)
-    return np.ascontiguousarray(array, dtype=np.float32 if array.dtype == np.float32 else np.float64)
+    if is_missing.all():
+        raise InputError("heights", heights, f"{allowed}, one of them not missing")
+    samples = np.array(array, dtype=np.float32 if array.dtype == np.float32 else np.float64)
+    samples[is_missing] = samples[~is_missing].min()
+    return np.ascontiguousarray(samples), is_missing
 
 
-def _spacing(spacing: Any, ndim: int) -> tuple[float, float]:
-    """The spacing along y and along x; for one axis both are its own."""
+def _spacing(spacing: Any, ndim: int) -> tuple[float, ...]:
+    """The spacing along each axis, and twice that of the only one."""
     spacings = positive("spacing", spacing)
     if spacings.shape not in ((), (ndim,)):
         raise InputError("spacing", spacing, f"one number above 0, or {ndim}")
     steps = np.broadcast_to(spacings, (ndim,))
-    return float(steps[0]), float(steps[-1])
+    return tuple(steps.tolist()) if ndim > 1 else (float(steps[0]), float(steps[0]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,7 +74,7 @@ def _points(field: str, value: Any, sizes: tuple[int, ...]) -> np.ndarray:
     allowed = "finite numbers of shape " + " or ".join(f"({n},) or (B, {n})" for n in sizes)
     array = numbers(field, value, allowed)
     if array.ndim == 0:
-        array = array.reshape(1)
+        array = np.zeros(sizes[0]) if array == 0 else array.reshape(1)
     if array.ndim == 1:
         array = array[None] if array.shape[0] in sizes else array[:, None]
     if array.ndim != 2 or array.shape[1] not in sizes:

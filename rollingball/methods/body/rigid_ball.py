@@ -28,7 +28,7 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
         gravity: a, 0 or above, in heights of L f over time squared.
         drag: mu, 0 or above: the force -mu c' on the centre.
         contact: "bilateral" keeps the ball on the graph; "unilateral" lets it fly and land.
-        friction: "none", "no-slip", or Coulomb's coefficient above 0 (d <= 2).
+        friction: "none", "no-slip", or Coulomb's coefficient (d <= 2); 0 is "none".
         restitution: e in [0, 1], the share of the normal velocity that an impact gives back.
         spin: "marble": the spin about the normal is free; "rubber": the contact keeps it at zero.
         integrator: Rattle, an explicit integrator of the flows (in coordinates of the constraint), or
@@ -63,9 +63,9 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
         one_of("contact", self.contact, ("bilateral", "unilateral"))
         if isinstance(self.friction, str):
             if self.friction not in ("none", "no-slip"):
-                raise InputError("friction", self.friction, "'none', 'no-slip', or a coefficient above 0")
-        elif scalar("friction", self.friction) <= 0:
-            raise InputError("friction", self.friction, "'none', 'no-slip', or a coefficient above 0")
+                raise InputError("friction", self.friction, "'none', 'no-slip', or a coefficient, 0 or above")
+        elif scalar("friction", self.friction) < 0:
+            raise InputError("friction", self.friction, "'none', 'no-slip', or a coefficient, 0 or above")
         if not 0 <= scalar("restitution", self.restitution) <= 1:
             raise InputError("restitution", self.restitution, "a number in [0, 1]")
         one_of("spin", self.spin, ("marble", "rubber"))
@@ -93,7 +93,8 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
     @property
     def law(self) -> int:
         """Which law of friction."""
-        return {"none": FRICTIONLESS, "no-slip": NO_SLIP}.get(self.friction, COULOMB)  # type: ignore[arg-type]
+        laws: dict[Any, int] = {"none": FRICTIONLESS, "no-slip": NO_SLIP, 0: FRICTIONLESS}
+        return laws.get(self.friction, COULOMB)
 
     def check_dim(self, dim: int) -> None:
         """Raise an InputError for what is defined in one and two dimensions alone."""

@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 
 from rollingball.core.errors import InputError, points, whole
-from rollingball.core.numeric import PRECISIONS, Numeric
+from rollingball.core.numeric import PRECISIONS, Numeric, precision
 from rollingball.core.schedule import over_steps
 from rollingball.core.status import Status
 from rollingball.methods.discrete.program import state_struct
 from rollingball.methods.discrete.stop import Stop
-from rollingball.runs.plan import Plan, precision, shared
+from rollingball.runs.plan import Plan, shared
 from rollingball.runs.request import Request
 from rollingball.runs.states import unpacked
 from rollingball.runs.trajectory import Trajectory

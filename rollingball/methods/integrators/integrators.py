@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import msgspec
 
 from rollingball.core.compiled import compiled
-from rollingball.core.errors import positive_scalar
+from rollingball.core.errors import not_negative, positive_scalar, scalar
 from rollingball.core.numeric import Numeric
 from rollingball.core.registry import Registry
 from rollingball.methods.integrators import tableaus
@@ -70,7 +70,7 @@ class AdaptiveStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         positive_scalar("rtol", self.rtol)
         positive_scalar("atol", self.atol)
         if self.first_step is not None:
-            positive_scalar("first_step", self.first_step)
+            not_negative("first_step", scalar("first_step", self.first_step))
 
     def settings(self) -> dict[str, Any]:
         """The numbers that the kernel needs; a first step of 0 is chosen by the kernel."""

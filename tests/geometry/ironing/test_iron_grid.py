@@ -259,7 +259,7 @@ def test_whole_numbers_and_lists_become_float64():
 
 FLAT = np.zeros((4, 5))
 BAD = {
-    "heights": ([], np.zeros((0, 3)), 1.0, np.zeros((2, 2, 2)), [0.0, np.nan], [np.inf], [True], ["1"], [1j], None),
+    "heights": ([], np.zeros((0, 3)), 1.0, np.zeros((2, 2, 2, 2)), [0.0, np.nan], [np.inf], [True], ["1"], [1j], None),
     "spacing": (0.0, -1.0, np.nan, np.inf, [1.0, 0.0], [1.0, 1.0, 1.0], [], True, "1", None),
     "radius": (0.99, 0.0, -1.0, np.nan, np.inf, [5.0], True, "5", None),
     "border": ("wrap", "", None, 1),

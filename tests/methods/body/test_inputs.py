@@ -18,7 +18,7 @@ BALL = rb.Ball(0.5)
         ("drag", [1.0], "one finite number"),
         ("contact", "glued", "'bilateral', 'unilateral'"),
         ("friction", "sticky", "'none', 'no-slip'"),
-        ("friction", 0.0, "a coefficient above 0"),
+        ("friction", -0.1, "a coefficient, 0 or above"),
         ("friction", True, "number"),
         ("restitution", 1.5, r"\[0, 1\]"),
         ("restitution", -0.1, r"\[0, 1\]"),

@@ -1,0 +1,173 @@
+"""What NumPy, torch and Warp people pass: masked and missing data, tensors, types, devices, and values off by a bit."""
+
+import numpy as np
+import pytest
+import torch
+import warp as wp
+
+import rollingball as rb
+
+SINE, BALL, DESCENT = rb.surfaces.sine(), rb.Ball(0.4), rb.GradientDescent(lr=0.1)
+
+
+def dilated(heights, spacing, radius):
+    """The dilation by a ball, from its definition; NaN counts as missing."""
+    places = np.moveaxis(np.indices(heights.shape), 0, -1).reshape(-1, heights.ndim) * spacing
+    flat = heights.ravel()
+    square = radius**2 - ((places[:, None] - places[None]) ** 2).sum(axis=-1)
+    sums = np.where(square >= 0, flat[None] + np.sqrt(np.maximum(square, 0)), np.nan)
+    best = np.where(np.isnan(sums), -np.inf, sums).max(axis=1)
+    return np.where(np.isinf(best), np.nan, best).reshape(heights.shape)
+
+
+# Missing heights
+
+
+@pytest.mark.parametrize("shape", [(40,), (13, 17), (5, 7, 6)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_ball_touches_no_missing_sample(shape, dtype):
+    draw = np.random.default_rng(3)
+    heights = draw.normal(size=shape).astype(dtype)
+    spikes = draw.random(shape) < 0.3
+    heights[spikes] = 1000
+    missing = np.where(spikes, np.nan, heights).astype(np.float64)
+    exact = dilated(missing, 1.0, 2.0)
+    masked = rb.iron_grid(np.ma.array(heights, mask=heights > 100), 1.0, 2.0)
+    skipped = rb.iron_grid(np.where(spikes, np.nan, heights).astype(dtype), 1.0, 2.0, missing="skip")
+    for ironed in (masked, skipped):
+        np.testing.assert_allclose(ironed.heights, exact, rtol=1e-6 if dtype == np.float32 else 1e-14)
+        touched = ironed.contact[~np.isnan(ironed.heights)]
+        assert not spikes[tuple(touched.T)].any()
+
+
+def test_where_nothing_is_within_reach_there_is_no_height():
+    heights = np.zeros(9)
+    heights[1:8] = np.nan
+    ironed = rb.iron_grid(heights, 1.0, 2.0, missing="skip")
+    assert np.isnan(ironed.heights).tolist() == [False] * 3 + [True] * 3 + [False] * 3
+    assert (ironed.contact[3:6] == -1).all()
+
+
+@pytest.mark.parametrize("border", ["truncated", "periodic"])
+def test_a_volume_irons_as_its_definition_says(border):
+    heights = np.random.default_rng(0).normal(size=(6, 5, 7))
+    ironed = rb.iron_grid(heights, [0.7, 1.0, 0.5], 2.0, border=border)
+    exact = dilated(heights, [0.7, 1.0, 0.5], 2.0)
+    if border == "periodic":
+        tiled = np.tile(heights, (3, 3, 3))
+        exact = dilated(tiled[2:-2], [0.7, 1.0, 0.5], 2.0)[4:10, 5:10, 7:14]
+    np.testing.assert_allclose(ironed.heights, exact, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("call", "field"),
+    [
+        (lambda bad: rb.iron_grid(bad, 1.0, 2.0), "heights"),
+        (lambda bad: rb.surfaces.sampled(bad, [[0, 1]]), "heights"),
+        (lambda bad: rb.simulate(SINE, None, DESCENT, start=bad[:, None], steps=1), "start"),
+        (lambda bad: rb.project(SINE, np.stack([bad, bad], axis=1)), "points"),
+        (lambda bad: rb.Ball(np.abs(bad) + 1), "radius"),
+    ],
+)
+def test_a_nan_is_said_to_be_one_and_where_it_stands(call, field, no_compiling):
+    bad = np.linspace(0.0, 1.0, 9)
+    bad[[4, 7]] = np.nan
+    with pytest.raises(rb.InputError, match=rf"^{field}: got .*NaN stands at index .*4.*, [24] in all"):
+        call(bad)
+
+
+def test_an_infinity_is_said_to_be_one(no_compiling):
+    with pytest.raises(rb.InputError, match=r"; minus infinity stands at index \(1, 2\)$"):
+        rb.iron_grid(np.array([[0.0, 1.0, 2.0], [3.0, 4.0, -np.inf]]), 1.0, 2.0)
+    with pytest.raises(rb.InputError, match=r"; NaN$"):
+        rb.Ball(float("nan"))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda masked: rb.surfaces.sampled(masked, [[0, 1]]),
+        lambda masked: rb.simulate(SINE, None, DESCENT, start=masked[:, None], steps=1),
+        lambda masked: rb.Ball(masked + 1),
+    ],
+)
+def test_elsewhere_masked_arrays_are_refused(call, no_compiling):
+    with pytest.raises(rb.InputError, match="none of them masked"):
+        call(np.ma.array(np.linspace(0.0, 1.0, 9), mask=np.arange(9) == 4))
+    rb.Ball(np.ma.array([1.0, 2.0]))  # a mask that hides nothing
+
+
+# Tensors, types and devices
+
+
+def test_a_tensor_that_requires_a_gradient_is_told_where_to_go(no_compiling):
+    start = torch.ones(1, 1, dtype=torch.float64, requires_grad=True)
+    for call in (
+        lambda: rb.simulate(SINE, BALL, rb.FootpointRBO(0.1), start=start, steps=1),
+        lambda: rb.simulate(SINE, BALL, rb.IronedFlow(), start=start, duration=1.0),
+        lambda: rb.project(SINE, torch.ones(1, 2, requires_grad=True)),
+        lambda: rb.Ball(torch.tensor(1.0, requires_grad=True)),
+    ):
+        with pytest.raises(rb.InputError, match=r"rb\.pytorch\.simulate"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "start", [torch.ones(1), torch.ones(1, 1, dtype=torch.float32), np.float32(1.0), np.array(1.0)]
+)
+def test_tensors_without_gradients_and_single_numbers_are_starts(start):
+    run = rb.simulate(SINE, None, DESCENT, start=start, steps=2)
+    np.testing.assert_array_equal(run.foot[0], [[1.0]])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [
+        (np.float32, "float32"), (np.dtype("float32"), "float32"), (torch.float32, "float32"), (wp.float32, "float32"),
+        (np.ones(1, "<f4").dtype, "float32"), (np.float64, "float64"), (torch.double, "float64"), (float, "float64"),
+        (wp.float64, "float64"), ("f8", "float64"),
+    ],
+)  # fmt: skip
+def test_types_of_numbers_are_known_as_objects(dtype, name):
+    assert str(rb.simulate(SINE, None, DESCENT, start=[1.0], steps=1, dtype=dtype).foot.dtype) == name
+
+
+@pytest.mark.parametrize("dtype", [np.float16, torch.bfloat16, int, "float16", None, "nope", 3, object()])
+def test_other_types_are_refused_by_name(dtype, no_compiling):
+    with pytest.raises(rb.InputError, match=r"^dtype: got .*'float64', 'float32'"):
+        rb.simulate(SINE, None, DESCENT, start=[1.0], steps=1, dtype=dtype)
+
+
+@pytest.mark.parametrize("device", ["cpu", "CPU", torch.device("cpu")])
+def test_devices_are_known_as_objects(device):
+    assert rb.simulate(SINE, None, DESCENT, start=[1.0], steps=1, device=device).scene["run"]["device"] == "cpu"
+    assert rb.iron_grid(np.zeros(4), 1.0, 1.0, device=wp.get_device("cpu")).heights.tolist() == [1.0] * 4
+
+
+# The last bit, and zeros
+
+
+def test_times_that_miss_the_end_by_their_last_bit_are_the_end():
+    times = np.arange(4) * 0.1
+    assert times[-1] > 0.3
+    run = rb.simulate(SINE, BALL, rb.FootpointFlow(rb.RK4(0.01)), start=[1.0], duration=0.3, save_at=times)
+    assert run.time[-1] == 0.3
+    assert np.isfinite(run.foot).all()
+    np.testing.assert_array_equal(run.at(times[-1]).foot, run[-1].foot)
+    for late in ([0.0, 0.30001], [-1e-6, 0.3]):
+        with pytest.raises(rb.InputError, match="save_at"):
+            rb.simulate(SINE, BALL, rb.FootpointFlow(), start=[1.0], duration=0.3, save_at=late)
+        with pytest.raises(rb.InputError, match="time"):
+            run.at(late)
+
+
+def test_zero_stands_for_none_where_it_means_the_same():
+    assert rb.RigidBall(friction=0.0).law == rb.RigidBall(friction=0).law == rb.RigidBall().law
+    assert rb.Dopri5(first_step=0.0).settings() == rb.Dopri5().settings()
+    plane = rb.surfaces.plane([0.5, 0.0])
+    rest = {"start": [[0.0, 0.0]], "duration": 0.1, "gap": None}
+    given = rb.simulate(plane, BALL, rb.RigidBall(friction=0.0), start_velocity=0.0, start_spin=0, **rest)
+    np.testing.assert_array_equal(given.center, rb.simulate(plane, BALL, rb.RigidBall(), **rest).center)
+    for wrong in (-0.1, "slippery", float("nan")):
+        with pytest.raises(rb.InputError, match="friction"):
+            rb.RigidBall(friction=wrong)
