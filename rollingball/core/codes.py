@@ -1,4 +1,4 @@
-"""The numbers that kernels write for a status or an event."""
+"""The numbers that stand in kernels for a status, an event, a law of friction or a mode of contact."""
 
 import warp as wp
 
@@ -20,3 +20,11 @@ REST = wp.constant(int(Event.REST))
 SETTLE = wp.constant(int(Event.SETTLE))
 ROLL = wp.constant(int(Event.ROLL))
 SLIP = wp.constant(int(Event.SLIP))
+# The laws of friction of a ball with mass.
+FRICTIONLESS = wp.constant(0)
+NO_SLIP = wp.constant(1)
+COULOMB = wp.constant(2)
+# Whether a ball with mass touches the surface, and how it moves there.
+FLYING = wp.constant(0)
+SLIDING = wp.constant(1)
+ROLLING = wp.constant(2)

@@ -1,4 +1,4 @@
-"""The point of least norm in the convex hull of a few slopes: the direction in which a ball at a kink descends."""
+"""The point of least norm in the convex hull of a few slopes: where a ball is at a kink, it descends against it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,16 +12,15 @@ from rollingball.geometry.linear import cholesky, cholesky_solve
 
 @dataclass(frozen=True, eq=False)
 class Hull:
-    """Warp functions of ``slopes (most, d)``, of which ``count`` are there; weights are vectors of length ``most``.
+    """Warp functions of the first ``count`` rows of a table of slopes (most, d); weights are vectors of length most.
 
-    row(slopes, k) -> vector
-    mixture(slopes, weights, count) -> vector
-    affine(slopes, present, count) -> weights      of the least norm in the affine hull of those with present above 0
-    convex(slopes, count) -> weights               of the least norm in the convex hull
-    least(gram, count) -> weights                  above zero, of sum 1, of the least w . gram w: a quadratic program
+    mixture(slopes, weights, count) -> vector            the weighted sum of the slopes
+    affine(slopes, present, count) -> weights            of the point of least norm in the affine hull of those slopes
+                                                         whose number in ``present`` is above 0
+    convex(slopes, count) -> weights                     of the point of least norm in the convex hull
+    least(gram, count) -> weights                        0 or above, of sum 1, that minimise weights . gram weights
     """
 
-    row: Any
     mixture: Any
     affine: Any
     convex: Any
@@ -30,32 +29,37 @@ class Hull:
 
 @compiled
 def least_norm_program(most: int, numeric: Numeric) -> Any:
-    """``least_norm(slopes (most, d), count) -> vector``: the point of least norm in the convex hull of some slopes."""
+    """The Warp function ``least_norm(slopes, count) -> vector``: the point of least norm in a convex hull.
+
+    Its arguments are a table of slopes (most, d) and the number of its rows that count. The point is exactly zero where
+    it is zero to rounding: the ball rests.
+    """
     hull, wide = hull_program(most, numeric), numeric.wide.vector
     rows = wp.types.matrix((most, numeric.dim), wp.float64)
-    convex, mixture, row = hull.convex, hull.mixture, hull.row
+    convex, mixture = hull.convex, hull.mixture
 
     @wp.func
     def least_norm(slopes: rows, count: int):
-        best = mixture(slopes, convex(slopes, count), count)
+        point = mixture(slopes, convex(slopes, count), count)
         scale = wp.float64(0.0)
         k = int(0)
         while k < count:
-            scale = wp.max(scale, wp.length(row(slopes, k)))
+            scale = wp.max(scale, wp.length(slopes[k]))
             k += 1
-        if wp.length(best) <= wp.float64(1e-14) * scale:  # the ball rests
-            best = wide()
-        return best
+        if wp.length(point) <= wp.float64(1e-14) * scale:
+            point = wide()
+        return point
 
     return least_norm
 
 
 @compiled
 def hull_program(most: int, numeric: Numeric) -> Hull:
-    """Wolfe's algorithm (Math. Programming 11, 1976), float64.
+    """The functions of :class:`Hull` for at most so many slopes, in float64, by Wolfe's algorithm.
 
-    It keeps a set of slopes whose affine hull's point of least norm is inside their convex hull, adds the slope that
-    promises most, and drops those whose weight would turn negative.
+    P. Wolfe, Math. Programming 11, 1976: it keeps a set of slopes for which the point of least norm in the affine hull
+    lies inside the convex hull, adds the slope that lowers the norm the most, and drops those whose weight would become
+    negative.
     """
     dim, wide = numeric.dim, numeric.wide.vector
     rows = wp.types.matrix((most, dim), wp.float64)
@@ -65,35 +69,30 @@ def hull_program(most: int, numeric: Numeric) -> Hull:
     rounding = wp.float64(1e-14)
 
     @wp.func
-    def row(slopes: rows, k: int):
-        g = wide()
-        for i in range(dim):
-            g[i] = slopes[k, i]
-        return g
-
-    @wp.func
     def mixture(slopes: rows, weights: weights_type, count: int):
-        g = wide()
+        total = wide()
         k = int(0)
         while k < count:
-            g += weights[k] * row(slopes, k)
+            total += weights[k] * slopes[k]
             k += 1
-        return g
+        return total
 
     @wp.func
     def products(slopes: rows, count: int):
+        """The Gram matrix of the slopes: their inner products."""
         gram = gram_type()
         i = int(0)
         while i < count:
             j = int(0)
             while j < count:
-                gram[i, j] = wp.dot(row(slopes, i), row(slopes, j))
+                gram[i, j] = wp.dot(slopes[i], slopes[j])
                 j += 1
             i += 1
         return gram
 
     @wp.func
     def size_of(gram: gram_type, count: int):
+        """The largest entry on the diagonal, by which rounding is measured."""
         diagonal = weights_type()
         k = int(0)
         while k < count:
@@ -102,10 +101,10 @@ def hull_program(most: int, numeric: Numeric) -> Hull:
         return wp.max(diagonal) + wp.float64(1e-300)
 
     @wp.func
-    def flat(gram: gram_type, weights: weights_type, count: int):
-        """Weights of sum 1 and of either sign, for those that have a weight now."""
+    def affine_weights(gram: gram_type, weights: weights_type, count: int):
+        """Weights of sum 1 and of either sign that minimise the norm, of the slopes whose weight is now above 0."""
         size = size_of(gram, count)
-        raised = gram_type()  # by the same everywhere, which a sum of 1 does not feel
+        raised = gram_type()  # a constant added to every entry, which weights of sum 1 do not feel
         right = weights_type()
         for i in range(most):
             raised[i, i] = size
@@ -120,15 +119,44 @@ def hull_program(most: int, numeric: Numeric) -> Hull:
                 right[i] = one
             i += 1
         factor, _smallest = cholesky(raised, zero)
-        solved = cholesky_solve(factor, right)
+        solution = cholesky_solve(factor, right)
         total = zero
         for k in range(most):
-            total += solved[k]
-        return solved / total
+            total += solution[k]
+        return solution / total
 
     @wp.func
     def affine(slopes: rows, present: weights_type, count: int):
-        return flat(products(slopes, count), present, count)
+        return affine_weights(products(slopes, count), present, count)
+
+    @wp.func
+    def toward(gram: gram_type, start: weights_type, count: int):
+        """Weights of 0 or above of the least norm among the slopes in the set; those in the way leave the set."""
+        weights = start
+        inner = int(0)
+        while inner < most:
+            inner += 1
+            aim = affine_weights(gram, weights, count)
+            share = one
+            leaving = int(-1)
+            k = int(0)
+            while k < count:
+                if weights[k] > zero and aim[k] <= rounding and weights[k] - aim[k] > zero:
+                    allowed = weights[k] / (weights[k] - aim[k])
+                    if allowed < share:
+                        share = allowed
+                        leaving = k
+                k += 1
+            k = int(0)
+            while k < count:
+                if weights[k] > zero:
+                    weights[k] = weights[k] + share * (aim[k] - weights[k])
+                k += 1
+            if leaving >= 0:
+                weights[leaving] = zero
+            else:
+                inner = most
+        return weights
 
     @wp.func
     def least(gram: gram_type, count: int):
@@ -155,34 +183,12 @@ def hull_program(most: int, numeric: Numeric) -> Hull:
             if along[entering] >= best - rounding * size:
                 rounds = 4 * most
             elif weights[entering] == zero:
-                weights[entering] = wp.float64(1e-300)  # in the set, without moving the mixture
-                inner = int(0)
-                while inner < most:
-                    inner += 1
-                    aim = flat(gram, weights, count)
-                    share = one
-                    leaving = int(-1)
-                    k = int(0)
-                    while k < count:
-                        if weights[k] > zero and aim[k] <= rounding and weights[k] - aim[k] > zero:
-                            allowed = weights[k] / (weights[k] - aim[k])
-                            if allowed < share:
-                                share = allowed
-                                leaving = k
-                        k += 1
-                    k = int(0)
-                    while k < count:
-                        if weights[k] > zero:
-                            weights[k] = weights[k] + share * (aim[k] - weights[k])
-                        k += 1
-                    if leaving >= 0:
-                        weights[leaving] = zero
-                    else:
-                        inner = most
-                fresh = wp.dot(weights, gram * weights)
-                if not (fresh < best):
+                weights[entering] = wp.float64(1e-300)  # in the set, without a move of the mixture
+                weights = toward(gram, weights, count)
+                lower = wp.dot(weights, gram * weights)
+                if not (lower < best):
                     rounds = 4 * most
-                best = fresh
+                best = lower
             else:
                 rounds = 4 * most
         for k in range(most):
@@ -194,4 +200,4 @@ def hull_program(most: int, numeric: Numeric) -> Hull:
     def convex(slopes: rows, count: int):
         return least(products(slopes, count), count)
 
-    return Hull(row, mixture, affine, convex, least)
+    return Hull(mixture, affine, convex, least)

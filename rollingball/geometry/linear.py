@@ -1,4 +1,4 @@
-"""Small dense symmetric systems: Cholesky, and Jacobi's eigenvectors for where a matrix is indefinite."""
+"""Linear algebra of small dense matrices inside kernels: Cholesky, elimination, inverses and eigenvectors."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rollingball.core.numeric import Numeric
 
 @wp.func
 def cholesky(a: Any, shift: Any):
-    """The lower factor of a + shift I, and its smallest pivot (0 where the matrix is not positive definite)."""
+    """Cholesky's lower factor of the symmetric matrix a + shift I, and its smallest pivot: 0 if it is not definite."""
     factor = a * type(shift)(0.0)
     smallest = type(shift)(1.0e300)
     for i in range(len(a)):
@@ -34,7 +34,7 @@ def cholesky(a: Any, shift: Any):
 
 @wp.func
 def cholesky_solve(factor: Any, right: Any):
-    """The solution of L L' s = right."""
+    """The solution s of L L^T s = right, with the lower factor L."""
     s = right
     for i in range(len(right)):
         total = s[i]
@@ -52,44 +52,49 @@ def cholesky_solve(factor: Any, right: Any):
 
 @compiled
 def inverse_program(numeric: Numeric) -> Any:
-    """``inverse(a) -> inverse, least``, in float64; ``least`` is not above 0 where a is not positive definite."""
+    """The Warp function ``inverse(a) -> inverse, pivot`` of a symmetric float64 matrix.
+
+    The pivot is above 0 where the matrix is positive definite, and only there.
+    """
     matrix, vector, dim = numeric.wide.matrix, numeric.wide.vector, numeric.dim
     zero, one = wp.float64(0.0), wp.float64(1.0)
 
     @wp.func
     def inverse(a: matrix):
-        made = matrix()
-        least = wp.float64(0.0)
+        result = matrix()
+        pivot = wp.float64(0.0)
         if wp.static(dim == 1):
-            least = a[0, 0]
-            made[0, 0] = one / least
+            pivot = a[0, 0]
+            result[0, 0] = one / pivot
         elif wp.static(dim == 2):
             determinant = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
-            least = wp.where(a[0, 0] < determinant, a[0, 0], determinant)
+            pivot = wp.where(a[0, 0] < determinant, a[0, 0], determinant)
             share = one / determinant
-            made[0, 0] = share * a[1, 1]
-            made[0, 1] = -share * a[0, 1]
-            made[1, 0] = -share * a[1, 0]
-            made[1, 1] = share * a[0, 0]
+            result[0, 0] = share * a[1, 1]
+            result[0, 1] = -share * a[0, 1]
+            result[1, 0] = -share * a[1, 0]
+            result[1, 1] = share * a[0, 0]
         else:
-            factor, pivot = cholesky(a, zero)
-            least = pivot
+            factor, smallest = cholesky(a, zero)
+            pivot = smallest
             for i in range(dim):
                 unit = vector()
                 unit[i] = one
                 column = cholesky_solve(factor, unit)
                 for k in range(dim):
-                    made[k, i] = column[k]
-        return made, least
+                    result[k, i] = column[k]
+        return result, pivot
 
     return inverse
 
 
 @wp.func
-def eigenvectors(a: Any, identity: Any):
-    """Eigenvectors of a symmetric matrix as columns, and the diagonal matrix they make of it, by Jacobi rotations."""
+def eigenvectors(a: Any):
+    """The eigenvectors of a symmetric matrix as columns, and its eigenvalues on a diagonal, by Jacobi rotations."""
     diagonal = a
-    vectors = identity
+    vectors = type(a)()
+    for i in range(len(a)):
+        vectors[i, i] = a.dtype(1.0)
     for _sweep in range(12):
         for p in range(len(a)):
             for q in range(p + 1, len(a)):
@@ -121,7 +126,7 @@ def eigenvectors(a: Any, identity: Any):
 
 @wp.func
 def gauss_solve(a: Any, right: Any):
-    """The solution of a s = right for any regular matrix, by elimination with partial pivots."""
+    """The solution s of a s = right for any regular matrix, by elimination with partial pivoting."""
     left = a
     s = right
     for k in range(len(right)):
@@ -130,12 +135,12 @@ def gauss_solve(a: Any, right: Any):
             if wp.abs(left[i, k]) > wp.abs(left[pivot, k]):
                 pivot = i
         for j in range(len(right)):
-            held = left[k, j]
+            entry = left[k, j]
             left[k, j] = left[pivot, j]
-            left[pivot, j] = held
-        kept = s[k]
+            left[pivot, j] = entry
+        number = s[k]
         s[k] = s[pivot]
-        s[pivot] = kept
+        s[pivot] = number
         for i in range(k + 1, len(right)):
             share = left[i, k] / left[k, k]
             for j in range(len(right)):

@@ -1,4 +1,7 @@
-"""The upward unit normal nu = (-g, 1) / w of the graph (Eq. 1), from the gradient g."""
+"""The normal and the metric of the graph at a point, from the gradient g there.
+
+The upward unit normal is nu = (-g, 1) / w with w = sqrt(1 + |g|^2) (Eq. 1), and the metric is G = I + g g^T.
+"""
 
 from typing import Any
 
@@ -7,17 +10,26 @@ import warp as wp
 
 @wp.func
 def steepness(gradient: Any):
-    """W = sqrt(1 + |g|^2)."""
+    """The length w = sqrt(1 + |g|^2) of the normal (-g, 1)."""
     return wp.sqrt(gradient.dtype(1.0) + wp.dot(gradient, gradient))
 
 
 @wp.func
+def metric(gradient: Any):
+    """The metric G = I + g g^T of the graph, in the coordinates of the parameter space."""
+    tensor = wp.outer(gradient, gradient)
+    for i in range(len(gradient)):
+        tensor[i, i] += gradient.dtype(1.0)
+    return tensor
+
+
+@wp.func
 def center_above(foot: Any, gradient: Any, radius: Any):
-    """The horizontal part of p + rho nu(p), the centre of a ball that touches the graph at p (Eq. 6)."""
+    """The horizontal part of the centre p + rho nu(p) of a ball that touches the graph at p (Eq. 6)."""
     return foot - gradient * (radius / steepness(gradient))
 
 
 @wp.func
 def rise_above(gradient: Any, radius: Any):
-    """The vertical part of rho nu(p)."""
+    """The height of that centre above the point p of the graph: the vertical part of rho nu(p), in float64."""
     return wp.float64(radius / steepness(gradient))

@@ -1,4 +1,4 @@
-"""What is recorded of an event, of flows and of balls with mass."""
+"""The record of an event, of flows and of balls with mass."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rollingball.core.numeric import Numeric
 
 @compiled
 def event_struct(numeric: Numeric) -> Any:
-    """One event; its kind as in :attr:`rollingball.Trajectory.events`."""
+    """The Warp struct of one event; its kind is as in :attr:`rollingball.Trajectory.events`."""
     wide = numeric.wide.vector
 
     @wp.struct

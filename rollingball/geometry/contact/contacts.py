@@ -1,4 +1,4 @@
-"""contacts: the height at which a ball rests above a point of the parameter space, and where it touches."""
+"""The contacts of a ball lowered onto the graph: the height at which it rests, and where it touches."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +17,7 @@ from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.geometry.hull import least_norm_program
 from rollingball.geometry.search.bounds import estimate_program
 from rollingball.geometry.search.branch_and_bound import search_program
-from rollingball.geometry.search.minima import MOST, certificates, lowest_of, minima_struct, ordered
-from rollingball.geometry.search.objective import basin
+from rollingball.geometry.search.minima import MOST, certificates, minima_struct, ordered
 from rollingball.surfaces.base import Surface, SurfaceFunctions, checked_surface, kernel_options
 
 
@@ -98,7 +97,7 @@ def contacts(
     low, high = domain_of(surface, box)
     functions, settings = surface.functions(numeric), search.settings()
     kernel = _kernel(functions, layout(settings), numeric)
-    found: Any = wp.zeros(count, dtype=minima_struct(numeric), device=device)
+    minima_array: Any = wp.zeros(count, dtype=minima_struct(numeric), device=device)
     slopes = wp.full((count, MOST), numeric.vector(np.inf), dtype=numeric.vector, device=device)
     slope = wp.full(count, numeric.vector(np.inf), dtype=numeric.vector, device=device)
     arguments = [
@@ -109,12 +108,12 @@ def contacts(
         numeric.vector(*np.broadcast_to(aside, (surface.dim,))),
         numeric.vector(*low),
         numeric.vector(*high),
-        found,
+        minima_array,
         slopes,
         slope,
     ]
     launch(kernel, count, arguments, device, threads)
-    minima = found.numpy()
+    minima = minima_array.numpy()
     counts, values, feet, at_feet = ordered(minima, slopes.numpy())
     fine = counts > 0
     known = functions.bounds is not None or search.hessian_bound is not None
@@ -149,7 +148,7 @@ def checked_box(field: str, box: Any, dim: int) -> np.ndarray:
 
 @compiled
 def contact_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``contact(query, p, settings) -> Minima`` of less the height of a ball, all float64."""
+    """``contact(query, p, settings) -> Minima``: all contacts of a ball, with minus their heights as values."""
     query, parameters, minima = contact_query(numeric), functions.parameters, minima_struct(numeric)
     contact_from = contact_from_program(functions, numeric)
 
@@ -162,19 +161,17 @@ def contact_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 @compiled
 def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``contact_from(query, known Minima, p, settings) -> Minima``: with some contacts known, which saves most work.
+    """``contact_from(query, known Minima, p, settings) -> Minima``: all contacts of a ball, some of which are known.
 
-    That nothing is higher is proved all the same; others within a tie of the highest are those known or from seeds.
+    That no contact is higher is proved as without them, and takes less work. Other contacts within a tie of the highest
+    are those known, or those found from seeds.
     """
     dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters
     search = search_program(contact_objective(functions, numeric), numeric)
     from_seeds, branch_and_bound = search.from_seeds, search.branch_and_bound
     query, minima, height_of, vector = contact_query(numeric), minima_struct(numeric), functions.height, numeric.vector
     estimate, domain = estimate_program(functions, numeric), functions.domain
-    same, rounding, one, two = wp.float64(1e-7), wp.float64(4e-16), wp.float64(1.0), wp.float64(2.0)
-    infinite = wp.float64(float("inf"))
-    second, matrix, basin_of = functions.second, numeric.wide.matrix, basin(numeric)
-    identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
+    same, rounding = wp.float64(1e-7), wp.float64(4e-16)
 
     @wp.func
     def contact_from(asked: query, known: minima, p: parameters, settings: Any):
@@ -208,28 +205,8 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         if settings.nodes > 0 and dim <= 2:
             rely = estimate(first, low, high, p, settings)
             within = wp.where(known.count == 0, tie, wp.min(tie, exact))
-            widest = infinite
-            turns = int(0)
-            while turns < 4:  # its shape tells what is one contact with the highest, so anew where another is that
-                before = found.best
-                same_one = apart
-                if found.count > 0:
-                    highest = lowest_of(found)  # the objective is less the height
-                    for i in range(dim):
-                        first[i] = found.points[highest, i]
-                    height, _gradient, hessian = second(vector(first), p)
-                    s = first - q.center
-                    q.rounder = one / wp.max(-found.best - height, wp.float64(1e-12) * q.radius)
-                    a = q.rounder * (identity + wp.outer(s, s) * (q.rounder * q.rounder)) - matrix(hessian)
-                    flat = two * basin_of(a, exact, wp.float64(0.25) * q.radius)
-                    same_one = wp.where(flat > apart, flat, apart)
-                if not same_one < widest:
-                    break
-                widest = same_one
-                found = branch_and_bound(
-                    found, low, high, same_one, tie, within, wp.min(tie, exact), rely, q, p, settings
-                )
-                turns = wp.where(found.best < before - tie, turns + 1, 4)
+            flat = wp.float64(0.25) * q.radius
+            found = branch_and_bound(found, low, high, apart, flat, tie, within, exact, rely, q, p, settings)
             if found.count > 0:
                 found.status = FOUND
         return found
@@ -239,17 +216,17 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 @compiled
 def slope_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``slope_at(x, lowness, q, p)``: the slope of a resting ball at its contact x."""
+    """``slope_at(x, value, q, p) -> vector``: the slope of a ball at its contact x, whose value is minus its height."""
     dim, wide, vector, parameters = numeric.dim, numeric.wide.vector, numeric.vector, functions.parameters
     query, first = contact_query(numeric), functions.first
 
     @wp.func
-    def slope_at(x: wide, lowness: wp.float64, q: query, p: parameters):
+    def slope_at(x: wide, value: wp.float64, q: query, p: parameters):
         height, gradient = first(vector(x), p)
         s = x - q.center
         for i in range(dim):
             s[i] = wp.sign(s[i]) * wp.max(wp.abs(s[i]) - q.core[i], wp.float64(0.0))
-        ball = s / wp.max(-lowness - height, wp.float64(1e-300))
+        ball = s / wp.max(-value - height, wp.float64(1e-300))
         g = wide(gradient)
         # at a ridge of f, or where the graph ends, the slope of the ball is between those of the surface
         if wp.length(g - ball) < wp.float64(1e-5) * (wp.float64(1.0) + wp.length(g)):  # false for an infinite slope
@@ -261,6 +238,7 @@ def slope_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 @compiled
 def _kernel(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric) -> Any:
+    """The kernel of :func:`contacts`: minima of minus the height, the slope at each, and the one of least norm."""
     vector, parameters, query_type = numeric.vector, functions.parameters, contact_query(numeric)
     settings_type, minima = struct(settings_layout, numeric), minima_struct(numeric)
     contact, slope_at = contact_program(functions, numeric), slope_program(functions, numeric)
@@ -294,13 +272,9 @@ def _kernel(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric)
         table = rows()
         k = int(0)
         while k < here.count:
-            x = vector()
-            for i in range(dim):
-                x[i] = here.points[k, i]
-            g = slope_at(x, here.values[k], q, p)
+            g = slope_at(here.points[k], here.values[k], q, p)
             slopes[ball, k] = g
-            for i in range(dim):
-                table[k, i] = g[i]
+            table[k] = g
             k += 1
         found[ball] = here
         slope[ball] = least_norm(table, here.count)

@@ -1,4 +1,4 @@
-"""The contact of a ball that moves a little: Newton's method from where it touched before."""
+"""The contact of a ball that moves a little, by Newton's method from where it touched before."""
 
 from typing import Any
 
@@ -6,14 +6,16 @@ import warp as wp
 
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.contact.lowered_ball import contact_objective, contact_query
+from rollingball.geometry.contact.hessian import contact_matrices
+from rollingball.geometry.contact.lowered_ball import contact_objective, unbounded_query
 from rollingball.geometry.linear import cholesky, cholesky_solve
+from rollingball.geometry.normal import metric
 from rollingball.surfaces.base import SurfaceFunctions
 
 
 @compiled
 def touch_struct(numeric: Numeric) -> Any:
-    """A contact of a ball."""
+    """The Warp struct of one contact of a ball."""
     wide = numeric.wide.vector
 
     @wp.struct
@@ -29,146 +31,104 @@ def touch_struct(numeric: Numeric) -> Any:
 
 @compiled
 def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``follow(center, radius, at, near, p, settings) -> Touch``: a contact when the centre has come to ``center``.
+    """``follow(center, radius, at, near, p, settings) -> Touch``: the contact of a ball whose centre has moved.
 
-    With the centre at ``at`` it was at ``near``, to be corrected by Newton's method.
+    The horizontal part of the centre has moved from ``at``, where the ball touched at ``near``, to ``center``. The foot
+    is predicted along its derivative by the centre and corrected by Newton's method. Where that fails, as at a ridge of
+    the surface, the contact is a minimum near by of the objective of :mod:`.lowered_ball`.
     """
-    vector, dim, wide, matrix = numeric.vector, numeric.dim, numeric.wide.vector, numeric.wide.matrix
-    second, parameters, touch_type = functions.second, functions.parameters, touch_struct(numeric)
-    polish, query = contact_objective(functions, numeric).polish, contact_query(numeric)
-    first_of = functions.first
+    vector, wide, matrix = numeric.vector, numeric.wide.vector, numeric.wide.matrix
+    first, second, parameters = functions.first, functions.second, functions.parameters
+    polish, unbounded = contact_objective(functions, numeric).polish, unbounded_query(numeric)
+    matrices, touch_type = contact_matrices(functions, numeric), touch_struct(numeric)
     zero, half, one, infinite = wp.float64(0.0), wp.float64(0.5), wp.float64(1.0), wp.float64(float("inf"))
 
     @wp.func
     def predicted(center: wide, radius: wp.float64, at: wide, near: wide, p: parameters):
-        """Along its tangent, dp = A^-1 C dc; where the surface has a ridge, as far as the centre went."""
+        """The foot moved along its tangent, dp = A^-1 C dc; at a ridge of the surface, as far as the centre went."""
         s = near - at
         guess = near + center - at
         square = radius * radius - wp.dot(s, s)
         if square > zero:
-            _height, gradient, hessian = second(vector(near), p)
-            g = s / wp.sqrt(square)
-            w = wp.sqrt(one + wp.dot(g, g))
-            if wp.length(wide(gradient) - g) <= wp.float64(1e-5) * w:
-                ball = wp.outer(g, g)
-                for i in range(dim):
-                    ball[i, i] += one
-                ball = ball * (w / radius)
-                factor, smallest = cholesky(ball - matrix(hessian), zero)
-                if smallest > zero:
-                    guess = near + cholesky_solve(factor, ball * (center - at))
+            sphere, hessian, smooth = matrices(near, s / wp.sqrt(square), radius, p)
+            if smooth:
+                factor, pivot = cholesky(sphere - hessian, zero)
+                if pivot > zero:
+                    guess = near + cholesky_solve(factor, sphere * (center - at))
         return guess
 
     @wp.func
-    def follow(center: wide, radius: wp.float64, at: wide, near: wide, p: parameters, settings: Any):
+    def corrected(start: wide, center: wide, radius: wp.float64, p: parameters):
+        """A contact by Newton's method, or nothing found where its steps do not shrink by half each."""
         touch = touch_type()
-        foot = near
+        foot = start
         longest = half * radius
-        highest = -infinite
+        iteration = int(0)
+        astray = bool(False)
+        while not astray and touch.found == 0 and iteration < 12:
+            iteration += 1
+            s = foot - center
+            square = radius * radius - wp.dot(s, s)
+            if square <= wp.float64(1e-12) * radius * radius:
+                astray = True
+            else:
+                height, gradient, second_derivatives = second(vector(foot), p)
+                touch.evaluations += 1
+                cap = wp.sqrt(square)
+                rounder = one / cap
+                slope = s * rounder
+                g = wide(gradient)
+                hessian = matrix(second_derivatives)
+                factor, smallest = cholesky(metric(slope) * rounder - hessian, zero)
+                if not (smallest > zero and wp.isfinite(height)):
+                    astray = True
+                else:
+                    step = cholesky_solve(factor, g - slope)
+                    size = wp.length(step)
+                    if not (size < longest):  # or it may jump to another contact
+                        astray = True
+                    longest = wp.max(half * size, wp.float64(1e-9) * radius)
+                    foot = foot + step
+                    touch.foot = foot
+                    touch.slope = g + hessian * step
+                    touch.height = height + cap + half * wp.dot(step, g - slope)
+                    if not astray and size <= wp.float64(1e-11) * (radius + wp.length(foot)):
+                        touch.found = 1
+        return touch
+
+    @wp.func
+    def follow(center: wide, radius: wp.float64, at: wide, near: wide, p: parameters, settings: Any):
+        start = near
+        height = -infinite
+        evaluations = int(0)
         if wp.length_sq(center - at) > zero:
-            foot = predicted(center, radius, at, near, p)
-            touch.evaluations = 1
-        reach = wp.length(foot - center)
-        if not (reach < wp.float64(0.999999) * radius):  # predicted beyond the rim, or NaN: as far as the centre went
-            foot = near + center - at
-        start = foot
+            start = predicted(center, radius, at, near, p)
+            evaluations = 1
+        reach = wp.length(start - center)
+        if not (reach < wp.float64(0.999999) * radius):  # beyond the rim of the ball, or NaN
+            start = near + center - at
+        touch = touch_type()
         attempt = int(0)
         while touch.found == 0 and attempt < 2:
             attempt += 1
-            if attempt == 2:  # far off, or at a ridge: the safeguarded way, then once more
-                q = query()
-                q.center = center
-                q.radius = radius
-                for i in range(dim):
-                    q.low[i] = -infinite
-                    q.high[i] = infinite
-                polished, lowness, evaluations = polish(start, q, p, settings)
+            if attempt == 2:  # far off, or at a ridge: the safeguarded way, then Newton's method once more
+                polished, lowness, more = polish(start, unbounded(center, radius), p, settings)
                 start = polished
-                foot = polished
-                highest = -lowness
-                touch.evaluations += evaluations
-                longest = half * radius
-            iteration = int(0)
-            astray = int(0)
-            while astray == 0 and touch.found == 0 and iteration < 12:
-                iteration += 1
-                s = foot - center
-                square = radius * radius - wp.dot(s, s)
-                if square <= wp.float64(1e-12) * radius * radius:
-                    astray = 1
-                else:
-                    height, gradient, hessian = second(vector(foot), p)
-                    touch.evaluations += 1
-                    cap = wp.sqrt(square)
-                    g = wide(gradient)
-                    bend = matrix(hessian)
-                    a = wp.outer(s, s) / (cap * square) - bend
-                    for i in range(dim):
-                        a[i, i] += one / cap
-                    factor, smallest = cholesky(a, zero)
-                    if not (smallest > zero and wp.isfinite(height)):
-                        astray = 1
-                    else:
-                        step = cholesky_solve(factor, g - s / cap)
-                        size = wp.length(step)
-                        if not (size < longest):  # each step half as long as the one before, or it may jump elsewhere
-                            astray = 1
-                        longest = wp.max(half * size, wp.float64(1e-9) * radius)
-                        foot = foot + step
-                        touch.foot = foot
-                        touch.slope = g + bend * step
-                        touch.height = height + cap + half * wp.dot(step, g - s / cap)
-                        if astray == 0 and size <= wp.float64(1e-11) * (radius + wp.length(foot)):
-                            touch.found = 1
+                height = -lowness
+                evaluations += more
+            touch = corrected(start, center, radius, p)
+            evaluations += touch.evaluations
+        touch.evaluations = evaluations
         if touch.found == 0:  # a ridge, or a contact that is not strict
             touch.foot = start
-            touch.height = highest
-            if wp.isfinite(highest):
+            touch.height = height
+            if wp.isfinite(height):
                 touch.found = 1
-                height, gradient = first_of(vector(touch.foot), p)
-                ball = (touch.foot - center) / wp.max(touch.height - height, wp.float64(1e-300))
+                ground, gradient = first(vector(touch.foot), p)
+                slope = (touch.foot - center) / wp.max(touch.height - ground, wp.float64(1e-300))
                 touch.slope = wide(gradient)
-                if not (wp.length(ball - touch.slope) < wp.float64(1e-5) * (one + wp.length(touch.slope))):
-                    touch.slope = ball
+                if not (wp.length(slope - touch.slope) < wp.float64(1e-5) * (one + wp.length(touch.slope))):
+                    touch.slope = slope
         return touch
 
     return follow
-
-
-@compiled
-def bend_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``bend(foot, slope, radius, p) -> matrix, smooth``: the Hessian of the height of a ball over its centre.
-
-    With the contact followed it is H + H A^-1 H, where A = C - H and C = w (I + g g^T) / rho is the bend of the ball
-    (theory, section 3). On a ridge of the surface ``smooth`` is False, and the matrix -C is that of a peak.
-    """
-    vector, dim, wide, matrix = numeric.vector, numeric.dim, numeric.wide.vector, numeric.wide.matrix
-    second, parameters = functions.second, functions.parameters
-    zero, one = wp.float64(0.0), wp.float64(1.0)
-
-    @wp.func
-    def bend(foot: wide, slope: wide, radius: wp.float64, p: parameters):
-        w = wp.sqrt(one + wp.dot(slope, slope))
-        ball = wp.outer(slope, slope)
-        for i in range(dim):
-            ball[i, i] += one
-        ball = ball * (w / radius)
-        _height, gradient, hessian = second(vector(foot), p)
-        bent = -ball
-        smooth = bool(False)
-        if wp.length(wide(gradient) - slope) <= wp.float64(1e-5) * w:
-            own = matrix(hessian)
-            factor, smallest = cholesky(ball - own, zero)
-            if smallest > zero:
-                smooth = True
-                bent = own
-                for j in range(dim):
-                    column = wide()
-                    for i in range(dim):
-                        column[i] = own[i, j]
-                    column = own * cholesky_solve(factor, column)
-                    for i in range(dim):
-                        bent[i, j] += column[i]
-        return bent, smooth
-
-    return bend

@@ -1,8 +1,8 @@
-"""A ball lowered onto the graph: less its height, f(x) + sqrt(rho^2 - |x - c|^2), is the objective of its contacts.
+"""A ball lowered onto the graph: its contacts maximise f(x) + sqrt(rho^2 - |x - c|^2), the height of its centre.
 
-The ball's centre may be moved sideways within a box around c (``core``, half its sides): a ball that may settle
-anywhere over the box touches first at the highest point that any of them touches. Where x is at a border of the graph
-the contact is there.
+The objective to be minimised is minus that height. The centre of the ball may be moved sideways within a box around c,
+whose half sides are ``core``: a ball that may settle anywhere over the box touches first at the highest of all these
+contacts. A contact may be at a border of the graph.
 """
 
 from typing import Any
@@ -12,6 +12,7 @@ import warp as wp
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.linear import cholesky, cholesky_solve, eigenvectors
+from rollingball.geometry.normal import metric
 from rollingball.geometry.search.bounds import spread_program
 from rollingball.geometry.search.objective import Objective, kink_search, lowest
 from rollingball.surfaces.base import SurfaceFunctions
@@ -19,7 +20,7 @@ from rollingball.surfaces.base import SurfaceFunctions
 
 @compiled
 def contact_query(numeric: Numeric) -> Any:
-    """A ball above a point, and where the graph ends."""
+    """The Warp struct of a ball above a point, and of the box at which the graph ends."""
     wide = numeric.wide.vector
 
     @wp.struct
@@ -35,19 +36,36 @@ def contact_query(numeric: Numeric) -> Any:
 
 
 @compiled
+def unbounded_query(numeric: Numeric) -> Any:
+    """``unbounded(center, radius) -> ContactQuery`` of a ball above a point, over a graph without an end."""
+    query, dim, wide, infinite = contact_query(numeric), numeric.dim, numeric.wide.vector, wp.float64(float("inf"))
+
+    @wp.func
+    def unbounded(center: wide, radius: wp.float64):
+        q = query()
+        q.center = center
+        q.radius = radius
+        for i in range(dim):
+            q.low[i] = -infinite
+            q.high[i] = infinite
+        return q
+
+    return unbounded
+
+
+@compiled
 def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objective:
-    """The objective whose minima are the contacts of a ball (theory, section 3)."""
+    """Minus the height of a ball, an objective whose lowest minima are its contacts (theory, section 3)."""
     vector, dim, wide, matrix = numeric.vector, numeric.dim, numeric.wide.vector, numeric.wide.matrix
     height_of, first, second, parameters = functions.height, functions.first, functions.second, functions.parameters
     query = contact_query(numeric)
     spread = spread_program(functions, numeric)
     zero, one, half_, infinite = (wp.float64(v) for v in (0.0, 1.0, 0.5, float("inf")))
     rounding = wp.float64(2.3e-16)
-    identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
 
     @wp.func
     def sideways(x: wide, q: query):
-        """From the nearest place of the ball's centre to x."""
+        """The vector to x from the nearest place that the centre of the ball may have."""
         s = x - q.center
         for i in range(dim):
             s[i] = wp.sign(s[i]) * wp.max(wp.abs(s[i]) - q.core[i], zero)
@@ -74,19 +92,19 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
     at_kink = kink_search(query, value, slope_of, numeric)
 
     @wp.func
-    def under_paraboloid(
-        rounder: wp.float64, tangent: wp.float64, g: wide, bend: wp.float64, s: wide, half: wide, q: query
+    def lower_bound(
+        rounder: wp.float64, tangent: wp.float64, g: wide, curvature: wp.float64, s: wide, half: wide, q: query
     ):
-        """What the objective is nowhere below in a cell, by sqrt(v) <= (r v + 1 / r) / 2 for the cap, any r > 0.
+        """A lower bound of the objective in a cell, by sqrt(v) <= (r v + 1 / r) / 2 for the cap sqrt(v) and any r > 0.
 
-        r = 1 / cap is sharp where that cap is: at the middle of the cell, or at a contact and all along a circle of
-        them.
+        ``rounder`` is r. The bound is sharp where the cap is 1 / r: at the middle of the cell, or at a contact and all
+        along a circle of contacts.
         """
-        least = tangent
+        bound = tangent
         for i in range(dim):
             round = wp.where(q.core[i] > zero, zero, rounder)  # where the centre may move, the ball is flat
-            least += lowest(rounder * s[i] - g[i], round - bend, half[i])
-        return least
+            bound += lowest(rounder * s[i] - g[i], round - curvature, half[i])
+        return bound
 
     @wp.func
     def examine(middle: wide, half: wide, q: query, estimate: wp.float64, p: parameters):
@@ -100,15 +118,15 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             return middle, infinite, infinite, 1, zero
         height, gradient = first(x, p)
         g = wide(gradient)
-        rise, bend = spread(x, wp.length(g), wp.length(half), estimate, p)
+        rise, curvature = spread(x, wp.length(g), wp.length(half), estimate, p)
         if rise < zero:
             return middle, infinite, infinite, 1, zero
         steady = wp.where(wp.isfinite(height + rise), 1, 0)  # not at the rim of a surface
         highest_cap = wp.sqrt(square - nearest)
         bound = -(height + rise + highest_cap)
-        if wp.isfinite(bend):
+        if wp.isfinite(curvature):
             # a ball that rests on the tangent plane is nowhere lower than one on what lies below that plane
-            top = height + half_ * bend * wp.dot(half, half) + q.radius * wp.sqrt(one + wp.dot(g, g))
+            top = height + half_ * curvature * wp.dot(half, half) + q.radius * wp.sqrt(one + wp.dot(g, g))
             for i in range(dim):
                 top += g[i] * (q.center[i] - middle[i]) + wp.abs(g[i]) * q.core[i]
             bound = wp.max(bound, -top)
@@ -119,21 +137,21 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
         if square > zero:
             cap = wp.sqrt(square)
             here = -(height + cap)
-            if wp.isfinite(bend):
-                bound = wp.max(bound, under_paraboloid(one / cap, here, g, bend, s, half, q))
+            if wp.isfinite(curvature):
+                bound = wp.max(bound, lower_bound(one / cap, here, g, curvature, s, half, q))
         else:  # across the rim of the ball: where its cap is highest, or cells would be halved to no end there
             for i in range(dim):
                 inside = wp.clamp(q.center[i], middle[i] - half[i], middle[i] + half[i])
                 at[i] = wp.clamp(inside, q.low[i], q.high[i])
             here = value(at, q, p)
-        if wp.isfinite(bend) and q.rounder > zero:
+        if wp.isfinite(curvature) and q.rounder > zero:
             tangent = -height - half_ * (q.rounder * square + one / q.rounder)
-            bound = wp.max(bound, under_paraboloid(q.rounder, tangent, g, bend, s, half, q))
-        least_bend = one / highest_cap - bend  # Hess = (I + s s' / cap^2) / cap - H
+            bound = wp.max(bound, lower_bound(q.rounder, tangent, g, curvature, s, half, q))
+        least_curvature = one / highest_cap - curvature  # Hess = (I + s s^T / cap^2) / cap - H
         for i in range(dim):
             if q.core[i] > zero:
-                least_bend = -bend
-        return at, here, bound, steady, least_bend
+                least_curvature = -curvature
+        return at, here, bound, steady, least_curvature
 
     @wp.func
     def clamped(x: wide, q: query):
@@ -144,14 +162,14 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
 
     @wp.func
     def damped_step(a: matrix, slope: wide, shift: wp.float64, escape: wp.float64):
-        """The step of A + shift I and its smallest pivot; where that is not positive, of |A| + shift I, and 0.
+        """Newton's step with A + shift I and its smallest pivot; where that is not positive, with |A| + shift I, and 0.
 
-        Where A bends down it goes at least ``escape`` far, off a saddle.
+        Along an eigenvector of a negative eigenvalue the step is at least ``escape`` long, to leave a saddle.
         """
         factor, smallest = cholesky(a, shift)
         if smallest > zero:
             return -cholesky_solve(factor, slope), smallest
-        vectors, diagonal = eigenvectors(a, identity)
+        vectors, diagonal = eigenvectors(a)
         step = wide()
         size = wp.sqrt(wp.ddot(a, a))
         for i in range(dim):
@@ -168,7 +186,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
 
     @wp.func
     def rotated(s: wide, step: wide):
-        """The point s + step, its part across s taken along the circle of radius |s|."""
+        """The point s + step, whose part orthogonal to s is taken along the circle of radius |s|."""
         size = wp.length(s)
         straight = s + step
         reach = wp.length(straight)
@@ -179,7 +197,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
 
     @wp.func
     def retracted(s: wide, step: wide, cap: wp.float64, radius: wp.float64):
-        """Where a step along the ball's tangent plane leads, put back onto the ball; at the rim, it is mostly down."""
+        """A step along the ball's tangent plane, retracted onto the ball; at the rim it leads mostly downwards."""
         up = cap - wp.dot(s, step) / cap
         straight = s + step
         return straight * (radius / wp.sqrt(wp.length_sq(straight) + up * up)) - s
@@ -205,12 +223,12 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             slope = s / cap - g
             # at a border of the graph that the slope presses against, a coordinate stays: the ball is a section of it
             free = s
-            held = wide()
+            fixed = wide()
             for i in range(dim):
                 if (x[i] <= q.low[i] and slope[i] > zero) or (x[i] >= q.high[i] and slope[i] < zero):
                     slope[i] = zero
                     free[i] = zero
-                    held[i] = one
+                    fixed[i] = one
             radius = wp.sqrt(wp.length_sq(free) + cap * cap)
             # the curvature that the sphere adds, by its normal slope; 1 / cap at a contact
             rounder = (wp.dot(g, free) + cap) / (radius * radius)
@@ -220,7 +238,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             for i in range(dim):
                 if q.core[i] == zero or s[i] != zero:
                     a[i, i] += rounder
-                if held[i] > zero:
+                if fixed[i] > zero:
                     for j in range(dim):
                         a[i, j] = zero
                         a[j, i] = zero
@@ -275,8 +293,15 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                 if whole and size <= wp.float64(1e-8) * q.radius:
                     iteration = settings.max_iterations
         if not done and here < infinite:
-            x, here, tries = at_kink(x, here, wp.float64(1e-3) * q.radius, q, p)
-            evaluations += tries
+            x, here, more = at_kink(x, here, wp.float64(1e-3) * q.radius, q, p)
+            evaluations += more
         return x, here, evaluations
 
-    return Objective(query, value, slope_of, examine, polish)
+    @wp.func
+    def at_minimum(x: wide, here: wp.float64, q: query, p: parameters):
+        height, _gradient, hessian = second(vector(x), p)
+        sharper = q
+        sharper.rounder = one / wp.max(-here - height, wp.float64(1e-12) * q.radius)
+        return sharper, metric(sharper.rounder * (x - q.center)) * sharper.rounder - matrix(hessian)
+
+    return Objective(query, value, slope_of, examine, polish, at_minimum)

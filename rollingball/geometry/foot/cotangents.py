@@ -1,7 +1,8 @@
-"""What a rollout carries backwards, and how each part of a step passes it on (theory, section 6).
+"""The cotangents of a discrete rollout, and the vector-Jacobian products of the parts of its steps (theory, section 6).
 
-J is any function of what was recorded; the cotangent of a number is dJ by that number. Where a step evaluates L f and
-its gradient at a point, the cotangents of both are kept, since through them J depends on the surface's parameters.
+J is any function of what was recorded, and the cotangent of a number is the derivative of J by that number. Where a
+step evaluates L f and its gradient at a point, the cotangents of both are kept: J depends on the surface's parameters
+through them.
 """
 
 from typing import Any
@@ -10,13 +11,14 @@ import warp as wp
 
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
+from rollingball.geometry.foot.foot import foot_matrix
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.normal import steepness
 
 
 @compiled
 def cotangent_struct(numeric: Numeric) -> Any:
-    """The cotangent of the state of one ball, and those of the numbers that its steps share."""
+    """The Warp struct of the cotangents of one ball: of its state, and of the numbers that its steps share."""
     vector = numeric.vector
 
     @wp.struct
@@ -38,53 +40,50 @@ def cotangent_struct(numeric: Numeric) -> Any:
 
 
 @wp.func
-def bent(hessian: Any, gradient: Any, height_bar: Any, slope_bar: Any):
+def bent(hessian: Any, gradient: Any, height_cotangent: Any, slope_cotangent: Any):
     """The cotangent of a point, from those of the height and the gradient there."""
-    return height_bar * gradient + hessian * slope_bar
+    return height_cotangent * gradient + hessian * slope_cotangent
 
 
 @wp.func
-def normal_slope(gradient: Any, away_bar: Any):
-    """The cotangent of g through g / w."""
+def normal_slope(gradient: Any, cotangent: Any):
+    """The cotangent of g, from that of g / w."""
     w = steepness(gradient)
-    return (away_bar - gradient * (wp.dot(gradient, away_bar) / (w * w))) / w
+    return (cotangent - gradient * (wp.dot(gradient, cotangent) / (w * w))) / w
 
 
 @wp.func
-def lifted_slope(gradient: Any, radius: Any, center_bar: Any, height_bar: Any):
-    """The cotangent of g through the centre p + rho nu(p): its place x - rho g / w and its height f + rho / w."""
+def lifted_slope(gradient: Any, radius: Any, center_cotangent: Any, height_cotangent: Any):
+    """The cotangent of g, from those of the centre above a foot x: of x - rho g / w and of its height f + rho / w."""
     w = steepness(gradient)
-    return -radius * normal_slope(gradient, center_bar) - gradient * (radius * height_bar / (w * w * w))
+    return -radius * normal_slope(gradient, center_cotangent) - gradient * (radius * height_cotangent / (w * w * w))
 
 
 @wp.func
-def lifted_radius(gradient: Any, center_bar: Any, height_bar: Any):
-    """The cotangent of rho through the centre p + rho nu(p)."""
-    return (height_bar - wp.dot(gradient, center_bar)) / steepness(gradient)
+def lifted_radius(gradient: Any, center_cotangent: Any, height_cotangent: Any):
+    """The cotangent of rho, from those of the centre x - rho g / w and of its height f + rho / w."""
+    return (height_cotangent - wp.dot(gradient, center_cotangent)) / steepness(gradient)
 
 
 @compiled
 def foot_cotangent(numeric: Numeric) -> Any:
-    """``pull(drop, gradient, hessian, away, bar, error) -> l, found``: through R(x; c) = 0 at a strict local foot.
+    """``vjp(drop, gradient, hessian, away, cotangent, error) -> l, regular``: of a foot x by its centre c.
 
-    With A = I + g g' + (f - c_y) H and A l = bar: the cotangents are l of c_h, g . l of c_y, -g . l of L f and
-    -(f - c_y) l of its gradient. ``found`` is 0 where A is not positive definite (a focal point), and -1 where a
-    Newton step from x is longer than ``error``: it is no foot.
+    R(x; c) = 0 determines the foot, so with A = I + g g^T + (f - c_y) H and A l = cotangent of x, the cotangents are l
+    of c_h, g . l of c_y, -g . l of L f and -(f - c_y) l of its gradient. ``drop`` is f - c_y and ``away`` is x - c_h.
+    ``regular`` is 1 at a strict local foot, 0 where A is not positive definite (a focal point), and -1 where x is no
+    foot: a Newton step from it is longer than ``error``.
     """
-    vector, matrix, dim = numeric.vector, numeric.matrix, numeric.dim
-    one = wp.float64(1.0)
+    vector, matrix = numeric.vector, numeric.matrix
 
     @wp.func
-    def pull(drop: wp.float64, gradient: vector, hessian: matrix, away: vector, bar: vector, error: wp.float64):
-        a = wp.outer(gradient, gradient) + drop * hessian
-        for i in range(dim):
-            a[i, i] += one
-        factor, smallest = cholesky(a, wp.float64(0.0))
-        found = int(1)
+    def vjp(drop: wp.float64, gradient: vector, hessian: matrix, away: vector, cotangent: vector, error: wp.float64):
+        factor, smallest = cholesky(foot_matrix(gradient, hessian, drop), wp.float64(0.0))
+        regular = int(1)
         if not (smallest > wp.float64(1e-10)):
-            found = int(0)
+            regular = int(0)
         elif not (wp.length(cholesky_solve(factor, away + drop * gradient)) <= error):
-            found = int(-1)
-        return cholesky_solve(factor, bar), found
+            regular = int(-1)
+        return cholesky_solve(factor, cotangent), regular
 
-    return pull
+    return vjp

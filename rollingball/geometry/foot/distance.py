@@ -1,4 +1,4 @@
-"""The squared distance of a point to the graph, D(x) = |x - c|^2 / 2 + (f(x) - c_y)^2 / 2, as an objective."""
+"""Half the squared distance of a centre to the graph, D(x) = |x - c_h|^2 / 2 + (f(x) - c_y)^2 / 2, to be minimised."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import warp as wp
 from rollingball.core.codes import FOUND
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.foot.foot import foot_struct
+from rollingball.geometry.foot.foot import foot_matrix, foot_struct
 from rollingball.geometry.foot.newton import newton_program
 from rollingball.geometry.search.bounds import spread_program
 from rollingball.geometry.search.objective import Objective, kink_search, lowest
@@ -16,23 +16,24 @@ from rollingball.surfaces.base import SurfaceFunctions
 
 @compiled
 def distance_query(numeric: Numeric) -> Any:
-    """The point whose feet are sought."""
+    """The Warp struct of the centre whose feet are sought."""
     vector = numeric.vector
 
     @wp.struct
     class DistanceQuery:
         center: vector
         center_height: wp.float64
-        drop: wp.float64  # from the centre to a near point of the graph, where one is known
+        drop: wp.float64  # f - c_y at a near point of the graph, where one is known
 
     return DistanceQuery
 
 
 @compiled
 def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objective:
-    """The objective whose minima are the nearest points of the graph (theory, section 2)."""
+    """The objective D of one family of surfaces; its lowest minima are the nearest points (theory, section 2)."""
     vector, dim, wide = numeric.vector, numeric.dim, numeric.wide.vector
-    height_of, first, parameters = functions.height, functions.first, functions.parameters
+    height_of, first, second, parameters = functions.height, functions.first, functions.second, functions.parameters
+    matrix = numeric.wide.matrix
     query, foot_type = distance_query(numeric), foot_struct(numeric)
     project = newton_program(functions, numeric)
     spread = spread_program(functions, numeric)
@@ -51,15 +52,15 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
     at_kink = kink_search(query, value, slope_of, numeric)
 
     @wp.func
-    def beside_paraboloid(level: wp.float64, away: wide, drop: wp.float64, g: wide, bend: wp.float64, half: wide):
-        """What D is nowhere below in a cell, by v^2 >= 2 u v - u^2 for v = f - c_y, any u.
+    def lower_bound(level: wp.float64, away: wide, drop: wp.float64, g: wide, curvature: wp.float64, half: wide):
+        """A lower bound of D in a cell, by v^2 >= 2 u v - u^2 for v = f - c_y and any u, here ``level``.
 
-        u = f - c_y is sharp where that is: at the middle of the cell, or at a foot and all along a circle of them.
+        It is sharp where v is u: at the middle of the cell, or at a foot and all along a circle of feet.
         """
-        least = half_ * wp.dot(away, away) + level * drop - half_ * level * level
+        bound = half_ * wp.dot(away, away) + level * drop - half_ * level * level
         for i in range(dim):
-            least += lowest(away[i] + level * g[i], one - bend * wp.abs(level), half[i])
-        return least
+            bound += lowest(away[i] + level * g[i], one - curvature * wp.abs(level), half[i])
+        return bound
 
     @wp.func
     def examine(middle: wide, half: wide, q: query, estimate: wp.float64, p: parameters):
@@ -69,7 +70,7 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         away = middle - wide(q.center)
         drop = height - q.center_height
         here = half_ * (wp.dot(away, away) + drop * drop)
-        rise, bend = spread(x, wp.length(g), wp.length(half), estimate, p)
+        rise, curvature = spread(x, wp.length(g), wp.length(half), estimate, p)
         if rise < zero:
             return middle, infinite, infinite, 1, zero
         steady = wp.where(wp.isfinite(height + rise), 1, 0)  # not at the rim of a surface
@@ -79,11 +80,11 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
             aside = wp.max(wp.abs(away[i]) - half[i], zero)
             bound += aside * aside
         bound = half_ * bound
-        least_bend = one - bend * (wp.abs(drop) + rise)  # Hess D = I + g g' + (f - c_y) H
-        if wp.isfinite(bend):
-            bound = wp.max(bound, beside_paraboloid(drop, away, drop, g, bend, half))
-            bound = wp.max(bound, beside_paraboloid(q.drop, away, drop, g, bend, half))
-        return middle, here, bound, steady, least_bend
+        least_curvature = one - curvature * (wp.abs(drop) + rise)  # Hess D = I + g g^T + (f - c_y) H
+        if wp.isfinite(curvature):
+            bound = wp.max(bound, lower_bound(drop, away, drop, g, curvature, half))
+            bound = wp.max(bound, lower_bound(q.drop, away, drop, g, curvature, half))
+        return middle, here, bound, steady, least_curvature
 
     @wp.func
     def polish(start: wide, q: query, p: parameters, settings: Any):
@@ -92,13 +93,20 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         height, gradient = first(guess.point, p)
         guess.height = height
         guess.gradient = gradient
-        found = project(q.center, q.center_height, guess, p, settings)
-        x = wide(found.point)
+        foot = project(q.center, q.center_height, guess, p, settings)
+        x = wide(foot.point)
         here = value(x, q, p)
-        evaluations = found.evaluations + 2
-        if found.status != FOUND and wp.isfinite(here):
-            x, here, tries = at_kink(x, here, wp.float64(1e-3) * wp.sqrt(here), q, p)
-            evaluations += tries
+        evaluations = foot.evaluations + 2
+        if foot.status != FOUND and wp.isfinite(here):
+            x, here, more = at_kink(x, here, wp.float64(1e-3) * wp.sqrt(here), q, p)
+            evaluations += more
         return x, here, evaluations
 
-    return Objective(query, value, slope_of, examine, polish)
+    @wp.func
+    def at_minimum(x: wide, here: wp.float64, q: query, p: parameters):
+        height, gradient, hessian = second(vector(x), p)
+        sharper = q
+        sharper.drop = height - q.center_height
+        return sharper, foot_matrix(wide(gradient), matrix(hessian), sharper.drop)
+
+    return Objective(query, value, slope_of, examine, polish, at_minimum)

@@ -1,4 +1,4 @@
-"""A footpoint as kernels carry it, and the statuses that a search for one can end with."""
+"""A footpoint inside kernels, and the matrix of the equation that determines it."""
 
 from typing import Any
 
@@ -6,11 +6,12 @@ import warp as wp
 
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
+from rollingball.geometry.normal import metric
 
 
 @compiled
 def foot_struct(numeric: Numeric) -> Any:
-    """A point of the graph and what was found there."""
+    """The Warp struct of a point of the graph, the surface there, and how the search for it ended."""
     vector, scalar = numeric.vector, numeric.scalar
 
     @wp.struct
@@ -23,3 +24,13 @@ def foot_struct(numeric: Numeric) -> Any:
         evaluations: int
 
     return Foot
+
+
+@wp.func
+def foot_matrix(gradient: Any, hessian: Any, drop: Any):
+    """A = I + g g^T + drop H, the Hessian of half the squared distance from a point of the graph to a centre.
+
+    ``drop`` is f(x) - c_y, the height of the point of the graph above the centre: -rho / w where a ball of radius rho
+    touches from above. A is positive definite at a strict local foot, and singular at a focal point.
+    """
+    return metric(gradient) + drop * hessian

@@ -96,7 +96,7 @@ def nearest_points(
     numeric, count = Numeric(surface.dim), len(at)
     functions, settings = surface.functions(numeric), projection.settings()
     kernel = _kernel(functions, projection, layout(settings), numeric)
-    found: Any = wp.zeros(count, dtype=minima_struct(numeric), device=device)
+    minima_array: Any = wp.zeros(count, dtype=minima_struct(numeric), device=device)
     residual = wp.full(count, np.inf, dtype=wp.float64, device=device)
     status = wp.full(count, -1, dtype=wp.int32, device=device)
     above = wp.full(count, -1, dtype=wp.int32, device=device)
@@ -106,13 +106,13 @@ def nearest_points(
         wp.array(at[:, :-1], dtype=numeric.vector, device=device),
         wp.array(at[:, -1], dtype=wp.float64, device=device),
         wp.array(first, dtype=numeric.vector, device=device),
-        found,
+        minima_array,
         residual,
         status,
         above,
     ]
     launch(kernel, count, arguments, device, threads)
-    minima = found.numpy()
+    minima = minima_array.numpy()
     counts, values, feet = ordered(minima)
     known = functions.bounds is not None or getattr(projection, "hessian_bound", None) is not None
     ended = status.numpy()
@@ -142,7 +142,6 @@ def _local(functions: SurfaceFunctions, project_: Any, numeric: Numeric) -> Any:
     """A local projection in the shape of a search that finds one minimum."""
     vector, wide, parameters = numeric.vector, numeric.wide.vector, functions.parameters
     first_of, foot_type, minima = functions.first, foot_struct(numeric), minima_struct(numeric)
-    dim = numeric.dim
 
     @wp.func
     def search(center: vector, center_height: wp.float64, first: wide, p: parameters, settings: Any):
@@ -152,24 +151,23 @@ def _local(functions: SurfaceFunctions, project_: Any, numeric: Numeric) -> Any:
         guess.height = height
         guess.gradient = gradient
         foot = project_(center, center_height, guess, p, settings)
-        found = minima()
-        found.evaluations = foot.evaluations + 1
-        found.outcome = NOT_SEARCHED
-        found.status = foot.status
+        feet = minima()
+        feet.evaluations = foot.evaluations + 1
+        feet.outcome = NOT_SEARCHED
+        feet.status = foot.status
         if wp.isfinite(foot.height):
-            found.count = 1
-            for i in range(dim):
-                found.points[0, i] = wp.float64(foot.point[i])
+            feet.count = 1
+            feet.points[0] = wide(foot.point)
             drop = foot.height - center_height
-            found.values[0] = wp.float64(0.5) * (wp.length_sq(wide(foot.point) - wide(center)) + drop * drop)
-        return found
+            feet.values[0] = wp.float64(0.5) * (wp.length_sq(wide(foot.point) - wide(center)) + drop * drop)
+        return feet
 
     return search
 
 
 @compiled
 def _search_kernel(functions: SurfaceFunctions, search: Any, settings_layout: Any, numeric: Numeric) -> Any:
-    vector, parameters, dim = numeric.vector, functions.parameters, numeric.dim
+    vector, parameters = numeric.vector, functions.parameters
     settings_type, minima = struct(settings_layout, numeric), minima_struct(numeric)
     first_of, height_of = functions.first, functions.height
 
@@ -192,10 +190,7 @@ def _search_kernel(functions: SurfaceFunctions, search: Any, settings_layout: An
         center = centers[i]
         center_height = center_heights[i]
         here = search(center, center_height, first[i], p, settings)
-        lowest = lowest_of(here)
-        x = vector()
-        for axis in range(dim):
-            x[axis] = here.points[lowest, axis]
+        x = vector(here.points[lowest_of(here)])
         height, gradient = first_of(x, p)
         residual[i] = wp.length(x - center + (height - center_height) * gradient)
         status[i] = here.status

@@ -1,4 +1,4 @@
-"""The Warp function of GlobalProjection: all nearest points of the graph to a point, from seeds or with a proof."""
+"""All nearest points of the graph to a centre, from seeds or with a proof: the Warp functions of GlobalProjection."""
 
 from typing import Any
 
@@ -12,7 +12,6 @@ from rollingball.geometry.foot.foot import foot_struct
 from rollingball.geometry.search.bounds import estimate_program, golden_ratios
 from rollingball.geometry.search.branch_and_bound import search_program
 from rollingball.geometry.search.minima import lowest_of, minima_struct
-from rollingball.geometry.search.objective import basin
 from rollingball.surfaces.base import SurfaceFunctions
 
 # Minima of D closer than this share of the distance are one.
@@ -23,21 +22,20 @@ FLAT = wp.constant(wp.float64(4.0))  # around a minimum, D is within a tie of it
 
 @compiled
 def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``nearest(center, center_height, first, p, settings) -> Minima`` of D, searched from ``first`` on.
+    """``nearest(center, center_height, first, p, settings) -> Minima`` of the distance D, from a first point x on.
 
-    No point of the graph nearer than a known one is farther sideways than that one is away: that is the cube searched.
+    A point of the graph that is nearer than a known one is nearer sideways, too: so a cube around the centre is
+    searched, whose half side is the distance of the known one.
     """
     vector, dim, wide, parameters = numeric.vector, numeric.dim, numeric.wide.vector, functions.parameters
     objective = distance_objective(functions, numeric)
-    query, value, second = distance_query(numeric), objective.value, functions.second
-    matrix, basin_of = numeric.wide.matrix, basin(numeric)
-    identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
+    query, value = distance_query(numeric), objective.value
     search, minima = search_program(objective, numeric), minima_struct(numeric)
     from_seeds, branch_and_bound = search.from_seeds, search.branch_and_bound
     estimate, domain = estimate_program(functions, numeric), functions.domain
     ratios = wide(*golden_ratios(dim))
     half_, two = wp.float64(0.5), wp.float64(2.0)
-    one, wider, infinite = wp.float64(1.0), wp.float64(1.0 + 1e-9), wp.float64(float("inf"))
+    one, wider = wp.float64(1.0), wp.float64(1.0 + 1e-9)
     rounding = wp.float64(4e-16 if numeric.dtype == "float64" else 4e-7)
 
     @wp.func
@@ -78,13 +76,13 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         q.center = center
         q.center_height = center_height
         c = wide(center)
-        known = value(first, q, p)
+        least = value(first, q, p)
         place, there = anywhere(q, p)
         begin = first
-        if not (known < there):
+        if not (least < there):
             begin = place
-            known = there
-        reach = wp.sqrt(two * known) * wider
+            least = there
+        reach = wp.sqrt(two * least) * wider
         aside = wide()
         for i in range(dim):
             aside[i] = reach
@@ -101,22 +99,8 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             rely = estimate(begin, low, high, p, settings)
             same = wp.max(SAME * reach, FLAT * wp.sqrt(tie))
             exact = reach * (EXACT * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
-            widest = infinite
-            turns = int(0)
-            while turns < 4:  # its shape tells what is one foot with the nearest, so anew where another is that
-                before = found.best
-                lowest = lowest_of(found)
-                for i in range(dim):
-                    aside[i] = found.points[lowest, i]
-                height, gradient, hessian = second(vector(aside), p)
-                q.drop = height - center_height
-                a = identity + wp.outer(wide(gradient), wide(gradient)) + q.drop * matrix(hessian)
-                same_one = wp.max(same, two * basin_of(a, exact, wp.float64(0.25) * reach))
-                if not same_one < widest:
-                    break
-                widest = same_one
-                found = branch_and_bound(found, low, high, same_one, tie, tie, wp.min(tie, exact), rely, q, p, settings)
-                turns = wp.where(found.best < before - tie, turns + 1, 4)
+            flat = wp.float64(0.25) * reach
+            found = branch_and_bound(found, low, high, same, flat, tie, tie, exact, rely, q, p, settings)
         return found
 
     return nearest
@@ -124,8 +108,8 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 @compiled
 def global_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``project`` of GlobalProjection on one family of surfaces in one precision."""
-    vector, wide, dim, parameters = numeric.vector, numeric.wide.vector, numeric.dim, functions.parameters
+    """The Warp function ``project`` of GlobalProjection on one family of surfaces in one precision."""
+    vector, wide, parameters = numeric.vector, numeric.wide.vector, functions.parameters
     first, foot_type, scalar = functions.first, foot_struct(numeric), numeric.scalar
     nearest = nearest_program(functions, numeric)
 
@@ -135,9 +119,7 @@ def global_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         foot = guess
         foot.status = NO_FOOT
         if found.count > 0:
-            lowest = lowest_of(found)
-            for i in range(dim):
-                foot.point[i] = scalar(found.points[lowest, i])
+            foot.point = vector(found.points[lowest_of(found)])
             foot.status = FOUND
         height, gradient = first(foot.point, p)
         foot.height = height

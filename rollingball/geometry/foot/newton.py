@@ -1,4 +1,7 @@
-"""The Warp function of NewtonProjection: descent on D to a strict local minimum (see projection.py for D, R and A)."""
+"""The Warp function of NewtonProjection: descent on the distance D to a strict local minimum, by its Hessian A.
+
+D, its gradient R and its Hessian A are those of projection.py.
+"""
 
 from typing import Any
 
@@ -7,14 +10,14 @@ import warp as wp
 from rollingball.core.codes import FOCAL_POINT, FOUND, NO_FOOT, NOT_FINITE
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.foot.foot import foot_struct
+from rollingball.geometry.foot.foot import foot_matrix, foot_struct
 from rollingball.geometry.linear import cholesky, cholesky_solve, eigenvectors
 from rollingball.surfaces.base import SurfaceFunctions
 
 
 @compiled
 def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``project`` on one family of surfaces in one precision."""
+    """The Warp function ``project`` of NewtonProjection on one family of surfaces in one precision."""
     # the small algebra is float64 in either precision: I + g g' loses I in float32 once |g|^2 nears 1e7
     vector, dim, wide, matrix = numeric.vector, numeric.dim, numeric.wide.vector, numeric.wide.matrix
     height_of, second, parameters = surface.height, surface.second, surface.parameters
@@ -25,7 +28,6 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
     least_shift = wp.float64(1e-3)  # A is of order 1 on a gentle surface
     nearly_one = wp.float64(1 + 1e-9)
     rounding_of_height = wp.float64(64 * 2.3e-16)
-    identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
 
     @wp.func
     def half_square(x: vector, height: wp.float64, center: vector, center_height: wp.float64):
@@ -34,11 +36,11 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
 
     @wp.func
     def lower(
-        x: vector, along: wide, length: wp.float64, c: vector, c_height: wp.float64, bar: wp.float64, p: parameters
+        x: vector, along: wide, length: wp.float64, c: vector, c_height: wp.float64, level: wp.float64, p: parameters
     ):
-        """The lower of two points at ``length`` on either side of x, or x itself where D is above ``bar`` at both."""
+        """The lower of two points at ``length`` on either side of x, or x itself where D is above ``level`` at both."""
         best = x
-        least = bar
+        least = level
         for side in range(2):
             trial = vector(wide(x) + along * (length * wp.float64(1 - 2 * side)))
             there = half_square(trial, height_of(trial, p), c, c_height)
@@ -50,7 +52,7 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
     @wp.func
     def escape(x: vector, a: matrix, center: vector, center_height: wp.float64, here: wp.float64, p: parameters):
         """From a maximum or saddle of D: a lower point across it (x itself if there is none), and its trials."""
-        vectors, diagonal = eigenvectors(a, identity)
+        vectors, diagonal = eigenvectors(a)
         lowest = int(0)
         for i in range(1, dim):
             if diagonal[i, i] < diagonal[lowest, lowest]:
@@ -85,7 +87,7 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         factor, smallest = cholesky(a, shift)
         if smallest > zero:
             return -cholesky_solve(factor, slope)
-        vectors, diagonal = eigenvectors(a, identity)
+        vectors, diagonal = eigenvectors(a)
         step = wide()
         for i in range(dim):
             part = zero
@@ -114,7 +116,7 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
             away = wide(x) - wide(center)
             drop = height - center_height
             slope = away + drop * g
-            a = identity + wp.outer(g, g) + drop * matrix(hessian)
+            a = foot_matrix(g, matrix(hessian), drop)
             factor, smallest = cholesky(a, zero)
             # what rounding alone can move the foot by, through x, and through R
             noise = wp.float64(8.0) * rounding * wp.length(wide(x))
@@ -162,16 +164,16 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
                 # the valley of D bends with the surface: go back to the height that the step was meant to reach
                 steep = wide(there_gradient)
                 missed = there_height - height - wp.dot(g, wide(trial) - wide(x))
-                bent = vector(wide(trial) - steep * (missed / (one + wp.length_sq(steep))))
-                bent_height, bent_gradient, bent_hessian = second(bent, p)
+                nearer = vector(wide(trial) - steep * (missed / (one + wp.length_sq(steep))))
+                nearer_height, nearer_gradient, nearer_hessian = second(nearer, p)
                 evaluations += 1
-                bent_there = half_square(bent, bent_height, center, center_height)
-                if bent_there < there or not wp.isfinite(there):
-                    trial = bent
-                    there_height = bent_height
-                    there_gradient = bent_gradient
-                    there_hessian = bent_hessian
-                    there = bent_there
+                nearer_there = half_square(nearer, nearer_height, center, center_height)
+                if nearer_there < there or not wp.isfinite(there):
+                    trial = nearer
+                    there_height = nearer_height
+                    there_gradient = nearer_gradient
+                    there_hessian = nearer_hessian
+                    there = nearer_there
             last_size = wp.float64(1e300)
             # close to a foot the heights of a steep surface are too coarse to judge a step by D: there R judges it
             ahead = (wide(trial) - wide(center)) + (there_height - center_height) * wide(there_gradient)
@@ -191,14 +193,14 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
                 here = there
             else:
                 shift = wp.max(wp.float64(4.0) * shift, least_shift)
-        found = guess
-        found.point = x
-        found.height = height
-        found.gradient = gradient
+        result = guess
+        result.point = x
+        result.height = height
+        result.gradient = gradient
         slope = (wide(x) - wide(center)) + (height - center_height) * wide(gradient)
-        found.residual = numeric_scalar(wp.length(slope))
-        found.status = status
-        found.evaluations = evaluations
-        return found
+        result.residual = numeric_scalar(wp.length(slope))
+        result.status = status
+        result.evaluations = evaluations
+        return result
 
     return project

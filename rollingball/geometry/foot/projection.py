@@ -2,7 +2,7 @@
 
     D(x) = |x - c_h|^2 / 2 + (f(x) - c_y)^2 / 2
     R(x) = grad D = (x - c_h) + (f(x) - c_y) g(x)
-    A(x) = Hess D = I + g g' + (f(x) - c_y) H(x)
+    A(x) = Hess D = I + g g^T + (f(x) - c_y) H(x)
 
 (theory, section 2). R = 0 at a footpoint; where A is positive definite there, it is a strict local one. A projection's
 program is a Warp function ``project(center, center_height, guess: Foot, p, settings) -> Foot``.
@@ -53,8 +53,8 @@ class Projection(Protocol):
 class GradientProjection(msgspec.Struct, frozen=True, tag="gradient", tag_field="type", forbid_unknown_fields=True):
     """The paper's projector: ``steps`` iterations of x <- x - step_size R(x), from the current foot.
 
-    It has no test of its own. A ball whose candidate ends farther away than it began is reported as diverged, and rolls
-    on as the paper's does.
+    It has no test of convergence. A ball whose candidate ends farther away than it began is reported as diverged, and
+    rolls on as the paper's does.
     """
 
     steps: int = 100
@@ -112,7 +112,7 @@ class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="typ
 
     Where the surface knows bounds of its slope and Hessian (most of the catalogue does), or ``hessian_bound`` is given,
     the result is proved, up to rounding; else the bound is estimated from samples and the certificate says so. Where
-    ``nodes`` do not suffice, and for d > 2, it is what the seeds found.
+    ``nodes`` do not suffice, and for d > 2, it is what the seeds foot.
 
     Args:
         seeds: How many points are tried; the lowest four are polished, and the lowest in each quarter of the box.
@@ -160,32 +160,33 @@ PROJECTIONS = Registry("projection", Projection, "type", (GradientProjection, Ne
 
 @compiled
 def _gradient_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
+    """The Warp function ``project`` of GradientProjection on one family of surfaces in one precision."""
     scalar, vector = numeric.scalar, numeric.vector
-    first, parameters, foot = surface.first, surface.parameters, foot_struct(numeric)
+    first, parameters, foot_type = surface.first, surface.parameters, foot_struct(numeric)
 
     @wp.func
-    def project(center: vector, center_height: wp.float64, guess: foot, p: parameters, settings: Any):
-        found = guess
-        away = found.point - center
-        drop = scalar(found.height - center_height)
+    def project(center: vector, center_height: wp.float64, guess: foot_type, p: parameters, settings: Any):
+        foot = guess
+        away = foot.point - center
+        drop = scalar(foot.height - center_height)
         before = wp.dot(away, away) + drop * drop
-        slope = away + drop * found.gradient
+        slope = away + drop * foot.gradient
         for _step in range(settings.steps):
-            found.point = found.point - settings.step_size * slope
-            height, gradient = first(found.point, p)
-            found.height = height
-            found.gradient = gradient
-            away = found.point - center
+            foot.point = foot.point - settings.step_size * slope
+            height, gradient = first(foot.point, p)
+            foot.height = height
+            foot.gradient = gradient
+            away = foot.point - center
             drop = scalar(height - center_height)
             slope = away + drop * gradient
-        found.residual = wp.length(slope)
-        found.evaluations = settings.steps
-        found.status = FOUND
+        foot.residual = wp.length(slope)
+        foot.evaluations = settings.steps
+        foot.status = FOUND
         # the test is written so that a NaN counts as farther away
         if not (wp.dot(away, away) + drop * drop <= before * scalar(1.0 + 1e-6)):
-            found.status = DIVERGED
-        if not (wp.isfinite(found.height) and wp.isfinite(found.residual)):
-            found.status = NOT_FINITE
-        return found
+            foot.status = DIVERGED
+        if not (wp.isfinite(foot.height) and wp.isfinite(foot.residual)):
+            foot.status = NOT_FINITE
+        return foot
 
     return project

@@ -10,10 +10,10 @@ from rollingball.core.compiled import compiled
 from rollingball.core.errors import InputError, positive_scalar
 from rollingball.core.numeric import Numeric, fill, layout, struct
 from rollingball.geometry.contact.contacts import Contacts, checked_box, contact_program, contacts, slope_program
-from rollingball.geometry.contact.lowered_ball import contact_query
+from rollingball.geometry.contact.hessian import height_hessian
+from rollingball.geometry.contact.lowered_ball import contact_query, unbounded_query
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.geometry.hull import least_norm_program
-from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.search.minima import MOST, lowest_of, minima_struct
 from rollingball.surfaces.base import Builder, Inner, LossFunctions, Surface, SurfaceKind, checked_surface
 
@@ -171,23 +171,18 @@ def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
     def build(numeric: Numeric, cooperative: bool) -> LossFunctions:
         wide = numeric.wide
         functions = base.functions(wide)
-        vector, matrix, point, square = numeric.vector, numeric.matrix, wide.vector, wide.matrix
+        vector, matrix, point = numeric.vector, numeric.matrix, wide.vector
         dim, minima, query = numeric.dim, minima_struct(wide), contact_query(wide)
         contact, slope_at = contact_program(functions, wide), slope_program(functions, wide)
-        least_norm, second_of = least_norm_program(MOST, wide), functions.second
+        least_norm, hessian_of = least_norm_program(MOST, wide), height_hessian(functions, wide)
+        unbounded = unbounded_query(wide)
         rows = wp.types.matrix((MOST, dim), wp.float64)
-        identity = square(*[float(i == j) for i in range(dim) for j in range(dim)])
-        zero, one, infinite = wp.float64(0.0), wp.float64(1.0), wp.float64(float("inf"))
+        infinite = wp.float64(float("inf"))
 
         @wp.func
         def rest(x: vector, p: Any):
             """The contacts of a ball above x, and what was asked."""
-            q = query()
-            q.center = point(x)
-            q.radius = wp.float64(p.ball)
-            for i in range(dim):
-                q.low[i] = -infinite
-                q.high[i] = infinite
+            q = unbounded(point(x), wp.float64(p.ball))
             return contact(q, p.base, p.search), q
 
         @wp.func
@@ -195,39 +190,18 @@ def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
             table = rows()
             k = int(0)
             while k < found.count:
-                x = point()
-                for i in range(dim):
-                    x[i] = found.points[k, i]
-                g = slope_at(x, found.values[k], q, p.base)
-                for i in range(dim):
-                    table[k, i] = g[i]
+                table[k] = slope_at(found.points[k], found.values[k], q, p.base)
                 k += 1
             return least_norm(table, found.count)
 
         @wp.func
-        def bend(found: minima, q: query, p: Any):
-            """H A^-1 G at the highest contact, with A = G - (rho / w) H; of the ball itself at a ridge."""
-            lowest = lowest_of(found)
-            x = point()
-            for i in range(dim):
-                x[i] = found.points[lowest, i]
-            height, gradient, hessian = second_of(x, p.base)
-            s = x - q.center
-            cap = -found.values[lowest] - height
-            if not (wp.length(gradient - s / cap) < wp.float64(1e-5) * (one + wp.length(gradient))):
-                return -(identity + wp.outer(s, s) / (cap * cap)) / cap
-            metric = identity + wp.outer(gradient, gradient)
-            factor, _smallest = cholesky(metric - cap * hessian, zero)
-            solved = square()
-            for j in range(dim):
-                column = point()
-                for i in range(dim):
-                    column[i] = hessian[i, j]
-                column = cholesky_solve(factor, column)
-                for i in range(dim):
-                    solved[i, j] = column[i]
-            product = metric * solved
-            return wp.float64(0.5) * (product + wp.transpose(product))
+        def curvature(found: minima, q: query, p: Any):
+            """The Hessian of the height of the ball, by its highest contact."""
+            highest = lowest_of(found)
+            foot = found.points[highest]
+            slope = slope_at(foot, found.values[highest], q, p.base)
+            second_derivatives, _smooth = hessian_of(foot, slope, q.radius, p.base)
+            return second_derivatives
 
         @wp.func
         def height_of(found: minima, p: Any):
@@ -248,7 +222,7 @@ def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
         def second(x: vector, p: Any):
             found, q = rest(x, p)
             scale = wp.float64(p.base_scale)
-            return height_of(found, p), vector(descent(found, q, p) / scale), matrix(bend(found, q, p) / scale)
+            return height_of(found, p), vector(descent(found, q, p) / scale), matrix(curvature(found, q, p) / scale)
 
         @wp.func
         def gradient(x: vector, p: Any):

@@ -15,8 +15,16 @@ import warp as wp
 
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.search.minima import COMPLETE, MOST, NOT_SEARCHED, OUT_OF_NODES, keeping, minima_struct
-from rollingball.geometry.search.objective import Objective, holds
+from rollingball.geometry.search.minima import (
+    COMPLETE,
+    MOST,
+    NOT_SEARCHED,
+    OUT_OF_NODES,
+    keeping,
+    lowest_of,
+    minima_struct,
+)
+from rollingball.geometry.search.objective import Objective, any_in_cell, any_within, basin, in_cell
 from rollingball.geometry.search.seeds import seeds_program
 
 DEEPEST = 44  # halvings of a cell, at most
@@ -30,12 +38,13 @@ class Search:
     """Two Warp functions, run one after the other.
 
     from_seeds(known Minima, first, low, high, same, tie, q, p, settings) -> Minima
-    branch_and_bound(known Minima, low, high, same, tie, within, exact, estimate, q, p, settings) -> Minima
+    branch_and_bound(known Minima, low, high, same, flat, tie, within, exact, estimate, q, p, settings) -> Minima
 
     ``first`` is a point to begin at, ``low`` and ``high`` the box, ``same`` the distance below which two minima are
-    one, ``exact`` the error allowed in the lowest value, ``tie`` how much higher than that a minimum may be to be kept,
-    ``within`` how much higher one is sought: ``tie``, or ``exact`` where only the lowest has to be proved, ``estimate``
-    as in spread.py. Of the settings they take ``seeds`` and ``nodes``.
+    one, ``flat`` that distance where the objective is flat around the lowest one, ``exact`` the error allowed in the
+    lowest value, ``tie`` how much higher than that a minimum may be to be kept, ``within`` how much higher one is
+    sought: ``tie``, or ``exact`` where only the lowest has to be proved, ``estimate`` as in spread.py. Of the settings
+    they take ``seeds`` and ``nodes``.
     """
 
     from_seeds: Any
@@ -48,9 +57,11 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
     dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)
     query, examine, slope = objective.query, objective.examine, objective.slope
     keep = keeping(objective, numeric)
-    row, near_known, add, polished = keep.row, keep.near_known, keep.add, keep.polished
+    at_minimum, basin_of = objective.at_minimum, basin(numeric)
+    add, polished = keep.add, keep.polished
     place = wp.types.vector(dim, wp.int64)
     zero, one, half_, two, huge, quarter = (wp.float64(v) for v in (0.0, 1.0, 0.5, 2.0, 1e300, 0.25))
+    infinite = wp.float64(float("inf"))
     children = 2 ** min(dim, 2)  # nothing is searched in more dimensions, and 2^32 is no int of Warp
 
     @wp.func
@@ -59,12 +70,8 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         at_rest = bool(False)
         k = int(0)
         while k < found.count and not at_rest:
-            x = row(found.points, k)
-            inside = bool(True)
-            for i in range(dim):
-                if wp.abs(x[i] - middle[i]) > half[i]:
-                    inside = False
-            if inside:  # where polishing stopped early, as at the rim of a ball, it is no minimum
+            x = found.points[k]
+            if in_cell(x, middle, half):  # where polishing stopped early, as at the rim of a ball, it is no minimum
                 at_rest = wp.length_sq(slope(x, q, p)) <= two * bend * slack
             k += 1
         return at_rest
@@ -116,7 +123,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
             alone = bool(False)
             if bend > zero and steady == 1 and not higher:
                 alone = rests(middle, half, bend, quarter * wp.min(within, exact), found, q, p)
-                if not alone and holds(middle, two * half, found.points, found.count):
+                if not alone and any_in_cell(found.points, found.count, middle, two * half):
                     nodes += 1
                     _spot, _here, _bound, level_around, around = examine(middle, two * half, q, estimate, p)
                     if around > zero and level_around == 1:
@@ -124,7 +131,9 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
             if not higher and not alone:
                 # where nothing lower than the best can be, only another within a tie of it is of interest
                 reach = wp.length(half)
-                no_other = here - bound <= quarter * within or near_known(middle, found, same - reach)
+                no_other = here - bound <= quarter * within or any_within(
+                    found.points, found.count, middle, same - reach
+                )
                 no_lower = bound >= found.best - quarter * exact
                 leaf = here - bound <= quarter * exact or (no_lower and no_other)
                 if no_lower and found.count == MOST and not leaf:
@@ -133,7 +142,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                 # what is lower than all that is known lies within a tolerance of here
                 room = found.count < MOST or here < found.best
                 lower = here < found.best - wp.min(within, wp.float64(10.0) * exact)
-                another = leaf and not near_known(middle, found, two * reach + same)
+                another = leaf and not any_within(found.points, found.count, middle, two * reach + same)
                 if lower or (another and room):
                     found = polished(found, spot, here, same, tie, q, p, settings)
                 elif another:
@@ -180,7 +189,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         return found
 
     @wp.func
-    def branch_and_bound(
+    def proof(
         known: minima,
         low: wide,
         high: wide,
@@ -208,6 +217,43 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
             if proved or (coarse == 1 and found.best == best):
                 break
             coarse = wp.where(found.best < best, 0, 1)
+        return found
+
+    @wp.func
+    def branch_and_bound(
+        known: minima,
+        low: wide,
+        high: wide,
+        same: wp.float64,
+        flat: wp.float64,
+        tie: wp.float64,
+        within: wp.float64,
+        exact: wp.float64,
+        estimate: wp.float64,
+        asked: query,
+        p: Any,
+        settings: Any,
+    ):
+        """The proof, with all points as one minimum that are as low as the lowest to the error allowed.
+
+        How far they lie from it is told by the Hessian there, so the proof begins anew where a lower one was found.
+        """
+        found = known
+        q = asked
+        widest = infinite
+        turns = int(0)
+        while turns < 4:
+            before = found.best
+            basin_width = same
+            if found.count > 0:
+                sharper, hessian = at_minimum(found.points[lowest_of(found)], found.best, q, p)
+                q = sharper
+                basin_width = wp.max(same, two * basin_of(hessian, exact, flat))
+            if not basin_width < widest:
+                break
+            widest = basin_width
+            found = proof(found, low, high, basin_width, tie, within, wp.min(tie, exact), estimate, q, p, settings)
+            turns = wp.where(found.best < before - tie, turns + 1, 4)
         return found
 
     return Search(seeds_program(objective, numeric), branch_and_bound)

@@ -52,14 +52,10 @@ def lowest_of(found: Any):
 class Keeping:
     """Warp functions that keep the minima of one objective.
 
-    row(points, index) -> x
-    near_known(x, Minima, same) -> bool                   whether a minimum is known within ``same`` of x
     add(Minima, x, value, same, tie) -> Minima            with one more, less those that are now too high
     polished(Minima, x, value, same, tie, q, p, settings) -> Minima, with the one below x
     """
 
-    row: Any
-    near_known: Any
     add: Any
     polished: Any
 
@@ -67,26 +63,9 @@ class Keeping:
 @compiled
 def keeping(objective: Objective, numeric: Numeric) -> Keeping:
     """How the minima of an objective are kept: two within ``same`` are one, those more than a tie too high are not."""
-    dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)
+    wide, minima = numeric.wide.vector, minima_struct(numeric)
     query, polish = objective.query, objective.polish
     rounding = wp.float64(1e-15 if numeric.dtype == "float64" else 1e-6)
-
-    @wp.func
-    def row(points: Any, index: int):
-        x = wide()
-        for i in range(dim):
-            x[i] = points[index, i]
-        return x
-
-    @wp.func
-    def near_known(x: wide, found: minima, same: wp.float64):
-        near = bool(False)
-        k = int(0)
-        while k < found.count:
-            if wp.length(row(found.points, k) - x) <= same:
-                near = True
-            k += 1
-        return near
 
     @wp.func
     def add(found: minima, x: wide, lowness: wp.float64, same: wp.float64, tie: wp.float64):
@@ -98,7 +77,7 @@ def keeping(objective: Objective, numeric: Numeric) -> Keeping:
         fresh = bool(True)
         k = int(0)
         while k < found.count:
-            there = row(found.points, k)
+            there = found.points[k]
             lower = found.values[k]
             if wp.length(there - x) <= same and fresh:  # the same one: the lower of the two
                 fresh = False
@@ -106,8 +85,7 @@ def keeping(objective: Objective, numeric: Numeric) -> Keeping:
                     there = x
                     lower = lowness
             if lower <= kept.best + tie:
-                for i in range(dim):
-                    kept.points[kept.count, i] = there[i]
+                kept.points[kept.count] = there
                 kept.values[kept.count] = lower
                 kept.count += 1
             k += 1
@@ -117,12 +95,10 @@ def keeping(objective: Objective, numeric: Numeric) -> Keeping:
                 if kept.values[j] > kept.values[highest]:
                     highest = j
             if kept.values[highest] > lowness:
-                for i in range(dim):
-                    kept.points[highest, i] = x[i]
+                kept.points[highest] = x
                 kept.values[highest] = lowness
         elif fresh:
-            for i in range(dim):
-                kept.points[kept.count, i] = x[i]
+            kept.points[kept.count] = x
             kept.values[kept.count] = lowness
             kept.count += 1
         return kept
@@ -139,7 +115,7 @@ def keeping(objective: Objective, numeric: Numeric) -> Keeping:
         known.evaluations += evaluations
         return known
 
-    return Keeping(row, near_known, add, polished)
+    return Keeping(add, polished)
 
 
 def ordered(minima: np.ndarray, *tables: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -13,7 +13,7 @@ from rollingball.geometry.linear import eigenvectors
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """Four Warp functions, and the struct ``query`` that they take beside the parameters of the surface.
+    """Five Warp functions, and the struct ``query`` that they take beside the parameters of the surface.
 
     value(x, q, p) -> float64                             infinite or NaN where there is no surface
     slope(x, q, p) -> vector                              the first derivatives, float64
@@ -23,6 +23,8 @@ class Objective:
                                                           not steady (0): the loss may do anything there; no second
                                                           derivative is below ``bend``: above 0, it is convex in it
     polish(x, q, p, settings) -> x, value, evaluations    a local minimum from x
+    at_minimum(x, value, q, p) -> q, matrix               the query that makes bounds sharp at a known minimum x, and
+                                                          the Hessian of the objective there
     """
 
     query: Any
@@ -30,6 +32,7 @@ class Objective:
     slope: Any
     examine: Any
     polish: Any
+    at_minimum: Any
 
 
 @wp.func
@@ -41,17 +44,36 @@ def lowest(slope: wp.float64, bend: wp.float64, half: wp.float64):
 
 
 @wp.func
-def holds(middle: Any, half: Any, points: Any, count: int):
-    """Whether one of the first ``count`` points is in a cell."""
+def in_cell(x: Any, middle: Any, half: Any):
+    """Whether a point is in the cell with this middle and these half sides."""
+    inside = bool(True)  # in many dimensions the loop stays one, and Warp takes a plain True for a constant
+    for i in range(len(middle)):
+        if wp.abs(x[i] - middle[i]) > half[i]:
+            inside = False
+    return inside
+
+
+@wp.func
+def any_in_cell(points: Any, count: int, middle: Any, half: Any):
+    """Whether one of the first ``count`` rows of a table of points is in a cell."""
     inside = bool(False)
     k = int(0)
     while k < count and not inside:
-        inside = bool(True)  # in many dimensions the loop below stays one, and Warp takes a plain True for a constant
-        for i in range(len(middle)):
-            if wp.abs(points[k, i] - middle[i]) > half[i]:
-                inside = False
+        inside = in_cell(points[k], middle, half)
         k += 1
     return inside
+
+
+@wp.func
+def any_within(points: Any, count: int, x: Any, distance: Any):
+    """Whether one of the first ``count`` rows of a table of points is at most a distance away from x."""
+    near = bool(False)
+    k = int(0)
+    while k < count:
+        if wp.length(points[k] - x) <= distance:
+            near = True
+        k += 1
+    return near
 
 
 @compiled
@@ -61,11 +83,10 @@ def basin(numeric: Numeric) -> Any:
     ``most`` where it is flat: all around a circle of minima, say.
     """
     dim, matrix = numeric.dim, numeric.wide.matrix
-    identity = matrix(*[float(i == j) for i in range(dim) for j in range(dim)])
 
     @wp.func
     def reach(a: matrix, rise: wp.float64, most: wp.float64):
-        _vectors, diagonal = eigenvectors(a, identity)
+        _vectors, diagonal = eigenvectors(a)
         far = wp.float64(0.0)
         for i in range(dim):
             if diagonal[i, i] * most * most > wp.float64(2.0) * rise:  # false for NaN

@@ -21,7 +21,7 @@ def seeds_program(objective: Objective, numeric: Numeric) -> Any:
     dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)
     query, value = objective.query, objective.value
     keep = keeping(objective, numeric)
-    row, polished = keep.row, keep.polished
+    polished = keep.polished
     seed_values = wp.types.vector(SEEDS, wp.float64)
     seed_points = wp.types.matrix((SEEDS, dim), wp.float64)
     ratios = wide(*golden_ratios(dim))
@@ -50,8 +50,7 @@ def seeds_program(objective: Objective, numeric: Numeric) -> Any:
         for k in range(SEEDS):
             lows[k] = huge
         lows[SEEDS - 1] = value(first, q, p)
-        for i in range(dim):
-            kept[SEEDS - 1, i] = first[i]
+        kept[SEEDS - 1] = first
         seed = int(0)
         while seed < settings.seeds:
             x = first
@@ -72,12 +71,10 @@ def seeds_program(objective: Objective, numeric: Numeric) -> Any:
                     highest = k
             if here < lows[highest]:  # false for NaN: there is no surface there
                 lows[highest] = here
-                for i in range(dim):
-                    kept[highest, i] = x[i]
+                kept[highest] = x
             if here < lows[part]:
                 lows[part] = here
-                for i in range(dim):
-                    kept[part, i] = x[i]
+                kept[part] = x
             seed += 1
         found.evaluations += settings.seeds
         k = int(0)
@@ -88,7 +85,7 @@ def seeds_program(objective: Objective, numeric: Numeric) -> Any:
                     if lows[k] == lows[j]:
                         fresh = False
             if fresh:
-                found = polished(found, row(kept, k), lows[k], same, tie, q, p, settings)
+                found = polished(found, kept[k], lows[k], same, tie, q, p, settings)
             k += 1
         if found.count == 0:
             found.status = NOT_FINITE

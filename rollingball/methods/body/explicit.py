@@ -1,46 +1,47 @@
-"""One step of a ball with mass by an explicit integrator, in the coordinates of the offset: the constraint is exact."""
+"""A step of a ball with mass by an explicit integrator, in coordinates of the offset: it stays there exactly."""
 
 from typing import Any
 
 import warp as wp
 
-from rollingball.core.codes import NO_FOOT, NOT_FINITE
+from rollingball.core.codes import COULOMB, NO_FOOT, NOT_FINITE, ROLLING, SLIDING
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.contact.follow import bend_program, follow_program
-from rollingball.methods.body.state import ROLLING, SLIDING, body_struct, contact_laws, vectors
+from rollingball.geometry.contact.follow import follow_program
+from rollingball.geometry.contact.hessian import height_hessian
+from rollingball.geometry.normal import steepness
+from rollingball.methods.body.state import body_struct, contact_laws, space_vectors
 from rollingball.methods.integrators.integrators import stepper
 from rollingball.surfaces.base import SurfaceFunctions
 
 
 @compiled
 def explicit_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``advance(Body, h, p, settings) -> Body, error``: a ball that touches, h later.
+    """``advance(Body, h, p, settings) -> Body, error``: a ball that touches, a time h later.
 
-    The state is z = (x, x', s): the horizontal centre, its velocity, and of a rolling ball the spin about the normal
-    (first of three), of a sliding one its whole angular velocity.
+    The state of the integrator is z = (x, x', s): the horizontal centre, its velocity, and three numbers s. They are
+    the angular velocity of a sliding ball; the first of them is the spin about the normal of a rolling one.
     """
     dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters
     phase = Numeric(2 * dim + 3)
     state = phase.wide.vector
-    body, frame, laws = body_struct(numeric), vectors(numeric), contact_laws(numeric)
+    body, vectors, laws = body_struct(numeric), space_vectors(numeric), contact_laws(numeric)
     space = wp.types.vector(dim + 1, wp.float64)
-    follow, bend = follow_program(functions, numeric), bend_program(functions, numeric)
-    across, lifted, normal, tangent = frame.across, frame.lifted, frame.normal, frame.tangent
-    embed, flat = frame.embed, frame.flat
-    push, slip, swing = laws.push, laws.slip, laws.swing
+    follow, hessian_of = follow_program(functions, numeric), height_hessian(functions, numeric)
+    horizontal, vector, normal, tangent = vectors.horizontal, vectors.vector, vectors.normal, vectors.tangent
+    embed, restrict = vectors.embed, vectors.restrict
+    normal_force, slip, normal_rate = laws.normal_force, laws.slip, laws.normal_rate
     zero, one = wp.float64(0.0), wp.float64(1.0)
 
     @wp.func
     def rate(ball: body, z: state, settings: Any):
-        """Of a ball whose contact is known: x'' = the tangent force over m (1 + beta), and what bends its path."""
+        """The derivative z' of a ball whose contact is known: x'' is by the tangent force over m (1 + beta)."""
         u = wide()
         for i in range(dim):
             u[i] = z[dim + i]
-        v = lifted(u, wp.dot(ball.slope, u))
+        v = vector(u, wp.dot(ball.slope, u))
         n = normal(ball.slope)
         spin = wp.vec3d(z[2 * dim], z[2 * dim + 1], z[2 * dim + 2])
-        w = one / n[dim]
         inertia = one
         down = space()
         down[dim] = -settings.gravity
@@ -50,50 +51,51 @@ def explicit_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) 
             inertia += ball.beta
             if wp.static(dim == 2) and settings.rubber == 0:
                 up = embed(n)
-                changing = embed(swing(ball, v))
-                force += (ball.beta * ball.radius * spin[0]) * flat(wp.cross(up, changing))
-                turning[0] = wp.dot(wp.cross(up, embed(v)), changing) / ball.radius
-        elif settings.law == 2:
+                n_rate = embed(normal_rate(ball, v))
+                force += (ball.beta * ball.radius * spin[0]) * restrict(wp.cross(up, n_rate))
+                turning[0] = wp.dot(wp.cross(up, embed(v)), n_rate) / ball.radius
+        elif settings.law == COULOMB:
             sliding = tangent(slip(ball, v, spin), n)
             speed = wp.length(sliding)
-            way = ball.heading
+            direction = ball.slip_direction
             if speed > zero:
-                way = sliding / speed
-                if wp.dot(way, ball.heading) < zero:
-                    way = -way  # past the end of the slip, which is located, friction goes on as before it
-            rub = settings.mu * wp.abs(push(ball, v, settings))
-            force = force - rub * way
-            turning = (rub / (ball.beta * ball.radius)) * wp.cross(embed(n), embed(way))
-        change = across(force) / inertia - ball.slope * (wp.dot(u, ball.bend * u) / (w * w))
-        made = state()
+                direction = sliding / speed
+                if wp.dot(direction, ball.slip_direction) < zero:
+                    direction = -direction  # past the end of the slip, which is located, friction goes on as before
+            friction = settings.mu * wp.abs(normal_force(ball, v, settings))
+            force = force - friction * direction
+            turning = (friction / (ball.beta * ball.radius)) * wp.cross(embed(n), embed(direction))
+        w = steepness(ball.slope)
+        acceleration = horizontal(force) / inertia - ball.slope * (wp.dot(u, ball.hessian * u) / (w * w))
+        derivative = state()
         for i in range(dim):
-            made[i] = u[i]
-            made[dim + i] = change[i]
+            derivative[i] = u[i]
+            derivative[dim + i] = acceleration[i]
         for i in range(3):
-            made[2 * dim + i] = turning[i]
-        return made
+            derivative[2 * dim + i] = turning[i]
+        return derivative
 
     @wp.func
     def field(z: state, ball: body, p: parameters, settings: Any):
-        made = ball
+        moved = ball
         x = wide()
         for i in range(dim):
             x[i] = z[i]
-        touch = follow(x, ball.radius, ball.at, ball.foot, p, settings)
-        made.evaluations += touch.evaluations + 1
-        made.at = x
-        made.foot = touch.foot
-        made.slope = touch.slope
-        made.center = lifted(x, touch.height)
-        bent, _smooth = bend(touch.foot, touch.slope, ball.radius, p)
-        made.bend = bent
-        changing = rate(made, z, settings)
+        touch = follow(x, ball.radius, ball.center_at_foot, ball.foot, p, settings)
+        moved.evaluations += touch.evaluations + 1
+        moved.center_at_foot = x
+        moved.foot = touch.foot
+        moved.slope = touch.slope
+        moved.center = vector(x, touch.height)
+        hessian, _smooth = hessian_of(touch.foot, touch.slope, ball.radius, p)
+        moved.hessian = hessian
+        derivative = rate(moved, z, settings)
         # where the offset is upright its horizontal coordinates say nothing
         if touch.found == 0 or wp.length(touch.slope) > wp.float64(1e4):
-            made.status = NO_FOOT
-        elif not wp.isfinite(wp.length_sq(changing)):
-            made.status = NOT_FINITE
-        return changing, made
+            moved.status = NO_FOOT
+        elif not wp.isfinite(wp.length_sq(derivative)):
+            moved.status = NOT_FINITE
+        return derivative, moved
 
     step = stepper(kind, field, None, body, phase).step
 
@@ -109,17 +111,17 @@ def explicit_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) 
         else:
             for i in range(3):
                 z[2 * dim + i] = ball.spin[i]
-        taken = step(z, rate(ball, z, settings), ball, h, p, settings)
-        made = taken.memory
+        result = step(z, rate(ball, z, settings), ball, h, p, settings)
+        later = result.memory
         u = wide()
         for i in range(dim):
-            u[i] = taken.x[dim + i]
-        made.velocity = lifted(u, wp.dot(made.slope, u))
+            u[i] = result.x[dim + i]
+        later.velocity = vector(u, wp.dot(later.slope, u))
         if ball.mode == ROLLING:
-            up = embed(normal(made.slope))
-            made.spin = wp.cross(up, embed(made.velocity)) / ball.radius + taken.x[2 * dim] * up
+            up = embed(normal(later.slope))
+            later.spin = wp.cross(up, embed(later.velocity)) / ball.radius + result.x[2 * dim] * up
         elif ball.mode == SLIDING:
-            made.spin = wp.vec3d(taken.x[2 * dim], taken.x[2 * dim + 1], taken.x[2 * dim + 2])
-        return made, taken.error
+            later.spin = wp.vec3d(result.x[2 * dim], result.x[2 * dim + 1], result.x[2 * dim + 2])
+        return later, result.error
 
     return advance

@@ -1,19 +1,19 @@
-"""The kernel of Moreau's and Jean's time steps: balls with mass and unilateral contact at several places at once."""
+"""The kernel of Moreau's and Jean's time steps: balls with mass, and unilateral contact at several places at once."""
 
 from typing import Any
 
 import warp as wp
 
-from rollingball.core.codes import FOUND, LEAVE, NOT_FINITE, NOTHING, REST, RESTING, TOUCH
+from rollingball.core.codes import FLYING, FOUND, LEAVE, NOT_FINITE, NOTHING, REST, RESTING, SLIDING, TOUCH
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric, struct
 from rollingball.geometry.search.minima import MOST, lowest_of, minima_struct
 from rollingball.methods.body.impact import impact_program
 from rollingball.methods.body.kernel import BodyRollout
-from rollingball.methods.body.rattle import fading
+from rollingball.methods.body.rattle import decay
 from rollingball.methods.body.record import record_program, record_struct
-from rollingball.methods.body.search import seeking
-from rollingball.methods.body.state import FLYING, SLIDING, body_struct, vectors
+from rollingball.methods.body.search import contact_search
+from rollingball.methods.body.state import body_struct, initial_ball, space_vectors
 from rollingball.methods.event import event_struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
@@ -21,22 +21,9 @@ STILL = wp.constant(20)  # steps in a row without a move after which a ball rest
 
 
 @compiled
-def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric) -> BodyRollout:
-    """The kernel on one family of surfaces.
-
-    A step of the size h: the centre moves by h v, and onto the highest contact if it would be below; then gravity and
-    drag change v, and each contact pushes so that n . v >= -gap / h, or, where the ball would pass it in the next step,
-    n . v >= -e n . v before. What is slower than gravity makes a ball in two steps is given nothing back, so that it
-    comes to rest.
-    """
-    dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters
-    space, row = wp.types.vector(numeric.dim + 1, wp.float64), wp.types.vector(MOST, wp.float64)
-    settings_type, body, frame = struct(settings_layout, numeric), body_struct(numeric), vectors(numeric)
-    resolved, recorded = impact_program(numeric), record_program(functions, numeric)
-    record_type, (sought, slopes_of) = record_struct(numeric), seeking(functions, numeric)
-    minima, event_type = minima_struct(numeric), event_struct(numeric)
-    across, normal = frame.across, frame.normal
-    zero, tiny = wp.float64(0.0), wp.float64(1e-14)
+def state_struct(numeric: Numeric) -> Any:
+    """The Warp struct of one ball and of how far its run has come."""
+    body, minima = body_struct(numeric), minima_struct(numeric)
 
     @wp.struct
     class State:
@@ -45,11 +32,105 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
         status: int
         next_frame: int
         steps: int
-        known: minima  # contacts, as they were last
-        count: int  # of them that push
-        pushed: wp.float64  # the sum of their forces, over m
-        still: int
+        known: minima  # contacts, as they were found last
+        count: int  # of contacts that push
+        force: wp.float64  # the sum of their normal forces, over m
+        still: int  # steps in a row without a move
         events: int
+
+    return State
+
+
+@compiled
+def time_step(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``step(State, h, p, settings) -> State``: a ball a time h later.
+
+    The centre moves by h v, and onto the highest contact if it would be below it. Then gravity and drag change v, and
+    each contact pushes so that n . v >= -gap / h, or n . v >= -e n . v before, where the ball would pass it in the next
+    step. An impact slower than what gravity adds in two steps gives nothing back, so that the ball comes to rest.
+    """
+    dim, parameters, vectors = numeric.dim, functions.parameters, space_vectors(numeric)
+    space, numbers = wp.types.vector(numeric.dim + 1, wp.float64), wp.types.vector(MOST, wp.float64)
+    table, body, run = wp.types.matrix((MOST, dim), wp.float64), body_struct(numeric), state_struct(numeric)
+    minima, resolve, (search, slopes_of) = (
+        minima_struct(numeric), impact_program(numeric), contact_search(functions, numeric),
+    )  # fmt: skip
+    horizontal, normal, zero, two = vectors.horizontal, vectors.normal, wp.float64(0.0), wp.float64(2.0)
+
+    @wp.func
+    def least_speeds(ball: body, contacts: minima, slopes: table, settings: Any):
+        """The normal velocity that each contact allows at least."""
+        leave = numbers()
+        h = wp.float64(settings.first_step)
+        slow = two * h * settings.gravity
+        k = int(0)
+        while k < contacts.count:
+            n = normal(slopes[k])
+            gap = wp.max(ball.center[dim] + contacts.values[k], zero) * n[dim]
+            approach = wp.min(wp.dot(n, ball.velocity), zero)
+            gap_after = gap + h * approach  # after the next move
+            if settings.restitution > zero and gap_after < zero and approach < -slow:
+                leave[k] = -settings.restitution * approach
+            else:
+                leave[k] = -gap / h
+            k += 1
+        return leave
+
+    @wp.func
+    def step(before: run, h: wp.float64, p: parameters, settings: Any):
+        state = before
+        ball = before.ball
+        ball.center = ball.center + h * ball.velocity
+        contacts = search(ball, before.known, horizontal(before.ball.center), p, settings)
+        ball.evaluations += contacts.evaluations
+        slopes = slopes_of(ball, contacts, p)
+        if contacts.count > 0:
+            ball.center[dim] = wp.max(ball.center[dim], -contacts.best)
+            highest = lowest_of(contacts)
+            ball.foot = contacts.points[highest]
+            ball.slope = slopes[highest]
+        leave = least_speeds(ball, contacts, slopes, settings)
+        down = space()
+        down[dim] = -settings.gravity
+        left, mean, _rest = decay(settings.drag / ball.mass * h)
+        falling = left * ball.velocity + h * mean * down
+        velocity, spin, impulses = resolve(ball, falling, slopes, leave, contacts.count, settings)
+        ball.velocity = velocity
+        ball.spin = spin
+        if not wp.isfinite(wp.length_sq(velocity) + wp.length_sq(ball.center)):
+            state.status = NOT_FINITE
+            return state
+        state.force = zero
+        state.count = 0
+        k = int(0)
+        while k < contacts.count:
+            if impulses[k] > zero:
+                state.count += 1
+                state.force += impulses[k] / h
+            k += 1
+        ball.mode = wp.where(state.count > 0, SLIDING, FLYING)
+        scale = wp.sqrt(settings.gravity * ball.radius) + wp.float64(1e-300)
+        moved = wp.length(velocity) + wp.length(before.ball.velocity)
+        state.still = wp.where(state.count > 0 and moved <= wp.float64(1e-12) * scale, before.still + 1, 0)
+        state.ball = ball
+        state.known = contacts
+        state.steps += 1
+        state.time += h
+        return state
+
+    return step
+
+
+@compiled
+def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric) -> BodyRollout:
+    """The kernel on one family of surfaces."""
+    parameters, space = functions.parameters, wp.types.vector(numeric.dim + 1, wp.float64)
+    settings_type, state_type = struct(settings_layout, numeric), state_struct(numeric)
+    record_type, event_type = record_struct(numeric), event_struct(numeric)
+    recorded, step, ball_at = (
+        record_program(functions, numeric), time_step(functions, numeric), initial_ball(numeric),
+    )  # fmt: skip
+    horizontal, tiny = space_vectors(numeric).horizontal, wp.float64(1e-14)
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def roll(
@@ -69,7 +150,7 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
         begins: int,
         budget: int,  # steps of this launch
         # in, out:
-        states: wp.array(dtype=State),
+        states: wp.array(dtype=state_type),
         # out:
         records: wp.array2d(dtype=record_type),
         events: wp.array2d(dtype=event_type),  # (B, E)
@@ -78,14 +159,8 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
         i = first_ball + wp.tid()
         state = states[i]
         if begins > 0:
-            state = State()
-            state.ball.center = center[i]
-            state.ball.velocity = velocity[i]
-            state.ball.spin = spin[i]
-            state.ball.foot = wide(foot[i])
-            state.ball.radius = radius[i]
-            state.ball.mass = mass[i]
-            state.ball.beta = beta[i]
+            state = state_type()
+            state.ball = ball_at(center[i], velocity[i], spin[i], foot[i], radius[i], mass[i], beta[i])
             state.ball.mode = wp.where(touching[i] > 0, SLIDING, FLYING)
             state.count = touching[i]
         tries = int(0)
@@ -95,67 +170,16 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
             if state.next_frame < save_at.shape[0]:  # a step ends there
                 until = wp.min(until, save_at[state.next_frame] - state.time)
             if until <= tiny * duration:
-                records[state.next_frame, i] = recorded(state.ball, state.count, state.pushed, p, settings)
+                records[state.next_frame, i] = recorded(state.ball, state.count, state.force, p, settings)
                 state.next_frame += 1
                 continue
             h = wp.float64(settings.first_step)
             if until <= h * wp.float64(1.0 + 1e-6):
                 h = until
-            made = state.ball
-            made.center = made.center + h * made.velocity
-            found = sought(made, state.known, across(state.ball.center), p, settings)
-            made.evaluations += found.evaluations
-            slopes = slopes_of(made, found, p)
-            if found.count > 0:
-                made.center[dim] = wp.max(made.center[dim], -found.best)
-                top = lowest_of(found)  # the objective is less the height
-                for j in range(dim):
-                    made.foot[j] = found.points[top, j]
-                    made.slope[j] = slopes[top, j]
-            leave = row()
-            slow = wp.float64(2.0) * wp.float64(settings.first_step) * settings.gravity
-            k = int(0)
-            while k < found.count:
-                slope = wide()
-                for j in range(dim):
-                    slope[j] = slopes[k, j]
-                n = normal(slope)
-                gap = wp.max(made.center[dim] + found.values[k], zero) * n[dim]
-                approach = wp.min(wp.dot(n, made.velocity), zero)
-                ahead = gap + wp.float64(settings.first_step) * approach  # after the next move
-                if settings.restitution > zero and ahead < zero and approach < -slow:
-                    leave[k] = -settings.restitution * approach
-                else:
-                    leave[k] = -gap / wp.float64(settings.first_step)
-                k += 1
-            down = space()
-            down[dim] = -settings.gravity
-            left, mean, _rest = fading(settings.drag / made.mass * h)
-            v, turning, pushes = resolved(
-                made, left * made.velocity + h * mean * down, slopes, leave, found.count, settings
-            )
-            made.velocity = v
-            made.spin = turning
-            if not wp.isfinite(wp.length_sq(v) + wp.length_sq(made.center)):
-                state.status = NOT_FINITE
-                continue
-            state.pushed = zero
             before = state.count
-            state.count = 0
-            k = int(0)
-            while k < found.count:
-                if pushes[k] > zero:
-                    state.count += 1
-                    state.pushed += pushes[k] / h
-                k += 1
-            made.mode = wp.where(state.count > 0, SLIDING, FLYING)
-            size = wp.sqrt(settings.gravity * made.radius) + wp.float64(1e-300)
-            moved = wp.length(v) + wp.length(state.ball.velocity)
-            state.still = wp.where(state.count > 0 and moved <= wp.float64(1e-12) * size, state.still + 1, 0)
-            state.ball = made
-            state.known = found
-            state.steps += 1
-            state.time += h
+            state = step(state, h, p, settings)
+            if state.status != FOUND:
+                continue
             if duration - state.time <= tiny * duration:
                 state.time = duration
             event = NOTHING
@@ -168,14 +192,14 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
                 event = REST
             if event != NOTHING:
                 if state.events < events.shape[1]:
-                    events[i, state.events] = event_type(state.time, event, state.count, across(state.ball.center))
+                    events[i, state.events] = event_type(state.time, event, state.count, horizontal(state.ball.center))
                 state.events += 1
         over = state.status != FOUND or state.time >= duration
         if over and state.next_frame < save_at.shape[0]:  # the last state stays
-            here = recorded(state.ball, state.count, state.pushed, p, settings)
+            last = recorded(state.ball, state.count, state.force, p, settings)
             while state.next_frame < save_at.shape[0]:
-                records[state.next_frame, i] = here
+                records[state.next_frame, i] = last
                 state.next_frame += 1
         states[i] = state
 
-    return BodyRollout(roll, State, record_type, event_type)
+    return BodyRollout(roll, state_type, record_type, event_type)

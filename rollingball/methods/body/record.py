@@ -4,9 +4,10 @@ from typing import Any
 
 import warp as wp
 
+from rollingball.core.codes import ROLLING
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.methods.body.state import ROLLING, SPIN, body_struct, contact_laws, vectors
+from rollingball.methods.body.state import SPIN, body_struct, contact_laws, space_vectors
 from rollingball.surfaces.base import SurfaceFunctions
 
 
@@ -34,9 +35,9 @@ def record_struct(numeric: Numeric) -> Any:
 @compiled
 def record_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``recorded(Body, contacts, N / m, p, settings) -> Record``."""
-    dim, body, record, space = numeric.dim, body_struct(numeric), record_struct(numeric), vectors(numeric)
+    dim, body, record, space = numeric.dim, body_struct(numeric), record_struct(numeric), space_vectors(numeric)
     first, vector, wide, parameters = functions.first, numeric.vector, numeric.wide.vector, functions.parameters
-    slip, energy, across = contact_laws(numeric).slip, contact_laws(numeric).energy, space.across
+    slip, energy, horizontal = contact_laws(numeric).slip, contact_laws(numeric).energy, space.horizontal
     tangent, normal = space.tangent, space.normal
 
     @wp.func
@@ -50,7 +51,7 @@ def record_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         made.spin = ball.spin
         made.contacts = contacts
         made.energy = energy(ball, settings)
-        made.residual = wp.length(ball.foot - across(ball.center) + (height - ball.center[dim]) * wide(gradient))
+        made.residual = wp.length(ball.foot - horizontal(ball.center) + (height - ball.center[dim]) * wide(gradient))
         if contacts > 0:
             made.normal_force = ball.mass * pushed
             if not (wp.static(dim > 2) and ball.mode == ROLLING):

@@ -5,12 +5,11 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from rollingball.core.codes import COULOMB, FRICTIONLESS, NO_SLIP
 from rollingball.core.errors import InputError, not_negative, one_of, positive_scalar, scalar
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods.body.integrators import BODY_INTEGRATORS, MoreauJean, Rattle
 from rollingball.methods.integrators.integrators import Dopri5, Integrator, is_explicit, known
-
-FRICTIONLESS, NO_SLIP, COULOMB = 0, 1, 2
 
 
 class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method", forbid_unknown_fields=True):
@@ -85,19 +84,19 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
 
     @property
     def chosen(self) -> Any:
-        """The integrator, or the default one."""
+        """The integrator that was given, or the one that suits the drag."""
         if self.integrator is not None:
             return self.integrator
         return Rattle(1e-3) if self.drag == 0 else Dopri5()
 
     @property
     def law(self) -> int:
-        """Which law of friction."""
+        """The law of friction: FRICTIONLESS, NO_SLIP or COULOMB, as in kernels."""
         laws: dict[Any, int] = {"none": FRICTIONLESS, "no-slip": NO_SLIP, 0: FRICTIONLESS}
         return laws.get(self.friction, COULOMB)
 
     def check_dim(self, dim: int) -> None:
-        """Raise an InputError for what is defined in one and two dimensions alone."""
+        """Raise an InputError for a law of friction or spin that is not defined in so many dimensions."""
         if dim > 2 and self.law == COULOMB:
             raise InputError("friction", self.friction, f"'none' or 'no-slip' in d = {dim}")
         if dim > 2 and self.law == NO_SLIP and self.spin == "marble":
@@ -106,9 +105,9 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
             raise InputError("friction", self.friction, f"'none', with unilateral contact in d = {dim}")
 
     def settings(self) -> dict[str, Any]:
-        """The numbers that the kernel needs."""
+        """The numbers of the model, the integrator and the search, as the kernels take them."""
         search = self.search if self.search is not None else GlobalProjection(nodes=0)
-        made = {
+        numbers = {
             **search.settings(),
             **self.chosen.settings(),
             "gravity": float(self.gravity),
@@ -121,8 +120,8 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
             "stride": float(self.stride),
         }
         if isinstance(self.chosen, MoreauJean):
-            made["tie"] = float(self.chosen.reach)
-        return made
+            numbers["tie"] = float(self.chosen.reach)
+        return numbers
 
 
 BODIES = (RigidBall,)

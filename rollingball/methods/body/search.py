@@ -1,4 +1,4 @@
-"""All contacts below the centre of a ball with mass, wherever it is."""
+"""The search for all contacts below the centre of a ball with mass, wherever it is."""
 
 from typing import Any
 
@@ -8,52 +8,36 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.contacts import contact_from_program, slope_program
 from rollingball.geometry.contact.follow import follow_program
-from rollingball.geometry.contact.lowered_ball import contact_query
+from rollingball.geometry.contact.lowered_ball import unbounded_query
 from rollingball.geometry.search.minima import MOST, minima_struct
-from rollingball.methods.body.state import body_struct, vectors
+from rollingball.geometry.search.objective import any_within
+from rollingball.methods.body.state import body_struct, space_vectors
 from rollingball.surfaces.base import SurfaceFunctions
 
 
 @compiled
-def seeking(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
+def contact_search(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
     """Two Warp functions.
 
-    sought(Body, known Minima, at, p, settings) -> Minima   the values are less the heights; what is known is of a
-                                                            centre ``at`` and followed, which a proof is quick from
-    slopes(Body, Minima, p) -> table                        of the contacts found
+    search(Body, known Minima, at, p, settings) -> Minima   all contacts of a ball, with minus their heights as values.
+                                                            Those known are of a ball at ``at``; they are followed to
+                                                            this one first, which makes the search quick
+    slopes(Body, Minima, p) -> table (8, d)                 the slope of the ball at each of its contacts
     """
     dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters
-    body, minima, query = body_struct(numeric), minima_struct(numeric), contact_query(numeric)
+    body, minima, unbounded = body_struct(numeric), minima_struct(numeric), unbounded_query(numeric)
     contact_from, slope_at = contact_from_program(functions, numeric), slope_program(functions, numeric)
-    follow, across = follow_program(functions, numeric), vectors(numeric).across
+    follow, horizontal = follow_program(functions, numeric), space_vectors(numeric).horizontal
     table, infinite = wp.types.matrix((MOST, dim), wp.float64), wp.float64(float("inf"))
 
     @wp.func
-    def asked(ball: body):
-        q = query()
-        q.radius = ball.radius
-        for i in range(dim):
-            q.center[i] = ball.center[i]
-            q.low[i] = -infinite
-            q.high[i] = infinite
-        return q
-
-    @wp.func
-    def row(points: table, index: int):
-        x = wide()
-        for i in range(dim):
-            x[i] = points[index, i]
-        return x
-
-    @wp.func
-    def added(found: minima, x: wide, lowness: wp.float64):
-        made = found
-        for i in range(dim):
-            made.points[found.count, i] = x[i]
-        made.values[found.count] = lowness
-        made.count = found.count + 1
-        made.best = wp.min(found.best, lowness)
-        return made
+    def with_one_more(contacts: minima, x: wide, value: wp.float64):
+        more = contacts
+        more.points[contacts.count] = x
+        more.values[contacts.count] = value
+        more.count = contacts.count + 1
+        more.best = wp.min(contacts.best, value)
+        return more
 
     @wp.func
     def followed(ball: body, known: minima, at: wide, p: parameters, settings: Any):
@@ -62,41 +46,35 @@ def seeking(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
         all.best = infinite
         k = int(0)
         while k < known.count:
-            touch = follow(across(ball.center), ball.radius, at, row(known.points, k), p, settings)
+            touch = follow(horizontal(ball.center), ball.radius, at, known.points[k], p, settings)
             all.evaluations += touch.evaluations
-            fresh = touch.found == 1 and wp.isfinite(touch.height)
-            j = int(0)
-            while j < all.count:
-                if wp.length(row(all.points, j) - touch.foot) <= wp.float64(1e-6) * ball.radius:
-                    fresh = False
-                j += 1
-            if fresh:
-                all = added(all, touch.foot, -touch.height)
+            again = any_within(all.points, all.count, touch.foot, wp.float64(1e-6) * ball.radius)
+            if touch.found == 1 and wp.isfinite(touch.height) and not again:
+                all = with_one_more(all, touch.foot, -touch.height)
             k += 1
-        high = minima()
-        high.best = infinite
-        high.evaluations = all.evaluations
+        tied = minima()
+        tied.best = infinite
+        tied.evaluations = all.evaluations
         k = int(0)
         while k < all.count:
             if all.values[k] <= all.best + wp.float64(settings.tie) * wp.min(ball.radius, wp.float64(1.0)):
-                high = added(high, row(all.points, k), all.values[k])
+                tied = with_one_more(tied, all.points[k], all.values[k])
             k += 1
-        return high
+        return tied
 
     @wp.func
-    def sought(ball: body, known: minima, at: wide, p: parameters, settings: Any):
-        return contact_from(asked(ball), followed(ball, known, at, p, settings), p, settings)
+    def search(ball: body, known: minima, at: wide, p: parameters, settings: Any):
+        known_here = followed(ball, known, at, p, settings)
+        return contact_from(unbounded(horizontal(ball.center), ball.radius), known_here, p, settings)
 
     @wp.func
-    def slopes(ball: body, found: minima, p: parameters):
-        made = table()
-        q = asked(ball)
+    def slopes(ball: body, contacts: minima, p: parameters):
+        rows = table()
+        q = unbounded(horizontal(ball.center), ball.radius)
         k = int(0)
-        while k < found.count:
-            g = slope_at(row(found.points, k), found.values[k], q, p)
-            for i in range(dim):
-                made[k, i] = g[i]
+        while k < contacts.count:
+            rows[k] = slope_at(contacts.points[k], contacts.values[k], q, p)
             k += 1
-        return made
+        return rows
 
-    return sought, slopes
+    return search, slopes

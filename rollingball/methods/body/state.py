@@ -1,38 +1,37 @@
-"""The state of a ball with mass in a kernel, and the vectors of its contact: normal, tangent, slip."""
+"""The state of a ball with mass inside kernels, vectors of the space in which it moves, and the laws of its contact."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import warp as wp
 
+from rollingball.core.codes import COULOMB, FLYING, FRICTIONLESS, NO_SLIP, ROLLING, SLIDING
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
+from rollingball.geometry.normal import steepness
 
-FLYING = wp.constant(0)
-SLIDING = wp.constant(1)
-ROLLING = wp.constant(2)
 SPIN: Any = wp.vec3d  # the type of an angular velocity
 
 
 @compiled
 def body_struct(numeric: Numeric) -> Any:
-    """One ball with mass; a vector of R^(d+1) is horizontal but for its last coordinate."""
+    """The Warp struct of one ball with mass; vectors of R^(d+1) are horizontal but for their last coordinate."""
     wide, matrix, space = numeric.wide.vector, numeric.wide.matrix, wp.types.vector(numeric.dim + 1, wp.float64)
 
     @wp.struct
     class Body:
         center: space
         velocity: space
-        spin: SPIN  # the angular velocity, in R^3 (see embed)
-        mode: int
+        spin: SPIN  # the angular velocity, in R^3 (see SpaceVectors.embed)
+        mode: int  # FLYING, SLIDING or ROLLING
         foot: wide
-        at: wide  # the horizontal centre of the ball that touches at the foot
+        center_at_foot: wide  # the horizontal centre of the ball that touches at the foot
         slope: wide  # of L f at the foot: the gradient of f_rho at the centre
-        bend: matrix  # the Hessian of f_rho at the centre
-        heading: space  # the way in which a sliding ball slips, of length 1
+        hessian: matrix  # of f_rho at the centre
+        slip_direction: space  # in which a sliding ball slips, of length 1
         radius: wp.float64
         mass: wp.float64
-        beta: wp.float64
+        beta: wp.float64  # the moment of inertia over m rho^2
         status: int
         evaluations: int
 
@@ -40,46 +39,49 @@ def body_struct(numeric: Numeric) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
-    """Warp functions of vectors in R^(d+1).
+class SpaceVectors:
+    """Warp functions of vectors in R^(d+1), the space of the graph.
 
-    across(c) -> horizontal part;  lifted(x, y) -> vector;  normal(slope);  tangent(v, normal)
-    embed(v) -> R^3, a ball over a line being a ball in the plane y_2 = 0;  flat(w) -> back, 0 in d > 2
+    horizontal(v) -> x           the first d coordinates
+    vector(x, y) -> v            from a horizontal part and a height
+    normal(slope) -> n           the upward unit normal of a graph with this gradient
+    tangent(v, n) -> v           the part of v orthogonal to n
+    embed(v) -> R^3              a ball over a line is a ball in the plane y_2 = 0; the result is 0 in d > 2
+    restrict(w) -> v             from R^3, the other way; the result is 0 in d > 2
     """
 
-    across: Any
-    lifted: Any
+    horizontal: Any
+    vector: Any
     normal: Any
     tangent: Any
     embed: Any
-    flat: Any
+    restrict: Any
 
 
 @compiled
-def vectors(numeric: Numeric) -> Frame:
-    """The functions of one dimension."""
+def space_vectors(numeric: Numeric) -> SpaceVectors:
+    """The functions of :class:`SpaceVectors` in one dimension."""
     dim, wide, space = numeric.dim, numeric.wide.vector, wp.types.vector(numeric.dim + 1, wp.float64)
-    one = wp.float64(1.0)
 
     @wp.func
-    def across(c: space):
+    def horizontal(v: space):
         x = wide()
         for i in range(dim):
-            x[i] = c[i]
+            x[i] = v[i]
         return x
 
     @wp.func
-    def lifted(x: wide, y: wp.float64):
-        c = space()
+    def vector(x: wide, y: wp.float64):
+        v = space()
         for i in range(dim):
-            c[i] = x[i]
-        c[dim] = y
-        return c
+            v[i] = x[i]
+        v[dim] = y
+        return v
 
     @wp.func
     def normal(slope: wide):
         n = space()
-        share = one / wp.sqrt(one + wp.dot(slope, slope))
+        share = wp.float64(1.0) / steepness(slope)
         for i in range(dim):
             n[i] = -slope[i] * share
         n[dim] = share
@@ -101,7 +103,7 @@ def vectors(numeric: Numeric) -> Frame:
         return w
 
     @wp.func
-    def flat(w: SPIN):
+    def restrict(w: SPIN):
         v = space()
         if wp.static(dim == 1):
             v[0] = w[0]
@@ -111,105 +113,133 @@ def vectors(numeric: Numeric) -> Frame:
                 v[i] = w[i]
         return v
 
-    return Frame(across, lifted, normal, tangent, embed, flat)
+    return SpaceVectors(horizontal, vector, normal, tangent, embed, restrict)
+
+
+@compiled
+def initial_ball(numeric: Numeric) -> Any:
+    """``ball_at(center, velocity, spin, foot, radius, mass, beta) -> Body``: a ball at the start of a run."""
+    body, horizontal = body_struct(numeric), space_vectors(numeric).horizontal
+    wide, point, space = numeric.wide.vector, numeric.vector, wp.types.vector(numeric.dim + 1, wp.float64)
+
+    @wp.func
+    def ball_at(
+        center: space,
+        velocity: space,
+        spin: SPIN,
+        foot: point,
+        radius: wp.float64,
+        mass: wp.float64,
+        beta: wp.float64,
+    ):
+        ball = body()
+        ball.center = center
+        ball.velocity = velocity
+        ball.spin = spin
+        ball.foot = wide(foot)
+        ball.center_at_foot = horizontal(center)
+        ball.radius = radius
+        ball.mass = mass
+        ball.beta = beta
+        return ball
+
+    return ball_at
 
 
 @dataclass(frozen=True, eq=False)
-class Contact:
-    """Warp functions of a Body that touches, at its foot, slope and bend.
+class ContactLaws:
+    """Warp functions of a Body that touches, from its foot, and from the slope and Hessian there (theory, section 7).
 
-    push(Body, velocity, settings) -> N / m            of the constraint: negative where it would have to pull
-    slip(Body, velocity, spin) -> vector               the velocity of the ball's material at the contact
-    grip(Body, velocity, spin, settings) -> vector     F / m of the friction that keeps the ball from slipping
-    swing(Body, velocity) -> vector                    n', as the ball moves over its contacts
-    rolled(Body, settings) -> Body                     with the spin of a ball that does not slip
-    mixed(Body, settings) -> Body                      sliding or rolling, by its slip; flying where it is pulled
-    energy(Body, settings) -> float64
+    normal_force(Body, velocity, settings) -> N / m        of the constraint: negative where it would have to pull
+    slip(Body, velocity, spin) -> vector                   the velocity of the material of the ball at the contact
+    holding_friction(Body, velocity, spin, settings) -> F / m     of the friction that keeps the ball from slipping
+    normal_rate(Body, velocity) -> n'                      of the normal, as the ball moves over its contacts
+    rolling(Body, settings) -> Body                        with the spin of a ball that does not slip
+    touching(Body, settings) -> Body                       sliding or rolling, by its slip; flying where it is pulled
+    energy(Body, settings) -> E
     """
 
-    push: Any
+    normal_force: Any
     slip: Any
-    grip: Any
-    swing: Any
-    rolled: Any
-    mixed: Any
+    holding_friction: Any
+    normal_rate: Any
+    rolling: Any
+    touching: Any
     energy: Any
 
 
 @compiled
-def contact_laws(numeric: Numeric) -> Contact:
-    """The laws of contact in one dimension."""
+def contact_laws(numeric: Numeric) -> ContactLaws:
+    """The functions of :class:`ContactLaws` in one dimension."""
     body, dim = body_struct(numeric), numeric.dim
-    space, frame = wp.types.vector(numeric.dim + 1, wp.float64), vectors(numeric)
-    across, lifted, normal, tangent, embed, flat = (
-        frame.across, frame.lifted, frame.normal, frame.tangent, frame.embed, frame.flat,
-    )  # fmt: skip
+    space, vectors = wp.types.vector(numeric.dim + 1, wp.float64), space_vectors(numeric)
+    horizontal, vector, normal, tangent = vectors.horizontal, vectors.vector, vectors.normal, vectors.tangent
+    embed, restrict = vectors.embed, vectors.restrict
     zero, half, one = wp.float64(0.0), wp.float64(0.5), wp.float64(1.0)
 
     @wp.func
-    def push(ball: body, velocity: space, settings: Any):
-        u = across(velocity)
-        w = wp.sqrt(one + wp.dot(ball.slope, ball.slope))
-        return (settings.gravity + wp.dot(u, ball.bend * u)) / w
+    def normal_force(ball: body, velocity: space, settings: Any):
+        u = horizontal(velocity)
+        return (settings.gravity + wp.dot(u, ball.hessian * u)) / steepness(ball.slope)
 
     @wp.func
     def slip(ball: body, velocity: space, spin: SPIN):
-        return velocity - ball.radius * flat(wp.cross(spin, embed(normal(ball.slope))))
+        return velocity - ball.radius * restrict(wp.cross(spin, embed(normal(ball.slope))))
 
     @wp.func
-    def swing(ball: body, velocity: space):
-        w = wp.sqrt(one + wp.dot(ball.slope, ball.slope))
-        return tangent(lifted(-(ball.bend * across(velocity)) / w, zero), normal(ball.slope))
+    def normal_rate(ball: body, velocity: space):
+        turning = -(ball.hessian * horizontal(velocity)) / steepness(ball.slope)
+        return tangent(vector(turning, zero), normal(ball.slope))
 
     @wp.func
-    def grip(ball: body, velocity: space, spin: SPIN, settings: Any):
+    def holding_friction(ball: body, velocity: space, spin: SPIN, settings: Any):
         """F / m = beta / (1 + beta) [-(P(-a e_y) - mu c' / m) + rho w_n (n x n')]."""
         n = normal(ball.slope)
         down = space()
         down[dim] = -settings.gravity
-        pulled = tangent(down, n) - velocity * (settings.drag / ball.mass)
+        force = tangent(down, n) - velocity * (settings.drag / ball.mass)
         up = embed(n)
-        turned = flat(wp.cross(up, embed(swing(ball, velocity)))) * (ball.radius * wp.dot(spin, up))
-        return (turned - pulled) * (ball.beta / (one + ball.beta))
+        gyroscopic = restrict(wp.cross(up, embed(normal_rate(ball, velocity)))) * (ball.radius * wp.dot(spin, up))
+        return (gyroscopic - force) * (ball.beta / (one + ball.beta))
 
     @wp.func
-    def rolled(ball: body, settings: Any):
+    def rolling(ball: body, settings: Any):
         up = embed(normal(ball.slope))
-        about = wp.dot(ball.spin, up)
+        about_normal = wp.dot(ball.spin, up)
         if settings.rubber > 0:
-            about = zero
-        made = ball
-        made.spin = wp.cross(up, embed(ball.velocity)) / ball.radius + about * up
-        return made
+            about_normal = zero
+        roller = ball
+        roller.spin = wp.cross(up, embed(ball.velocity)) / ball.radius + about_normal * up
+        return roller
 
     @wp.func
-    def mixed(ball: body, settings: Any):
-        made = ball
-        made.mode = SLIDING
+    def touching(ball: body, settings: Any):
+        moving = ball
+        moving.mode = SLIDING
         n = normal(ball.slope)
-        made.velocity = tangent(ball.velocity, n)
-        pushed = push(made, made.velocity, settings)
-        if settings.rubber > 0 and settings.law > 0:
+        moving.velocity = tangent(ball.velocity, n)
+        force = normal_force(moving, moving.velocity, settings)
+        if settings.rubber > 0 and settings.law != FRICTIONLESS:
             up = embed(n)
-            made.spin = made.spin - wp.dot(made.spin, up) * up
-        if settings.unilateral > 0 and pushed < zero:
-            made.mode = FLYING
-        elif settings.law == 1 or (settings.law == 2 and ball.beta == zero):
-            made.mode = ROLLING
-            made = rolled(made, settings)
-        elif settings.law == 2:
-            sliding = tangent(slip(made, made.velocity, made.spin), n)
+            moving.spin = moving.spin - wp.dot(moving.spin, up) * up
+        if settings.unilateral > 0 and force < zero:
+            moving.mode = FLYING
+        elif settings.law == NO_SLIP or (settings.law == COULOMB and ball.beta == zero):
+            moving.mode = ROLLING
+            moving = rolling(moving, settings)
+        elif settings.law == COULOMB:
+            sliding = tangent(slip(moving, moving.velocity, moving.spin), n)
             speed = wp.length(sliding)
-            if speed <= wp.float64(1e-11) * (wp.length(made.velocity) + ball.radius * wp.length(made.spin)):
-                made.mode = ROLLING
-                made = rolled(made, settings)
-                needed = grip(made, made.velocity, made.spin, settings)
-                if wp.length(needed) > settings.mu * wp.abs(pushed) * (one + wp.float64(1e-12)):
-                    made.mode = SLIDING
-                    made.heading = -wp.normalize(needed)
+            if speed <= wp.float64(1e-11) * (wp.length(moving.velocity) + ball.radius * wp.length(moving.spin)):
+                moving.mode = ROLLING
+                moving = rolling(moving, settings)
+                friction = holding_friction(moving, moving.velocity, moving.spin, settings)
+                if wp.length(friction) > settings.mu * wp.abs(force) * (one + wp.float64(1e-12)):
+                    moving.mode = SLIDING
+                    moving.slip_direction = -wp.normalize(friction)
             else:
-                made.heading = sliding / speed
-        return made
+                moving.slip_direction = sliding / speed
+        return moving
 
     @wp.func
     def energy(ball: body, settings: Any):
@@ -217,7 +247,7 @@ def contact_laws(numeric: Numeric) -> Contact:
         turning = wp.length_sq(ball.spin) * ball.radius * ball.radius
         if wp.static(dim > 2):  # its spin is that of rolling, or none
             turning = wp.where(ball.mode == ROLLING, wp.length_sq(ball.velocity), zero)
-        moving = half * (wp.length_sq(ball.velocity) + ball.beta * turning)
-        return ball.mass * (moving + settings.gravity * ball.center[dim])
+        kinetic = half * (wp.length_sq(ball.velocity) + ball.beta * turning)
+        return ball.mass * (kinetic + settings.gravity * ball.center[dim])
 
-    return Contact(push, slip, grip, swing, rolled, mixed, energy)
+    return ContactLaws(normal_force, slip, holding_friction, normal_rate, rolling, touching, energy)

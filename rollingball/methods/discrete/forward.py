@@ -7,7 +7,7 @@ import warp as wp
 from rollingball.core.codes import FOUND, NOT_FINITE
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric, struct
-from rollingball.methods.direction import Push
+from rollingball.methods.direction import Direction
 from rollingball.methods.discrete.reverse_program import Now, StepProgram, entry, here_struct, reader
 from rollingball.methods.discrete.tangents import change_struct, height_change
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
@@ -43,7 +43,7 @@ def tangent_rollout(program: StepProgram, functions: SurfaceFunctions, settings_
         row = first_row + wp.tid()
         ball = row // columns
         column = row % columns
-        push = Push()
+        push = Direction()
         change = change_type()
         change.status = status[row]
         if column == dim:

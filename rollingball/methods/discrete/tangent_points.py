@@ -6,7 +6,7 @@ import warp as wp
 
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.methods.direction import Push
+from rollingball.methods.direction import Direction
 from rollingball.methods.discrete.reverse_program import Now, StepProgram, here_struct
 from rollingball.methods.discrete.tangents import change_struct, height_change
 from rollingball.surfaces.base import SurfaceFunctions
@@ -20,7 +20,7 @@ def point_tangent(surface: SurfaceFunctions, numeric: Numeric, kind: str) -> Ste
     zero = wp.float64(0.0)
 
     @wp.func
-    def settle(here: here_type, radius: wp.float64, earlier: wp.float64, push: Push, change: change_type):
+    def settle(here: here_type, radius: wp.float64, earlier: wp.float64, push: Direction, change: change_type):
         change.center = change.foot
         change.center_height = height_change(here, change.foot, push)
         return change
@@ -30,7 +30,7 @@ def point_tangent(surface: SurfaceFunctions, numeric: Numeric, kind: str) -> Ste
         before: here_type,
         after: here_type,
         now: Now,
-        push: Push,
+        push: Direction,
         change: change_type,
         p: parameters,
         settings: Any,
@@ -46,7 +46,7 @@ def point_tangent(surface: SurfaceFunctions, numeric: Numeric, kind: str) -> Ste
         before: here_type,
         after: here_type,
         now: Now,
-        push: Push,
+        push: Direction,
         change: change_type,
         p: parameters,
         settings: Any,
@@ -67,7 +67,7 @@ def point_tangent(surface: SurfaceFunctions, numeric: Numeric, kind: str) -> Ste
         before: here_type,
         after: here_type,
         now: Now,
-        push: Push,
+        push: Direction,
         change: change_type,
         p: parameters,
         settings: Any,

@@ -16,7 +16,7 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.normal import steepness
-from rollingball.methods.direction import Push
+from rollingball.methods.direction import Direction
 from rollingball.methods.discrete.reverse_program import Now, StepProgram, here_struct
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -38,13 +38,13 @@ def change_struct(numeric: Numeric) -> Any:
 
 
 @wp.func
-def slope_change(here: Any, foot_change: Any, push: Push):
+def slope_change(here: Any, foot_change: Any, push: Direction):
     """The change of L grad f at a foot that moves."""
     return here.hessian * foot_change + push.loss_scale * here.gradient
 
 
 @wp.func
-def height_change(here: Any, foot_change: Any, push: Push):
+def height_change(here: Any, foot_change: Any, push: Direction):
     """The change of L f at a foot that moves."""
     return wp.dot(here.gradient, foot_change) + push.loss_scale * here.height
 
@@ -67,7 +67,7 @@ def rolling_tangent(surface: SurfaceFunctions, numeric: Numeric, unrolled: bool,
     keeps = 1 if distance else 0
 
     @wp.func
-    def settle(here: here_type, radius: wp.float64, earlier: wp.float64, push: Push, change: change_type):
+    def settle(here: here_type, radius: wp.float64, earlier: wp.float64, push: Direction, change: change_type):
         slope = slope_change(here, change.foot, push)
         if keeps == 1:
             grown = zero
@@ -83,11 +83,11 @@ def rolling_tangent(surface: SurfaceFunctions, numeric: Numeric, unrolled: bool,
         return change
 
     @wp.func
-    def stays(after: here_type, radius: wp.float64, push: Push, change: change_type, settings: Any):
+    def stays(after: here_type, radius: wp.float64, push: Direction, change: change_type, settings: Any):
         return change
 
     @wp.func
-    def reprojected(after: here_type, radius: wp.float64, push: Push, change: change_type, settings: Any):
+    def reprojected(after: here_type, radius: wp.float64, push: Direction, change: change_type, settings: Any):
         if settings.reproject > 0:
             sideways, up = lift_change(after.gradient, slope_change(after, change.foot, push), radius, push.radius)
             change.center = change.foot + sideways
@@ -101,7 +101,7 @@ def rolling_tangent(surface: SurfaceFunctions, numeric: Numeric, unrolled: bool,
         before: here_type,
         after: here_type,
         now: Now,
-        push: Push,
+        push: Direction,
         change: change_type,
         p: parameters,
         settings: Any,
@@ -153,7 +153,7 @@ def _implicit(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         after: here_type,
         center: vector,
         center_height: wp.float64,
-        push: Push,
+        push: Direction,
         change: change_type,
         p: parameters,
         settings: Any,
@@ -184,7 +184,7 @@ def _unrolled(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         after: here_type,
         center: vector,
         center_height: wp.float64,
-        push: Push,
+        push: Direction,
         change: change_type,
         p: parameters,
         settings: Any,

@@ -1,8 +1,8 @@
-"""Moreau's catching-up step for the ironed flow: the next centre is the lowest, less what it costs to move there.
+"""Moreau's catching-up step of the ironed flow: the next centre minimises its height and the cost to move there.
 
 y = argmin of f_rho(y) + |y - x|^2 / (2 h) (J. J. Moreau, J. Differential Equations 26, 1977). f_rho is the largest of
-the heights of the ball on each of its contacts, so this is a sequence of quadratic programs: with the contacts found
-so far and their Hessians, a step; there, all contacts are sought, and new ones join.
+the heights of the ball on each of its contacts. So a step is a sequence of quadratic programs, each with the contacts
+found so far and their Hessians: at its solution all contacts are sought, and new ones join.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ import warp as wp
 from rollingball.core.codes import FOUND, NO_FOOT
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.contact.follow import bend_program
+from rollingball.geometry.contact.hessian import height_hessian
 from rollingball.geometry.hull import hull_program
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.search.minima import MOST
@@ -28,136 +28,141 @@ def catching_up(crease: Any, functions: SurfaceFunctions, numeric: Numeric, ambi
     dim, wide, matrix, parameters = numeric.dim, numeric.wide.vector, numeric.wide.matrix, functions.parameters
     memory, search, follow = crease.memory, crease.search, crease.follow
     top, known, with_contact = crease.top, crease.known, crease.with_contact
-    step_type, bend = step_struct(1, memory, numeric), bend_program(functions, numeric)
+    step_type, hessian_of = step_struct(1, memory, numeric), height_hessian(functions, numeric)
     hull = hull_program(MOST, numeric)
-    row, mixture, least = hull.row, hull.mixture, hull.least
+    mixture, least = hull.mixture, hull.least
     gram_type = wp.types.matrix((MOST, MOST), wp.float64)
-    zero, one, half = wp.float64(0.0), wp.float64(1.0), wp.float64(0.5)
+    zero, one, half, two = wp.float64(0.0), wp.float64(1.0), wp.float64(0.5), wp.float64(2.0)
     slowed = 1 if ambient else 0
 
     @wp.func
-    def moved(held: memory, center: wide, every: int, p: parameters, settings: Any):
-        """The contacts followed to another centre, every one or those that carry the ball."""
-        kept = held
-        kept.center = center
-        kept.count = 0
+    def moved(before: memory, center: wide, every: int, p: parameters, settings: Any):
+        """The contacts followed to another centre: every one (1), or those that carry the ball (0)."""
+        contacts = before
+        contacts.center = center
+        contacts.count = 0
         k = int(0)
-        while k < held.count:
-            if every == 1 or held.weights[k] > zero:
-                touch = follow(center, held.radius, held.center, row(held.feet, k), p, settings)
-                kept.evaluations += touch.evaluations
-                if touch.found == 1 and not known(kept, touch.foot):
-                    kept = with_contact(kept, touch)
-                    kept.weights[kept.count - 1] = held.weights[k]
+        while k < before.count:
+            if every == 1 or before.weights[k] > zero:
+                touch = follow(center, before.radius, before.center, before.feet[k], p, settings)
+                contacts.evaluations += touch.evaluations
+                if touch.found == 1 and not known(contacts, touch.foot):
+                    contacts = with_contact(contacts, touch)
+                    contacts.weights[contacts.count - 1] = before.weights[k]
             k += 1
-        return kept
+        return contacts
 
     @wp.func
-    def joined(held: memory, found: Any, at: wide, p: parameters, settings: Any):
+    def joined(before: memory, found: Any, at: wide, p: parameters, settings: Any):
         """With the contacts found at another centre, where they touch at this one."""
-        kept = held
+        contacts = before
         k = int(0)
         while k < found.count:
-            foot = wide()
-            for i in range(dim):
-                foot[i] = found.points[k, i]
-            touch = follow(held.center, held.radius, at, foot, p, settings)
-            kept.evaluations += touch.evaluations
-            if touch.found == 1 and not known(kept, touch.foot):
-                kept = with_contact(kept, touch)
+            touch = follow(before.center, before.radius, at, found.points[k], p, settings)
+            contacts.evaluations += touch.evaluations
+            if touch.found == 1 and not known(contacts, touch.foot):
+                contacts = with_contact(contacts, touch)
             k += 1
-        return kept
+        return contacts
 
     @wp.func
-    def bent(held: memory, p: parameters):
-        """The Hessian of the heights, by their weights."""
+    def weighted_hessian(contacts: memory, p: parameters):
+        """The sum of the Hessians of the heights, by their weights."""
         total = matrix()
         k = int(0)
-        while k < held.count:
-            if held.weights[k] > zero:
-                bent_here, _smooth = bend(row(held.feet, k), row(held.slopes, k), held.radius, p)
-                total += held.weights[k] * bent_here
+        while k < contacts.count:
+            if contacts.weights[k] > zero:
+                hessian, _smooth = hessian_of(contacts.feet[k], contacts.slopes[k], contacts.radius, p)
+                total += contacts.weights[k] * hessian
             k += 1
         return total
 
     @wp.func
+    def quadratic_program(before: memory, moved_by: wide, stiffness: wp.float64, height: wp.float64, p: parameters):
+        """The contacts with the weights that solve it, the move to its solution, and the fall that it promises."""
+        contacts = before
+        q = weighted_hessian(contacts, p)
+        size = wp.sqrt(wp.ddot(q, q))
+        for i in range(dim):
+            q[i, i] += stiffness
+        factor, smallest = cholesky(q, zero)
+        if not (smallest > wp.float64(1e-3) * stiffness):  # a concave height: more than the cost of the way holds
+            factor, smallest = cholesky(q, size)
+        gram = gram_type()
+        i = int(0)
+        while i < contacts.count:
+            solution = cholesky_solve(factor, contacts.slopes[i] + stiffness * moved_by)
+            j = int(0)
+            while j < contacts.count:
+                lower = contacts.heights[i] + contacts.heights[j] - two * height
+                gram[i, j] = wp.dot(solution, contacts.slopes[j] + stiffness * moved_by) - lower
+                j += 1
+            i += 1
+        contacts.weights = least(gram, contacts.count)
+        slope = mixture(contacts.slopes, contacts.weights, contacts.count) + stiffness * moved_by
+        fall = half * wp.dot(contacts.weights, gram * contacts.weights)
+        return contacts, -cholesky_solve(factor, slope), fall
+
+    @wp.func
     def step(x: wide, velocity: wide, carried: memory, h: wp.float64, p: parameters, settings: Any):
-        made = step_type()
+        result = step_type()
         slope = mixture(carried.slopes, carried.weights, carried.count)
-        pull = p.wide.loss_scale / h
+        stiffness = p.wide.loss_scale / h
         if slowed == 1:
-            pull = pull * (one + wp.dot(slope, slope))
+            stiffness = stiffness * (one + wp.dot(slope, slope))
         y = x
-        held = carried
-        height = top(held)  # f_rho(y)
+        contacts = carried
+        height = top(contacts)  # f_rho(y)
         share = one
         rounds = int(0)
         status = NO_FOOT
         while rounds < wp.static(ROUNDS):
             rounds += 1
-            q = bent(held, p)
-            size = wp.sqrt(wp.ddot(q, q))
-            for i in range(dim):
-                q[i, i] += pull
-            factor, smallest = cholesky(q, zero)
-            if not (smallest > wp.float64(1e-3) * pull):  # bends down more than the pull holds
-                factor, smallest = cholesky(q, size)
-            gram = gram_type()
-            i = int(0)
-            while i < held.count:
-                solved = cholesky_solve(factor, row(held.slopes, i) + pull * (y - x))
-                j = int(0)
-                while j < held.count:
-                    lower = held.heights[i] + held.heights[j] - wp.float64(2.0) * height
-                    gram[i, j] = wp.dot(solved, row(held.slopes, j) + pull * (y - x)) - lower
-                    j += 1
-                i += 1
-            held.weights = least(gram, held.count)
-            aim = -cholesky_solve(factor, mixture(held.slopes, held.weights, held.count) + pull * (y - x))
-            fall = half * wp.dot(held.weights, gram * held.weights)  # what the quadratic program promises
-            rounding = wp.float64(4e-16) * (wp.abs(height) + held.radius)
-            if wp.length(aim) <= wp.float64(1e-14) * (held.radius + wp.length(y)) or fall <= rounding:
+            weighted, aim, fall = quadratic_program(contacts, y - x, stiffness, height, p)
+            contacts = weighted
+            rounding = wp.float64(4e-16) * (wp.abs(height) + contacts.radius)
+            if wp.length(aim) <= wp.float64(1e-14) * (contacts.radius + wp.length(y)) or fall <= rounding:
                 rounds = ROUNDS
                 status = FOUND
             else:
                 trial = y + share * aim
-                found = search(trial, held.radius, p, settings)
-                held.evaluations += found.evaluations
-                there = -found.best + half * pull * wp.length_sq(trial - x)
-                here = height + half * pull * wp.length_sq(y - x)
+                found = search(trial, contacts.radius, p, settings)
+                contacts.evaluations += found.evaluations
+                there = -found.best + half * stiffness * wp.length_sq(trial - x)
+                here = height + half * stiffness * wp.length_sq(y - x)
                 if found.count > 0 and there <= here - wp.float64(1e-4) * share * fall + rounding:
                     y = trial
                     every = int(1)
-                    if held.count > MOST / 2:
+                    if contacts.count > MOST / 2:
                         every = 0
-                    held = joined(moved(held, y, every, p, settings), found, y, p, settings)
+                    contacts = joined(moved(contacts, y, every, p, settings), found, y, p, settings)
                     height = -found.best
-                    share = wp.min(wp.float64(2.0) * share, one)
+                    share = wp.min(two * share, one)
                 else:
-                    if held.count > MOST / 2:
-                        held = moved(held, y, 0, p, settings)
-                    before = held.count
+                    if contacts.count > MOST / 2:
+                        contacts = moved(contacts, y, 0, p, settings)
+                    before = contacts.count
                     if found.count > 0:
-                        held = joined(held, found, trial, p, settings)
-                    if held.count > before:
+                        contacts = joined(contacts, found, trial, p, settings)
+                    if contacts.count > before:
                         share = one
                     else:
                         share = half * share
                         if share < wp.float64(1e-12):
                             rounds = ROUNDS
-        made.x = y
-        made.memory = moved(held, y, 0, p, settings)
-        if made.memory.count == 0 or status != FOUND:
-            made.memory.status = NO_FOOT
-        made.velocity = (y - x) / h
-        return made
+        result.x = y
+        result.memory = moved(contacts, y, 0, p, settings)
+        if result.memory.count == 0 or status != FOUND:
+            result.memory.status = NO_FOOT
+        result.velocity = (y - x) / h
+        return result
 
     @wp.func
-    def between(x: wide, velocity: wide, made: step_type, h: wp.float64, share: wp.float64):
-        return x + share * (made.x - x)
+    def between(x: wide, velocity: wide, result: step_type, h: wp.float64, share: wp.float64):
+        return x + share * (result.x - x)
 
     @wp.func
-    def travelled(velocity: wide, made: step_type, h: wp.float64):
-        return h * wp.dot(made.velocity, made.velocity)
+    def travelled(velocity: wide, result: step_type, h: wp.float64):
+        return h * wp.dot(result.velocity, result.velocity)
 
     return Stepper(1, 1, 1, step_type, step, between, travelled)

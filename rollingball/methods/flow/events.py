@@ -1,107 +1,99 @@
-"""Events of the ironed flow inside a step: where another contact becomes as high, and where one carries no more."""
+"""The events of the ironed flow inside a step: another contact becomes as high, or one carries the ball no more."""
 
 from typing import Any
 
 import warp as wp
 
-from rollingball.core.codes import FOUND
+from rollingball.core.codes import FOUND, LEAVE, NOTHING, TOUCH
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.contact.follow import bend_program
-from rollingball.geometry.hull import hull_program
-from rollingball.geometry.search.minima import MOST, lowest_of
+from rollingball.geometry.contact.hessian import height_hessian
+from rollingball.geometry.search.minima import lowest_of
+from rollingball.methods.integrators.bracket import bracket, narrowed, next_guess
 from rollingball.methods.integrators.stepper import Stepper
 from rollingball.surfaces.base import SurfaceFunctions
 
-NOTHING = wp.constant(0)
-SHORTER = wp.constant(1)  # no contact was found at the end: the step is to be made shorter
-TOUCH = wp.constant(2)  # another contact became as high
-LEAVE = wp.constant(3)  # a contact carries no more
-LOOKS = wp.constant(16)  # for contacts in one step
+SHORTER = wp.constant(1)  # in place of an event: the step is to be made shorter
+LOOKS = wp.constant(16)  # searches for contacts in one step, at most
 
 
 @compiled
 def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``check(x, velocity, Memory, Step, h, p, settings) -> Step, share, event``: the step up to its first event."""
-    dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters
+    """``check(x, velocity, Memory, Step, h, p, settings) -> Step, share, event``: the step up to its first event.
+
+    Without an event the step is whole, of share 1. Where no contact is found at its end, or another one was followed by
+    mistake, the event is SHORTER.
+    """
+    wide, parameters = numeric.wide.vector, functions.parameters
     memory, step_type, step = crease.memory, steps.struct, steps.step
     search, follow, begin = crease.search, crease.follow, crease.begin
     top, known, with_contact = crease.top, crease.known, crease.with_contact
-    bend, row = bend_program(functions, numeric), hull_program(MOST, numeric).row
+    hessian_of = height_hessian(functions, numeric)
     zero, one, half = wp.float64(0.0), wp.float64(1.0), wp.float64(0.5)
 
     @wp.func
-    def idle(held: memory):
+    def least_active(contacts: memory):
         """The contact of least weight."""
         least = int(0)
         k = int(1)
-        while k < held.count:
-            if held.weights[k] < held.weights[least]:
+        while k < contacts.count:
+            if contacts.weights[k] < contacts.weights[least]:
                 least = k
             k += 1
         return least
 
     @wp.func
-    def miss(made: step_type, at: wide, other: wide, event: int, p: parameters, settings: Any):
-        """Above zero past the event, below before it, and what it took; ``other`` is one of a ball at ``at``."""
+    def event_function(result: step_type, at: wide, other: wide, event: int, p: parameters, settings: Any):
+        """A number at most 0 before an event and above 0 past it; ``other`` is the foot of a ball at ``at``."""
         if event == LEAVE:
-            return -made.memory.weights[idle(made.memory)], 0
-        touch = follow(made.x, made.memory.radius, at, other, p, settings)
-        if known(made.memory, touch.foot):
+            return -result.memory.weights[least_active(result.memory)], 0
+        touch = follow(result.x, result.memory.radius, at, other, p, settings)
+        if known(result.memory, touch.foot):
             return -one, touch.evaluations  # the other contact is not there yet
-        return touch.height - top(made.memory), touch.evaluations
+        return touch.height - top(result.memory), touch.evaluations
 
     @wp.func
-    def without(held: memory, dropped: int):
-        kept = held
-        kept.count = held.count - 1
+    def without(before: memory, dropped: int):
+        contacts = before
+        contacts.count = before.count - 1
         k = dropped
-        while k < kept.count:
-            for i in range(dim):
-                kept.feet[k, i] = held.feet[k + 1, i]
-                kept.slopes[k, i] = held.slopes[k + 1, i]
-            kept.heights[k] = held.heights[k + 1]
+        while k < contacts.count:
+            contacts.feet[k] = before.feet[k + 1]
+            contacts.slopes[k] = before.slopes[k + 1]
+            contacts.heights[k] = before.heights[k + 1]
             k += 1
-        return kept
+        return contacts
 
     @wp.func
-    def jumped(x: wide, held: memory, made: step_type, p: parameters):
-        """Whether a slope changed by more than the bends at both ends explain: another contact was followed instead."""
-        across = made.x - x
-        away = bool(False)
+    def jumped(x: wide, before: memory, result: step_type, p: parameters):
+        """Whether a slope changed by more than the Hessians at both ends explain: another contact was followed."""
+        moved = result.x - x
+        jump = bool(False)
         k = int(0)
-        while k < held.count:
-            before = row(held.slopes, k)
-            after = row(made.memory.slopes, k)
-            bent, smooth = bend(row(held.feet, k), before, held.radius, p)
-            bent_after, smooth_after = bend(row(made.memory.feet, k), after, held.radius, p)
-            begun = bent * across
-            ended = bent_after * across
-            allowed = half * wp.length(ended - begun) + wp.float64(0.1) * (wp.length(begun) + wp.length(ended))
-            miss = wp.length(after - before - half * (begun + ended))
-            explained = miss <= allowed + wp.float64(1e-8) * (one + wp.length(before))
+        while k < before.count:
+            slope = before.slopes[k]
+            slope_after = result.memory.slopes[k]
+            hessian, smooth = hessian_of(before.feet[k], slope, before.radius, p)
+            hessian_after, smooth_after = hessian_of(result.memory.feet[k], slope_after, before.radius, p)
+            change = hessian * moved
+            change_after = hessian_after * moved
+            allowed = half * wp.length(change_after - change)
+            allowed += wp.float64(0.1) * (wp.length(change) + wp.length(change_after))
+            miss = wp.length(slope_after - slope - half * (change + change_after))
+            explained = miss <= allowed + wp.float64(1e-8) * (one + wp.length(slope))
             if smooth and smooth_after and not explained:  # along a ridge the slope says nothing
-                away = True
+                jump = True
             k += 1
-        return away
-
-    @wp.func
-    def highest(found: Any):
-        """The highest contact found."""
-        first = lowest_of(found)  # the objective is less the height
-        foot = wide()
-        for i in range(dim):
-            foot[i] = found.points[first, i]
-        return foot
+        return jump
 
     @wp.func
     def located(
         x: wide,
         velocity: wide,
-        held: memory,
+        before: memory,
         ended: step_type,
         h: wp.float64,
-        upto: wp.float64,
+        share_before: wp.float64,
         event: int,
         at: wide,
         other: wide,
@@ -111,134 +103,114 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         p: parameters,
         settings: Any,
     ):
-        """The step up to an event between its start and a share ``upto``, and that share; less than 0 if lost."""
-        made = ended
-        share = upto
-        low = zero
-        high = upto
-        before = at_start
-        past = at_end
+        """The step up to an event before a share of it, and the share of the event; below 0 if it is lost."""
+        result = ended
+        share = share_before
+        ends = bracket(at_start, share_before, at_end)
         evaluations = ended.memory.evaluations
         rounds = int(0)
-        last = int(0)
-        while rounds < 80 and high - low > wp.float64(1e-15):
+        while rounds < 80 and ends.high - ends.low > wp.float64(1e-15):
             rounds += 1
-            share = (low * past - high * before) / (past - before)
-            if rounds > 40 or not (share > low and share < high):
-                share = half * (low + high)
-            made = step(x, velocity, held, share * h, p, settings)
-            here, cost = miss(made, at, other, event, p, settings)
-            evaluations += cost + made.memory.evaluations - held.evaluations
-            if made.memory.status != FOUND:
+            share = next_guess(ends)
+            result = step(x, velocity, before, share * h, p, settings)
+            value, cost = event_function(result, at, other, event, p, settings)
+            evaluations += cost + result.memory.evaluations - before.evaluations
+            if result.memory.status != FOUND:
                 rounds = 80
                 share = -one
-            elif wp.abs(here) <= width:
+            elif wp.abs(value) <= width:
                 rounds = 80
-            elif here > zero:
-                high = share
-                past = here
-                if last > 0:
-                    before = half * before  # Illinois: the other end is not left standing
-                last = 1
             else:
-                low = share
-                before = here
-                if last < 0:
-                    past = half * past
-                last = -1
-        made.memory.evaluations = evaluations
-        return made, share
+                ends = narrowed(ends, share, value)
+        result.memory.evaluations = evaluations
+        return result, share
 
     @wp.func
-    def check(x: wide, velocity: wide, held: memory, whole: step_type, h: wp.float64, p: parameters, settings: Any):
-        made = whole
+    def check(x: wide, velocity: wide, before: memory, whole: step_type, h: wp.float64, p: parameters, settings: Any):
+        result = whole
         share = one
         event = NOTHING
         at = x
         other = wide()
-        tolerance = wp.float64(1e-11) * held.radius + wp.float64(1e-14) * wp.abs(held.heights[0])
-        away = jumped(x, held, made, p)
-        made.memory.evaluations += 2 * held.count
+        tolerance = wp.float64(1e-11) * before.radius + wp.float64(1e-14) * wp.abs(before.heights[0])
+        jump = jumped(x, before, result, p)
+        result.memory.evaluations += 2 * before.count
         under = bool(True)
         looks = int(0)
-        if away:
+        if jump:
             event = SHORTER
             looks = LOOKS + 1
         while looks < LOOKS:
             looks += 1
-            found = search(made.x, held.radius, p, settings)
-            made.memory.evaluations += found.evaluations
+            found = search(result.x, before.radius, p, settings)
+            result.memory.evaluations += found.evaluations
+            excess = -found.best - top(result.memory)
+            least = result.memory.weights[least_active(result.memory)]
+            at_start = -one
+            at_end = excess
+            width = tolerance * wp.float64(1e-2)
+            candidate = NOTHING
             if found.count == 0:
                 under = False
+                candidate = SHORTER
+            elif excess > tolerance:
+                candidate = TOUCH
+                at = result.x
+                other = found.points[lowest_of(found)]  # the objective is minus the height
+                touch = follow(x, before.radius, at, other, p, settings)
+                result.memory.evaluations += touch.evaluations
+                if not known(before, touch.foot):
+                    at_start = touch.height - top(before)
+            elif event != LEAVE and result.memory.count > 1 and least < -wp.float64(1e-10):
+                candidate = LEAVE
+                at_end = -least
+                at_start = -before.weights[least_active(before)]
+                width = wp.float64(1e-12)
+            if candidate == NOTHING:
+                break
+            event = candidate
+            if candidate == SHORTER or at_start >= zero:  # where it was so from the start, all are sought afresh
                 event = SHORTER
-                looks = LOOKS + 1
-            else:
-                excess = -found.best - top(made.memory)
-                least = made.memory.weights[idle(made.memory)]
-                before = -one
-                past = excess
-                width = tolerance * wp.float64(1e-2)
-                asked = NOTHING
-                if excess > tolerance:
-                    asked = TOUCH
-                    at = made.x
-                    other = highest(found)
-                    touch = follow(x, held.radius, at, other, p, settings)
-                    made.memory.evaluations += touch.evaluations
-                    if not known(held, touch.foot):
-                        before = touch.height - top(held)
-                elif event != LEAVE and made.memory.count > 1 and least < -wp.float64(1e-10):
-                    asked = LEAVE
-                    past = -least
-                    before = -held.weights[idle(held)]
-                    width = wp.float64(1e-12)
-                if asked == NOTHING:
-                    looks = LOOKS + 1
-                else:
-                    event = asked
-                    if before >= zero:  # it was so from the start: a shorter step, then all are sought afresh
-                        event = SHORTER
-                        looks = LOOKS + 1
-                        break
-                    # before this event there may have been another: it is looked for at the event
-                    nearer, earlier = located(
-                        x, velocity, held, made, h, share, event, at, other, before, past, width, p, settings
-                    )
-                    made = nearer
-                    share = earlier
-                    lost = jumped(x, held, made, p)
-                    made.memory.evaluations += 2 * held.count
-                    if share < zero or lost:
-                        event = SHORTER
-                        looks = LOOKS + 1
-        if looks == LOOKS:
-            event = SHORTER  # more contacts than can be told apart in a step as long as this
+                break
+            # before this event there may have been another: it is looked for at the event
+            cut, cut_share = located(
+                x, velocity, before, result, h, share, event, at, other, at_start, at_end, width, p, settings
+            )
+            result = cut
+            share = cut_share
+            lost = jumped(x, before, result, p)
+            result.memory.evaluations += 2 * before.count
+            if share < zero or lost:
+                event = SHORTER
+                break
+            if looks == LOOKS:
+                event = SHORTER  # more contacts than can be told apart in a step as long as this
         if event == SHORTER:
-            spent = made.memory.evaluations
-            made = whole
-            made.memory.evaluations = spent
-            if under and wp.length(made.x - x) <= wp.float64(1e-9) * held.radius:
+            spent = result.memory.evaluations
+            result = whole
+            result.memory.evaluations = spent
+            if under and wp.length(result.x - x) <= wp.float64(1e-9) * before.radius:
                 # a contact that splits in two cannot be followed: after a tiny step all are sought afresh
-                made.memory = begin(made.x, held.radius, p, settings)
-                made.memory.evaluations += spent
+                result.memory = begin(result.x, before.radius, p, settings)
+                result.memory.evaluations += spent
                 event = TOUCH
-            return made, one, event
+            return result, one, event
         if event == TOUCH:
-            made.memory = with_contact(made.memory, follow(made.x, held.radius, at, other, p, settings))
+            result.memory = with_contact(result.memory, follow(result.x, before.radius, at, other, p, settings))
         elif event == LEAVE:
-            made.memory = without(made.memory, idle(made.memory))
-        return made, share, event
+            result.memory = without(result.memory, least_active(result.memory))
+        return result, share, event
 
     return check
 
 
 @compiled
 def no_events(memory: Any, steps: Stepper, numeric: Numeric) -> Any:
-    """A check of steps that need none."""
+    """A ``check`` like that of :func:`crease_events` for steps without events."""
     wide, step_type, one = numeric.wide.vector, steps.struct, wp.float64(1.0)
 
     @wp.func
-    def check(x: wide, velocity: wide, held: memory, made: step_type, h: wp.float64, p: Any, settings: Any):
-        return made, one, NOTHING
+    def check(x: wide, velocity: wide, before: memory, result: step_type, h: wp.float64, p: Any, settings: Any):
+        return result, one, NOTHING
 
     return check

@@ -9,8 +9,8 @@ from rollingball.core.errors import InputError, one_of, positive_scalar
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods.flow.footpoint import footpoint_program
+from rollingball.methods.flow.functions import FlowFunctions
 from rollingball.methods.flow.ironed import ironed_program
-from rollingball.methods.flow.program import FlowProgram
 from rollingball.methods.integrators.integrators import CatchUp, Dopri5, Integrator, known
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -58,7 +58,7 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
             raise InputError("search", self.search, "a GlobalProjection")
 
     def settings(self) -> dict[str, Any]:
-        """The numbers that the kernel needs."""
+        """The numbers of the search, the integrator and the flow, as the kernel takes them."""
         return {
             **self.search.settings(),
             **self.integrator.settings(),
@@ -66,7 +66,7 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
             "stride": float(self.stride),
         }
 
-    def program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowProgram:
+    def program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowFunctions:
         """The Warp functions for one surface."""
         return ironed_program(type(self.integrator), functions, numeric, self.metric == "ambient")
 
@@ -93,10 +93,10 @@ class FootpointFlow(msgspec.Struct, frozen=True, tag="footpoint-flow", tag_field
         _check_integrator(self.integrator, _has_steps)
 
     def settings(self) -> dict[str, Any]:
-        """The numbers that the kernel needs."""
+        """The numbers of the integrator and the flow, as the kernel takes them."""
         return {**self.integrator.settings(), "reproject": 1, "stride": math.inf}
 
-    def program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowProgram:
+    def program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowFunctions:
         """The Warp functions for one surface."""
         return footpoint_program(type(self.integrator), functions, numeric)
 

@@ -1,7 +1,8 @@
-"""Integrators of the continuous methods, and the Warp function that makes one of their steps.
+"""The integrators of the continuous methods, as a user chooses them.
 
-A method gives its right-hand side as a Warp function ``field(x, memory, p, settings) -> velocity, memory``, where
-``memory`` is a struct that is carried along (contacts, say) and whose ``status`` says when there is no velocity.
+A method gives its right-hand side as a Warp function ``field(x, memory, p, settings) -> velocity, memory``. ``memory``
+is a struct that a step carries along, such as the contacts of a ball, and its ``status`` says where there is no
+velocity.
 """
 
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -43,7 +44,7 @@ class Integrator(Protocol):
 
 
 class FixedStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Steps of one size."""
+    """What integrators with steps of one size have in common."""
 
     step: float
     adaptive: ClassVar[bool] = False
@@ -53,12 +54,12 @@ class FixedStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         positive_scalar("step", self.step)
 
     def settings(self) -> dict[str, Any]:
-        """The numbers that the kernel needs."""
+        """The size of a step and the tolerances, as the kernels take them."""
         return {"first_step": float(self.step), "rtol": 1.0, "atol": 1.0}
 
 
 class AdaptiveStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Steps whose error estimate stays below atol + rtol |x|, in each coordinate on average."""
+    """What adaptive integrators have in common: the error of a step stays below atol + rtol |x|, as a mean square."""
 
     rtol: float = 1e-6
     atol: float = 1e-9
@@ -73,7 +74,7 @@ class AdaptiveStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             not_negative("first_step", scalar("first_step", self.first_step))
 
     def settings(self) -> dict[str, Any]:
-        """The numbers that the kernel needs; a first step of 0 is chosen by the kernel."""
+        """The first step and the tolerances, as the kernels take them; a first step of 0 is chosen by the kernel."""
         first = 0.0 if self.first_step is None else float(self.first_step)
         return {"first_step": first, "rtol": float(self.rtol), "atol": float(self.atol)}
 
@@ -126,7 +127,7 @@ class Rosenbrock(AdaptiveStep, tag="rosenbrock", **FIXED):
 class CatchUp(FixedStep, tag="catch-up", **FIXED):
     """Moreau's implicit step of a fixed size, for :class:`~rollingball.IronedFlow`: first order, stable for any size.
 
-    It seeks all contacts in every step and needs no events; contacts come and go between its steps.
+    Every step searches for all contacts, so there are no events: contacts come and go between its steps.
     """
 
 

@@ -1,4 +1,4 @@
-"""Steps of explicit Runge-Kutta methods."""
+"""The steps of explicit Runge-Kutta methods, from their tableaus."""
 
 from typing import Any
 
@@ -26,44 +26,42 @@ def explicit_stepper(tableau: Tableau, field: Any, memory: Any, numeric: Numeric
 
     @wp.func
     def step(x: wide, velocity: wide, carried: memory, h: wp.float64, p: Any, settings: Any):
-        made = step_type()
-        made.memory = carried
-        for i in range(dim):
-            made.stages[0, i] = velocity[i]
+        result = step_type()
+        result.memory = carried
+        result.stages[0] = velocity
         k = velocity
         for s in range(1, stages):  # unrolled, with the table's numbers in the code
-            if made.memory.status == FOUND:
+            if result.memory.status == FOUND:
                 there = x
                 for j in range(s):
                     for i in range(dim):
-                        there[i] += h * wp.static(a[s, j]) * made.stages[j, i]
-                stage, moved = field(there, made.memory, p, settings)
+                        there[i] += h * wp.static(a[s, j]) * result.stages[j, i]
+                stage, moved = field(there, result.memory, p, settings)
                 k = stage
-                made.memory = moved
-                for i in range(dim):
-                    made.stages[s, i] = k[i]
-        made.x = x
+                result.memory = moved
+                result.stages[s] = k
+        result.x = x
         error = wide()
         for j in range(stages):
             for i in range(dim):
-                made.x[i] += h * wp.static(b[j]) * made.stages[j, i]
-                error[i] += h * wp.static(e[j]) * made.stages[j, i]
-        made.velocity = k
-        if ends == 0 and made.memory.status == FOUND:
-            end, ended = field(made.x, made.memory, p, settings)
-            made.memory = ended
-            made.velocity = end
+                result.x[i] += h * wp.static(b[j]) * result.stages[j, i]
+                error[i] += h * wp.static(e[j]) * result.stages[j, i]
+        result.velocity = k
+        if ends == 0 and result.memory.status == FOUND:
+            end, ended = field(result.x, result.memory, p, settings)
+            result.memory = ended
+            result.velocity = end
         if wp.static(estimated):
-            made.error = norm(error, x, made.x, settings)
-        return made
+            result.error = norm(error, x, result.x, settings)
+        return result
 
     @wp.func
-    def travelled(velocity: wide, made: step_type, h: wp.float64):
+    def travelled(velocity: wide, result: step_type, h: wp.float64):
         total = wp.float64(0.0)
         for j in range(stages):
             square = wp.float64(0.0)
             for i in range(dim):
-                square += made.stages[j, i] * made.stages[j, i]
+                square += result.stages[j, i] * result.stages[j, i]
             total += h * b[j] * square
         return total
 
@@ -72,14 +70,14 @@ def explicit_stepper(tableau: Tableau, field: Any, memory: Any, numeric: Numeric
     extension = wp.types.matrix((stages, 4), wp.float64)(*tableau.dense.ravel().tolist())
 
     @wp.func
-    def between(x: wide, velocity: wide, made: step_type, h: wp.float64, share: wp.float64):
+    def between(x: wide, velocity: wide, result: step_type, h: wp.float64, share: wp.float64):
         there = x
         for j in range(stages):
             weight = wp.float64(0.0)
             for power in range(4):
                 weight = share * (weight + extension[j, 3 - power])
             for i in range(dim):
-                there[i] += h * weight * made.stages[j, i]
+                there[i] += h * weight * result.stages[j, i]
         return there
 
     return Stepper(tableau.order, control, stages, step_type, step, between, travelled)

@@ -1,4 +1,4 @@
-"""One step of an integrator: what it keeps, how its error is scaled, and the cubic between its ends."""
+"""One step of an integrator as a struct, the scaling of its error, and the cubic between its ends."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +13,14 @@ from rollingball.core.numeric import Numeric
 class Stepper:
     """The Warp functions of one integrator on one right-hand side.
 
-    step(x, velocity, memory, h, p, settings) -> Step
-    between(x, velocity, Step, h, share) -> x at a share of the step
-    travelled(velocity, Step, h) -> the integral of |velocity|^2 over the step, to the order of the step
+    step(x, velocity, memory, h, p, settings) -> Step    one step of size h from a state x and its velocity
+    between(x, velocity, Step, h, share) -> x            the state at a share of the step
+    travelled(velocity, Step, h) -> float64              the integral of |velocity|^2 over the step, to its order
     """
 
     order: int
     control: int  # the order of the error estimate in the step
-    stages: int  # velocities that a Step keeps
+    stages: int  # the number of velocities that a Step keeps
     struct: Any
     step: Any
     between: Any
@@ -29,7 +29,7 @@ class Stepper:
 
 @compiled
 def step_struct(stages: int, memory_type: Any, numeric: Numeric) -> Any:
-    """One step, as far as it came."""
+    """The Warp struct of one step: its end, the velocities of its stages, and its error."""
     wide, stage_rows = numeric.wide.vector, wp.types.matrix((stages, numeric.dim), wp.float64)
 
     @wp.struct
@@ -45,7 +45,7 @@ def step_struct(stages: int, memory_type: Any, numeric: Numeric) -> Any:
 
 @compiled
 def scaled_error(numeric: Numeric) -> Any:
-    """``scaled_error(error, before, after, settings)``: the root mean square of an error over its tolerance."""
+    """``norm(error, before, after, settings) -> float64``: the root mean square of an error over its tolerance."""
     wide, dim = numeric.wide.vector, numeric.dim
 
     @wp.func
@@ -60,17 +60,24 @@ def scaled_error(numeric: Numeric) -> Any:
     return norm
 
 
+@wp.func
+def hermite(before: Any, change: Any, after: Any, change_after: Any, share: wp.float64):
+    """Hermite's cubic at a share of a step, from a scalar or vector at both ends and its derivatives times the step."""
+    rest = wp.float64(1.0) - share
+    two = wp.float64(2.0)
+    ends = (
+        rest * rest * (wp.float64(1.0) + two * share) * before + share * share * (wp.float64(1.0) + two * rest) * after
+    )
+    return ends + share * rest * (rest * change - share * change_after)
+
+
 @compiled
 def cubic(step_type: Any, numeric: Numeric) -> Any:
-    """``between`` by the cubic through both ends and their velocities."""
+    """``between(x, velocity, Step, h, share) -> x`` by the cubic through both ends of a step and their velocities."""
     wide = numeric.wide.vector
-    one, two, three = wp.float64(1.0), wp.float64(2.0), wp.float64(3.0)
 
     @wp.func
     def between(x: wide, velocity: wide, step: step_type, h: wp.float64, share: wp.float64):
-        rest = one - share
-        start = (one + two * share) * rest * rest * x + share * rest * rest * h * velocity
-        end = share * share * (three - two * share) * step.x - share * share * rest * h * step.velocity
-        return start + end
+        return hermite(x, h * velocity, step.x, h * step.velocity, share)
 
     return between

@@ -1,27 +1,27 @@
-"""The rollout of a flow's tangents: for each ball and direction, for each of its steps, the change of the state.
+"""The forward mode of a flow: for each ball and direction, for each of its steps, the change of the state.
 
-The columns are the coordinates of the start, the radius, the duration (relative) and the logarithm of the loss scale.
-What is a scalar equation (an event, a state put back on its crease) is met by its gradient, from the functions that
-take it backwards.
+The directions, as columns, are the coordinates of the start, the radius, the duration (relative) and the logarithm of
+the loss scale. An event and a retraction onto a crease are scalar equations: their changes are by their gradients, the
+vjps of the flow.
 """
 
 from typing import Any
 
 import warp as wp
 
-from rollingball.core.codes import FOUND, KINK, NOT_FINITE
+from rollingball.core.codes import FOUND, KINK, NOT_FINITE, NOTHING
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric, struct
-from rollingball.methods.direction import Push
-from rollingball.methods.flow.reverse.program import NO_EVENT, FlowPull, Seat
+from rollingball.methods.direction import Direction
 from rollingball.methods.flow.reverse.step import STAGES, Method, step_program
+from rollingball.methods.flow.reverse.vjp import Entry, FlowVjp, state_cotangent_struct
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 from rollingball.surfaces.cotangents_at_points import inner_struct
 
 
 @compiled
 def tangent_struct(numeric: Numeric) -> Any:
-    """The change of one ball along one direction."""
+    """The Warp struct of the change of one ball along one direction."""
     wide = numeric.wide.vector
 
     @wp.struct
@@ -35,44 +35,50 @@ def tangent_struct(numeric: Numeric) -> Any:
 
 @compiled
 def flow_tangents(
-    pulls: FlowPull, push: Any, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, state_type: Any
+    vjp: FlowVjp, jvp: Any, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, state_type: Any
 ) -> Any:
-    """The kernel of one flow on one family of surfaces, for every explicit method."""
+    """The kernel of the forward mode of one flow on one family of surfaces, for every explicit method."""
     wide, vector, dim, parameters = numeric.wide.vector, numeric.vector, numeric.dim, functions.parameters
-    memory, tangent_type, inner_type = pulls.memory, tangent_struct(numeric), inner_struct(numeric)
+    memory_type, tangent_type, points_type = vjp.memory, tangent_struct(numeric), inner_struct(numeric)
     settings_type, rows = struct(settings_layout, numeric), wp.types.matrix((STAGES, dim), wp.float64)
-    field, settled, event, start = pulls.field, pulls.settled, pulls.event, pulls.start
-    kept, mean, inside = step_program(numeric)
+    field, retract, event, start = vjp.field, vjp.retract, vjp.event, vjp.start
+    part_type = state_cotangent_struct(numeric)
+    stages_at, mean, inside = step_program(numeric)
     zero, one = wp.float64(0.0), wp.float64(1.0)
 
     @wp.func
     def stepped(
         x: wide,
-        held: memory,
+        memory: memory_type,
         h: wp.float64,
         k: rows,
-        moved: wide,
-        longer: wp.float64,
-        given: Push,
+        x_change: wide,
+        h_change: wp.float64,
+        direction: Direction,
         method: Method,
         p: parameters,
         settings: settings_type,
     ):
-        """The changes of the velocities of a step."""
+        """The changes of the velocities of a step, and the first status that is not FOUND."""
         changes = rows()
         status = FOUND
         for j in range(method.stages):
             weights = method.table[j]
             slope = mean(k, weights, j)
             there = x + h * slope
-            change = moved + h * mean(changes, weights, j) + longer * slope
-            speed, here = field(there, held, p, settings)
-            answer, said = push(there, here, speed, change, given, p, settings)
+            change = x_change + h * mean(changes, weights, j) + h_change * slope
+            speed, here = field(there, memory, p, settings)
+            speed_change, jvp_status = jvp(there, here, speed, change, direction, p, settings)
             if status == FOUND:
-                status = said
-            for i in range(dim):
-                changes[j, i] = answer[i]
+                status = jvp_status
+            changes[j] = speed_change
         return changes, status
+
+    @wp.func
+    def along(gradient: part_type, x_change: wide, direction: Direction):
+        """The change of a scalar with this gradient."""
+        shared = gradient.radius * direction.radius + gradient.scale * direction.loss_scale
+        return wp.dot(gradient.x, x_change) + shared
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def tangents(
@@ -92,26 +98,26 @@ def flow_tangents(
         columns: int,
         # in, out:
         states: wp.array(dtype=tangent_type),
-        unused: inner_type,
+        unused: points_type,
         # out:
-        found: wp.array2d(dtype=vector),  # a row a frame
+        frames: wp.array2d(dtype=vector),  # a row a frame
         first_row: int,
     ):
         place = first_row + wp.tid()
         ball = place // columns
         column = place % columns
         tangent = states[place]
-        given = Push()
+        direction = Direction()
         stretch = zero
         origin = before[ball]
-        nowhere = Seat()
+        nowhere = Entry()
         nowhere.row = -1
         if column == dim:
-            given.radius = one
+            direction.radius = one
         elif column == dim + 1:
             stretch = duration
         elif column == dim + 2:
-            given.loss_scale = one
+            direction.loss_scale = one
         if opening == 1:
             if origin.memory.count > 1:
                 tangent.status = KINK
@@ -123,7 +129,7 @@ def flow_tangents(
                     unit = wide()
                     unit[i] = one
                     part = start(wide(start_foot[ball]), origin.memory.radius, unit, nowhere, p, unused)
-                    change[i] = wp.dot(part.x, tangent.x) + part.radius * given.radius + part.scale * given.loss_scale
+                    change[i] = along(part, tangent.x, direction)
                 tangent.x = change
         count = after[ball].steps - origin.steps
         final = origin
@@ -136,19 +142,19 @@ def flow_tangents(
                 was = log[ball, r - 1]
             if tangent.status == FOUND:
                 h = now.time - was.time
-                k = kept(velocities, ball, r)
+                k = stages_at(velocities, ball, r)
                 weights = method.table[method.stages]
                 slope = mean(k, weights, method.stages)
                 end = was.x + h * slope
-                _speed, held = field(end, was.memory, p, settings)
-                by_event, kind = event(end, held, now.memory, one, nowhere, p, settings, unused)
-                last = kind == NO_EVENT and now.time >= duration
-                changes, status = stepped(was.x, was.memory, h, k, tangent.x, zero, given, method, p, settings)
+                _speed, memory = field(end, was.memory, p, settings)
+                by_event, kind = event(end, memory, now.memory, one, nowhere, p, settings, unused)
+                last = kind == NOTHING and now.time >= duration
+                changes, status = stepped(was.x, was.memory, h, k, tangent.x, zero, direction, method, p, settings)
                 moved = tangent.x + h * mean(changes, weights, method.stages)
                 longer = zero
-                if kind != NO_EVENT or last:
-                    still = Push()
-                    rates, _said = stepped(was.x, was.memory, h, k, wide(), one, still, method, p, settings)
+                if kind != NOTHING or last:
+                    still = Direction()
+                    rates, _status = stepped(was.x, was.memory, h, k, wide(), one, still, method, p, settings)
                     rate = h * mean(rates, weights, method.stages) + slope
                     if last:
                         longer = stretch - tangent.time
@@ -157,8 +163,7 @@ def flow_tangents(
                         speeding = wp.length(by_event.x) * wp.length(velocities[ball, r, 0])
                         if not (wp.abs(ahead) > wp.float64(1e-9) * speeding) or by_event.status != FOUND:
                             status = KINK
-                        rising = by_event.radius * given.radius + by_event.scale * given.loss_scale
-                        longer = -(wp.dot(by_event.x, moved) + rising) / ahead
+                        longer = -along(by_event, moved, direction) / ahead
                     moved += longer * rate
                     changes += longer * rates
                 for f in range(was.next_frame, now.next_frame):
@@ -172,15 +177,15 @@ def flow_tangents(
                         tangent.x + h * mean(changes, value, method.stages) + longer * mean(k, value, method.stages)
                     )
                     change += (h * sooner) * mean(k, speeds, method.stages)
-                    found[f, place] = vector(change)
+                    frames[f, place] = vector(change)
                 if tangent.status == FOUND:
                     tangent.status = status
                 change = wide()
                 for i in range(dim):
                     unit = wide()
                     unit[i] = one
-                    part = settled(end, now.x, now.memory, unit, nowhere, p, settings, unused)
-                    change[i] = wp.dot(part.x, moved) + part.radius * given.radius + part.scale * given.loss_scale
+                    part = retract(end, now.x, now.memory, unit, nowhere, p, settings, unused)
+                    change[i] = along(part, moved, direction)
                     if tangent.status == FOUND:
                         tangent.status = part.status
                 tangent.x = change
@@ -188,7 +193,7 @@ def flow_tangents(
                 if tangent.status == FOUND and not wp.isfinite(wp.length_sq(tangent.x)):
                     tangent.status = NOT_FINITE
         for f in range(final.next_frame, after[ball].next_frame):  # the last state stayed
-            found[f, place] = vector(tangent.x)
+            frames[f, place] = vector(tangent.x)
         states[place] = tangent
 
     return tangents

@@ -1,7 +1,7 @@
-"""How the contacts of a ball depend on its centre, backwards and along a tangent (theory, sections 3, 4 and 12).
+"""The dependence of a contact on the centre of its ball, as a vjp and as a jvp (theory, sections 3, 4 and 12).
 
-A contact p of a ball with its centre above c has g(p) = s / sqrt(rho^2 - |s|^2), s = p - c. With the bend of the ball
-C = w (I + g g^T) / rho and A = C - H, positive definite at a strict contact,
+A contact p of a ball with its centre above c has g(p) = s / sqrt(rho^2 - |s|^2), s = p - c. With the Hessian of the
+ball C = w (I + g g^T) / rho and A = C - H, positive definite at a strict contact,
 
     A dp = C dc + dg + (w^2 / rho) g drho,    slope' = H dp + dg,    height' = g . dc + w drho + dF,
 
@@ -15,92 +15,84 @@ import warp as wp
 from rollingball.core.codes import FOCAL_POINT, FOUND, KINK
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
+from rollingball.geometry.contact.hessian import contact_matrices
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.surfaces.base import SurfaceFunctions
 
 
+@wp.func
+def contact_status(pivot: wp.float64, smooth: bool):
+    """The status of a contact with this smallest pivot of A: a kink of the surface itself, a focal point, or none."""
+    status = FOUND
+    if not smooth:
+        status = KINK
+    elif not (pivot > wp.float64(1e-10)):
+        status = FOCAL_POINT
+    return status
+
+
 @compiled
-def pulled_struct(numeric: Numeric) -> Any:
-    """The cotangents of what one contact depends on."""
+def contact_cotangent_struct(numeric: Numeric) -> Any:
+    """The Warp struct of the cotangents of what one contact depends on."""
     wide = numeric.wide.vector
 
     @wp.struct
-    class Pulled:
+    class ContactCotangents:
         center: wide
         radius: wp.float64
         slope: wide  # of L grad f at the contact
         scale: wp.float64  # of log L, through the slope
         status: int
 
-    return Pulled
+    return ContactCotangents
 
 
 @compiled
-def bends_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``bends(foot, slope, radius, p) -> C, H, the factor of C - H, status`` at a contact."""
-    vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
-    second, parameters, zero, one = functions.second, functions.parameters, wp.float64(0.0), wp.float64(1.0)
+def contact_vjp(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``vjp(foot, slope, radius, foot_cotangent, slope_cotangent, p) -> ContactCotangents`` of a contact."""
+    wide, parameters, cotangents_type = numeric.wide.vector, functions.parameters, contact_cotangent_struct(numeric)
+    matrices, one = contact_matrices(functions, numeric), wp.float64(1.0)
 
     @wp.func
-    def bends(foot: wide, slope: wide, radius: wp.float64, p: parameters):
-        _height, gradient, hessian = second(vector(foot), p)
-        own = matrix(hessian)
-        w = wp.sqrt(one + wp.dot(slope, slope))
-        ball = wp.outer(slope, slope)
-        for i in range(dim):
-            ball[i, i] += one
-        ball = ball * (w / radius)
-        factor, smallest = cholesky(ball - own, zero)
-        status = FOUND
-        if wp.length(wide(gradient) - slope) > wp.float64(1e-5) * w:
-            status = KINK  # of the surface itself
-        elif not (smallest > wp.float64(1e-10)):
-            status = FOCAL_POINT
-        return ball, own, factor, status
+    def vjp(foot: wide, slope: wide, radius: wp.float64, foot_cotangent: wide, slope_cotangent: wide, p: parameters):
+        cotangents = cotangents_type()
+        sphere, hessian, smooth = matrices(foot, slope, radius, p)
+        factor, pivot = cholesky(sphere - hessian, wp.float64(0.0))
+        solution = cholesky_solve(factor, foot_cotangent + hessian * slope_cotangent)
+        cotangents.center = sphere * solution
+        cotangents.radius = wp.dot(solution, slope) * ((one + wp.dot(slope, slope)) / radius)
+        cotangents.slope = solution + slope_cotangent
+        cotangents.scale = wp.dot(cotangents.slope, slope)
+        cotangents.status = contact_status(pivot, smooth)
+        return cotangents
 
-    return bends
+    return vjp
 
 
 @compiled
-def contact_pull(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``pull(foot, slope, radius, foot_bar, slope_bar, p) -> Pulled``, of a contact and its slope."""
-    wide, parameters, pulled_type = numeric.wide.vector, functions.parameters, pulled_struct(numeric)
-    bends, one = bends_program(functions, numeric), wp.float64(1.0)
+def contact_jvp(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``jvp(foot, slope, radius, center', radius', scale', p) -> foot', slope', status`` of a contact.
 
-    @wp.func
-    def pull(foot: wide, slope: wide, radius: wp.float64, foot_bar: wide, slope_bar: wide, p: parameters):
-        made = pulled_type()
-        ball, own, factor, status = bends(foot, slope, radius, p)
-        solved = cholesky_solve(factor, foot_bar + own * slope_bar)
-        made.center = ball * solved
-        made.radius = wp.dot(solved, slope) * ((one + wp.dot(slope, slope)) / radius)
-        made.slope = solved + slope_bar
-        made.scale = wp.dot(made.slope, slope)
-        made.status = status
-        return made
-
-    return pull
-
-
-@compiled
-def contact_push(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``push(foot, slope, radius, center_change, radius_change, scale_change, p) -> foot', slope', status``."""
+    A prime is a change, that of the scale being of its logarithm.
+    """
     wide, parameters = numeric.wide.vector, functions.parameters
-    bends, one = bends_program(functions, numeric), wp.float64(1.0)
+    matrices, one = contact_matrices(functions, numeric), wp.float64(1.0)
 
     @wp.func
-    def push(
+    def jvp(
         foot: wide,
         slope: wide,
         radius: wp.float64,
-        moved: wide,
-        grown: wp.float64,
-        scaled: wp.float64,
+        center_change: wide,
+        radius_change: wp.float64,
+        scale_change: wp.float64,
         p: parameters,
     ):
-        ball, own, factor, status = bends(foot, slope, radius, p)
-        wider = grown * (one + wp.dot(slope, slope)) / radius
-        change = cholesky_solve(factor, ball * moved + slope * (scaled + wider))
-        return change, own * change + scaled * slope, status
+        sphere, hessian, smooth = matrices(foot, slope, radius, p)
+        factor, pivot = cholesky(sphere - hessian, wp.float64(0.0))
+        flatter = radius_change * (one + wp.dot(slope, slope)) / radius
+        foot_change = cholesky_solve(factor, sphere * center_change + slope * (scale_change + flatter))
+        slope_change = hessian * foot_change + scale_change * slope
+        return foot_change, slope_change, contact_status(pivot, smooth)
 
-    return push
+    return jvp

@@ -1,46 +1,47 @@
 """The continuous adjoint of a flow: lambda' = -J(x(t))^T lambda, integrated backwards from frame to frame.
 
 Between the logged steps x(t) is the cubic through both ends and their velocities, whatever integrator made them. Each
-stretch of a step, up to a frame that J depends on, is one step of the classical Runge-Kutta method; what the velocity
-depends on besides x (the radius, the loss scale, the parameters) is summed with its weights. Where a contact appears or
-is left, E(x) = 0, and lambda jumps by -e lambda . (v- - v+) / (e . v-), e = grad E. Along a crease the velocity keeps
-the differences of the heights of its contacts, so nothing is put back onto it.
+stretch of a step, up to a frame that J depends on, is one step of the classical Runge-Kutta method; the cotangents of
+what the velocity depends on besides x (the radius, the loss scale, the parameters) are summed with its weights. Where a
+contact appears or is left, E(x) = 0, and lambda jumps by -e lambda . (v- - v+) / (e . v-), e = grad E. Along a crease
+the velocity keeps the differences of the heights of its contacts, so no retraction is differentiated.
 """
 
 from typing import Any
 
 import warp as wp
 
-from rollingball.core.codes import FOUND, KINK, RESTING
+from rollingball.core.codes import FOUND, KINK, NOTHING, RESTING
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric, struct
-from rollingball.methods.flow.reverse.frames import FlowReverse, bars_program, bars_struct
-from rollingball.methods.flow.reverse.program import NO_EVENT, FlowPull, Seat, frame_bar_struct, shares_struct
+from rollingball.methods.flow.reverse.frames import (
+    FlowReverse,
+    ball_cotangent_struct,
+    cotangent_functions,
+    frame_array_struct,
+)
+from rollingball.methods.flow.reverse.vjp import Entry, FlowVjp, frame_cotangent_struct, state_cotangent_struct
+from rollingball.methods.integrators.stepper import hermite
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 from rollingball.surfaces.cotangents_at_points import inner_struct
 
-STAGES = 4  # of a stretch
+STAGES = 4  # of the Runge-Kutta step over a stretch
 
 
 @compiled
 def flow_continuous(
-    pulls: FlowPull, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, state_type: Any
+    vjp: FlowVjp, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, state_type: Any
 ) -> FlowReverse:
-    """The kernel of one flow on one family of surfaces, for every integrator."""
+    """The kernel of the continuous adjoint of one flow on one family of surfaces, for every integrator."""
     wide, vector, parameters = numeric.wide.vector, numeric.vector, functions.parameters
-    memory, bars_type, inner_type = pulls.memory, bars_struct(numeric), inner_struct(numeric)
-    shares_type, frame_bar_type = shares_struct(numeric), frame_bar_struct(numeric)
-    settings_type = struct(settings_layout, numeric)
-    field, velocity, frame, event, seats = pulls.field, pulls.velocity, pulls.frame, pulls.event, pulls.seats
-    gathered, frame_bar, asked, opened = bars_program(pulls, functions, numeric)
+    memory_type, ball_type, points_type = vjp.memory, ball_cotangent_struct(numeric), inner_struct(numeric)
+    part_type, frame_type = state_cotangent_struct(numeric), frame_cotangent_struct(numeric)
+    settings_type, arrays_type = struct(settings_layout, numeric), frame_array_struct(numeric)
+    field, velocity, frame, event, entries = vjp.field, vjp.velocity, vjp.frame, vjp.event, vjp.entries
+    shared = cotangent_functions(vjp, functions, numeric)
+    with_shared, at_frame, matters, at_start = shared.with_shared, shared.at_frame, shared.matters, shared.at_start
     zero, half, one = wp.float64(0.0), wp.float64(0.5), wp.float64(1.0)
-    two, three, sixth = wp.float64(2.0), wp.float64(3.0), wp.float64(1.0 / 6.0)
-
-    @wp.func
-    def cubic(x: wide, v: wide, after: wide, v_after: wide, h: wp.float64, share: wp.float64):
-        rest = one - share
-        begun = rest * rest * ((one + two * share) * x + (share * h) * v)
-        return begun + share * share * ((three - two * share) * after - (rest * h) * v_after)
+    two, sixth = wp.float64(2.0), wp.float64(1.0 / 6.0)
 
     @wp.func
     def stretch(
@@ -49,19 +50,19 @@ def flow_continuous(
         after: wide,
         v_after: wide,
         h: wp.float64,
-        held: memory,
+        memory: memory_type,
         low: wp.float64,
         high: wp.float64,
-        bar: wide,
-        seat: Seat,
+        cotangent: wide,
+        entry: Entry,
         most: int,
         p: parameters,
         settings: settings_type,
-        inner: inner_type,
+        points: points_type,
     ):
         """The cotangents at a share ``low`` of a step, from that of x at ``high``."""
-        made = shares_type()
-        made.x = bar
+        result = part_type()
+        result.x = cotangent
         length = (high - low) * h
         slope = wide()
         stage = int(0)
@@ -72,20 +73,20 @@ def flow_continuous(
                 reach = wp.where(stage == 0, zero, one)
                 weight = one
             weight = weight * length * sixth
-            there = cubic(x, v, after, v_after, h, high + reach * (low - high))
-            speed, moved = field(there, held, p, settings)
-            here = seat
-            here.slot += stage * most * wp.static(seats)
-            stage_bar = weight * (bar + (reach * length) * slope)
-            part = velocity(there, moved, speed, stage_bar, here, p, settings, inner)
+            there = hermite(x, h * v, after, h * v_after, high + reach * (low - high))
+            speed, moved = field(there, memory, p, settings)
+            here = entry
+            here.slot += stage * most * wp.static(entries)
+            stage_cotangent = weight * (cotangent + (reach * length) * slope)
+            part = velocity(there, moved, speed, stage_cotangent, here, p, settings, points)
             slope = part.x / weight
-            made.x += part.x
-            made.radius += part.radius
-            made.scale += part.scale
-            if made.status == FOUND:
-                made.status = wp.where(moved.status != FOUND, moved.status, part.status)
+            result.x += part.x
+            result.radius += part.radius
+            result.scale += part.scale
+            if result.status == FOUND:
+                result.status = wp.where(moved.status != FOUND, moved.status, part.status)
             stage += 1
-        return made
+        return result
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def reverse(
@@ -100,25 +101,21 @@ def flow_continuous(
         opening: int,  # whether this part is the first
         from_foot: int,  # whether the start was a footpoint
         start_foot: wp.array(dtype=vector),
-        foot_bar: wp.array2d(dtype=vector),
-        center_bar: wp.array2d(dtype=vector),
-        center_height_bar: wp.array2d(dtype=wp.float64),
-        height_bar: wp.array2d(dtype=wp.float64),  # of L f at the foot
-        seen: wp.array(dtype=wp.int32),  # frames that J depends on at all: the others are not read
+        frames: arrays_type,
         most: int,  # contacts at once
         # in, out:
-        balls: wp.array(dtype=bars_type),
-        inner: inner_type,  # a row a stretch
-        framed: inner_type,  # a row a frame
-        started: inner_type,  # one row
+        balls: wp.array(dtype=ball_type),
+        points: points_type,  # a row a stretch
+        framed: points_type,  # a row a frame
+        started: points_type,  # one row
         first_ball: int,
     ):
         ball = first_ball + wp.tid()
-        bars = balls[ball]
+        cotangents = balls[ball]
         origin = before[ball]
         count = after[ball].steps - origin.steps
-        seat = Seat()
-        seat.ball = ball
+        entry = Entry()
+        entry.ball = ball
         row = int(0)
         # the last state stayed from its last step on: a stretch of frames at the end of which nothing moves
         for back in range(count + 1):
@@ -134,7 +131,7 @@ def flow_continuous(
                     was = log[ball, count - 1 - back]
                 newest = now.next_frame
             h = now.time - was.time
-            if back > 0 and bars.status == FOUND:
+            if back > 0 and cotangents.status == FOUND:
                 v, moved = field(now.x, was.memory, p, settings)
                 speed = v
                 leaving = now.velocity
@@ -142,40 +139,40 @@ def flow_continuous(
                     leaving = wide()
                 factor = one
                 turn = int(0)
-                while turn < 2 and bars.status == FOUND:
-                    seat.row = -1
-                    if turn == 1 and inner.point.shape[0] > 0:
-                        seat.row = row
-                    seat.slot = STAGES * most * wp.static(seats)
-                    part, kind = event(now.x, moved, now.memory, factor, seat, p, settings, inner)
-                    if kind == NO_EVENT:
+                while turn < 2 and cotangents.status == FOUND:
+                    entry.row = -1
+                    if turn == 1 and points.point.shape[0] > 0:
+                        entry.row = row
+                    entry.slot = STAGES * most * wp.static(entries)
+                    part, kind = event(now.x, moved, now.memory, factor, entry, p, settings, points)
+                    if kind == NOTHING:
                         turn = 2
                     elif turn == 0:
                         ahead = wp.dot(part.x, speed)
                         grazes = not (wp.abs(ahead) > wp.float64(1e-9) * wp.length(part.x) * wp.length(speed))
                         if part.status != FOUND or grazes:
-                            bars.status = KINK
-                        factor = -wp.dot(bars.x, speed - leaving) / ahead
+                            cotangents.status = KINK
+                        factor = -wp.dot(cotangents.x, speed - leaving) / ahead
                     else:
-                        bars.x += part.x
-                        bars = gathered(bars, part)
+                        cotangents.x += part.x
+                        cotangents = with_shared(cotangents, part)
                     turn += 1
-            frames = newest - was.next_frame
+            inside = newest - was.next_frame
             high = one
             index = int(0)
-            while index <= frames and bars.status == FOUND:
+            while index <= inside and cotangents.status == FOUND:
                 f = newest - 1 - index
-                bar = frame_bar_type()
+                cotangent = frame_type()
                 low = zero
-                if index < frames:
-                    bar = frame_bar(f, ball, seen, foot_bar, center_bar, center_height_bar, height_bar)
+                if index < inside:
+                    cotangent = at_frame(f, ball, frames)
                     low = one
                     if h > zero:
                         low = wp.clamp((save_at[f] - was.time) / h, zero, one)
-                wanted = asked(bar)
-                if (wanted or index == frames) and low < high and h > zero:
-                    seat.row = wp.where(inner.point.shape[0] > 0, row, -1)
-                    seat.slot = 0
+                wanted = matters(cotangent)
+                if (wanted or index == inside) and low < high and h > zero:
+                    entry.row = wp.where(points.point.shape[0] > 0, row, -1)
+                    entry.slot = 0
                     part = stretch(
                         was.x,
                         was.velocity,
@@ -185,31 +182,33 @@ def flow_continuous(
                         was.memory,
                         low,
                         high,
-                        bars.x,
-                        seat,
+                        cotangents.x,
+                        entry,
                         most,
                         p,
                         settings,
-                        inner,
+                        points,
                     )
-                    bars.x = part.x
-                    bars = gathered(bars, part)
+                    cotangents.x = part.x
+                    cotangents = with_shared(cotangents, part)
                     high = low
                     row += 1
                 if wanted:
-                    where = cubic(was.x, was.velocity, now.x, speed, h, low)
-                    moving, held = field(where, was.memory, p, settings)
+                    where = hermite(was.x, h * was.velocity, now.x, h * speed, low)
+                    moving, memory = field(where, was.memory, p, settings)
                     if back == 0:
                         moving = wide()
-                    seat.row = wp.where(framed.point.shape[0] > 0, f, -1)
-                    seat.slot = 0
-                    part = frame(where, held, bar, seat, p, settings, framed)
-                    bars.x += part.x
-                    bars.duration += wp.dot(part.x, moving) * save_at[f] / duration  # it stretches with the duration
-                    bars = gathered(bars, part)
+                    entry.row = wp.where(framed.point.shape[0] > 0, f, -1)
+                    entry.slot = 0
+                    part = frame(where, memory, cotangent, entry, p, settings, framed)
+                    cotangents.x += part.x
+                    cotangents.duration += (
+                        wp.dot(part.x, moving) * save_at[f] / duration
+                    )  # it stretches with the duration
+                    cotangents = with_shared(cotangents, part)
                 index += 1
         if opening == 1:
-            bars = opened(bars, origin.memory, from_foot, start_foot[ball], ball, p, started)
-        balls[ball] = bars
+            cotangents = at_start(cotangents, origin.memory, from_foot, start_foot[ball], ball, p, started)
+        balls[ball] = cotangents
 
-    return FlowReverse(reverse, bars_type)
+    return FlowReverse(reverse, ball_type)

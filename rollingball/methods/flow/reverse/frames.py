@@ -1,4 +1,4 @@
-"""What the reverse kernels of a flow carry backwards, and what they do at frames and at the start."""
+"""The cotangents that a reverse kernel of a flow carries, and their update at frames and at the start."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,26 +8,26 @@ import warp as wp
 from rollingball.core.codes import FOUND, KINK, NOT_FINITE
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.methods.flow.reverse.program import FlowPull, Seat, frame_bar_struct, shares_struct
+from rollingball.methods.flow.reverse.vjp import Entry, FlowVjp, frame_cotangent_struct, state_cotangent_struct
 from rollingball.surfaces.base import SurfaceFunctions
 from rollingball.surfaces.cotangents_at_points import inner_struct
 
 
 @dataclass(frozen=True, eq=False)
 class FlowReverse:
-    """A compiled reverse rollout and the struct in which it keeps its balls."""
+    """A reverse kernel, and the struct of the cotangents of its balls."""
 
     kernel: Any
-    bars: Any
+    cotangents: Any
 
 
 @compiled
-def bars_struct(numeric: Numeric) -> Any:
-    """The cotangents of one ball: of its state, of the time, and of the numbers that all its steps share."""
+def ball_cotangent_struct(numeric: Numeric) -> Any:
+    """The Warp struct of the cotangents of one ball: of its state, of the time, and of what all its steps share."""
     wide = numeric.wide.vector
 
     @wp.struct
-    class Bars:
+    class BallCotangents:
         x: wide
         time: wp.float64
         radius: wp.float64
@@ -35,72 +35,100 @@ def bars_struct(numeric: Numeric) -> Any:
         duration: wp.float64
         status: int
 
-    return Bars
+    return BallCotangents
 
 
 @compiled
-def bars_program(pulls: FlowPull, functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any, Any, Any]:
-    """The Warp functions that both adjoints share.
+def frame_array_struct(numeric: Numeric) -> Any:
+    """The Warp struct of the cotangents of all frames and balls, of shape (T, B)."""
+    vectors: Any = wp.array2d(dtype=numeric.vector)
+    numbers: Any = wp.array2d(dtype=wp.float64)
 
-    gathered(Bars, Shares) -> Bars                       with what a part of a step shares with all others
-    frame_bar(f, ball, seen, foot, center, center_height, height) -> FrameBar, 0 where a frame is not seen
-    asked(FrameBar) -> bool                              whether J depends on the frame
-    opened(Bars, Memory, from_foot, foot, ball, p, inner) -> Bars    by the start, from those of the first state
+    @wp.struct
+    class FrameArrays:
+        foot: vectors
+        center: vectors
+        center_height: numbers
+        height: numbers  # of L f at the foot
+        seen: wp.array(dtype=wp.int32)  # (T,): whether J depends on a frame at all; the others are not read
+
+    return FrameArrays
+
+
+@dataclass(frozen=True, eq=False)
+class CotangentFunctions:
+    """Warp functions that the discrete and the continuous adjoint of a flow share.
+
+    with_shared(BallCotangents, StateCotangents) -> BallCotangents      with the cotangents of the radius and the scale
+                                                                        added, and the first status that is not FOUND
+    at_frame(frame, ball, FrameArrays) -> FrameCotangents               0 where a frame is not seen
+    matters(FrameCotangents) -> bool                                    whether J depends on the frame
+    at_start(BallCotangents, Memory, from_foot, foot, ball, p, points) -> BallCotangents   of the start, from those of
+                                                                        the first state
     """
-    wide, vector, parameters, memory = numeric.wide.vector, numeric.vector, functions.parameters, pulls.memory
-    bars_type, inner_type = bars_struct(numeric), inner_struct(numeric)
-    shares_type, frame_bar_type = shares_struct(numeric), frame_bar_struct(numeric)
-    start, zero = pulls.start, wp.float64(0.0)
+
+    with_shared: Any
+    at_frame: Any
+    matters: Any
+    at_start: Any
+
+
+@compiled
+def cotangent_functions(vjp: FlowVjp, functions: SurfaceFunctions, numeric: Numeric) -> CotangentFunctions:
+    """The functions of :class:`CotangentFunctions` for one flow."""
+    wide, vector, parameters, memory_type = numeric.wide.vector, numeric.vector, functions.parameters, vjp.memory
+    ball_type, points_type = ball_cotangent_struct(numeric), inner_struct(numeric)
+    part_type, frame_type = state_cotangent_struct(numeric), frame_cotangent_struct(numeric)
+    arrays_type, start, zero = frame_array_struct(numeric), vjp.start, wp.float64(0.0)
 
     @wp.func
-    def gathered(bars: bars_type, part: shares_type):
-        sums = bars
-        sums.radius += part.radius
-        sums.scale += part.scale
-        if sums.status == FOUND:
-            sums.status = part.status
-        return sums
+    def with_shared(before: ball_type, part: part_type):
+        cotangents = before
+        cotangents.radius += part.radius
+        cotangents.scale += part.scale
+        if cotangents.status == FOUND:
+            cotangents.status = part.status
+        return cotangents
 
     @wp.func
-    def frame_bar(
-        f: int,
+    def at_frame(frame: int, ball: int, frames: arrays_type):
+        cotangents = frame_type()
+        if frames.seen[frame] > 0:
+            cotangents.foot = wide(frames.foot[frame, ball])
+            cotangents.center = wide(frames.center[frame, ball])
+            cotangents.center_height = frames.center_height[frame, ball]
+            cotangents.height = frames.height[frame, ball]
+        return cotangents
+
+    @wp.func
+    def matters(cotangents: frame_type):
+        size = wp.length_sq(cotangents.foot) + wp.length_sq(cotangents.center)
+        return size + wp.abs(cotangents.center_height) + wp.abs(cotangents.height) > zero
+
+    @wp.func
+    def at_start(
+        before: ball_type,
+        memory: memory_type,
+        from_foot: int,
+        foot: vector,
         ball: int,
-        seen: wp.array(dtype=wp.int32),
-        foot_bar: wp.array2d(dtype=vector),
-        center_bar: wp.array2d(dtype=vector),
-        center_height_bar: wp.array2d(dtype=wp.float64),
-        height_bar: wp.array2d(dtype=wp.float64),
+        p: parameters,
+        points: points_type,
     ):
-        bar = frame_bar_type()
-        if seen[f] > 0:
-            bar.foot = wide(foot_bar[f, ball])
-            bar.center = wide(center_bar[f, ball])
-            bar.center_height = center_height_bar[f, ball]
-            bar.height = height_bar[f, ball]
-        return bar
-
-    @wp.func
-    def asked(bar: frame_bar_type):
-        size = wp.length_sq(bar.foot) + wp.length_sq(bar.center)
-        return size + wp.abs(bar.center_height) + wp.abs(bar.height) > zero
-
-    @wp.func
-    def opened(
-        bars: bars_type, held: memory, from_foot: int, foot: vector, ball: int, p: parameters, started: inner_type
-    ):
-        made = bars
-        if made.status == FOUND:
-            if held.count > 1:
-                made.status = KINK
+        cotangents = before
+        if cotangents.status == FOUND:
+            if memory.count > 1:
+                cotangents.status = KINK
             elif from_foot == 1:
-                seat = Seat()
-                seat.ball = ball
-                seat.row = wp.where(started.point.shape[0] > 0, 0, -1)
-                part = start(wide(foot), held.radius, made.x, seat, p, started)
-                made.x = part.x
-                made = gathered(made, part)
-        if made.status == FOUND and not wp.isfinite(wp.length_sq(made.x) + made.radius + made.scale):
-            made.status = NOT_FINITE
-        return made
+                entry = Entry()
+                entry.ball = ball
+                entry.row = wp.where(points.point.shape[0] > 0, 0, -1)
+                part = start(wide(foot), memory.radius, cotangents.x, entry, p, points)
+                cotangents.x = part.x
+                cotangents = with_shared(cotangents, part)
+        size = wp.length_sq(cotangents.x) + cotangents.radius + cotangents.scale
+        if cotangents.status == FOUND and not wp.isfinite(size):
+            cotangents.status = NOT_FINITE
+        return cotangents
 
-    return gathered, frame_bar, asked, opened
+    return CotangentFunctions(with_shared, at_frame, matters, at_start)

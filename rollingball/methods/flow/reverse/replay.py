@@ -1,4 +1,4 @@
-"""The derivatives of a run in continuous time: its steps made again, part by part, and taken backwards."""
+"""The derivatives of a run in continuous time: its steps are made again, part by part, and differentiated."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rollingball.core.launch import empty, launch
 from rollingball.core.numeric import Numeric, fill, layout
 from rollingball.core.status import Status
 from rollingball.methods.flow.flows import IronedFlow
-from rollingball.methods.flow.forward.velocity import crease_push, footpoint_push
+from rollingball.methods.flow.forward.velocity import footpoint_jvp, ironed_jvp
 from rollingball.methods.flow.launcher import FlowLauncher, flow_launcher
 from rollingball.methods.flow.plan import FlowPlan
-from rollingball.methods.flow.reverse.footpoint import footpoint_pull
-from rollingball.methods.flow.reverse.ironed import crease_pull
-from rollingball.methods.flow.reverse.program import FlowPull
+from rollingball.methods.flow.reverse.footpoint import footpoint_vjp
+from rollingball.methods.flow.reverse.ironed import ironed_vjp
 from rollingball.methods.flow.reverse.step import method_of
+from rollingball.methods.flow.reverse.vjp import FlowVjp
 from rollingball.runs.clock import rolling
 from rollingball.runs.derivatives import Derivatives, on_device, on_host
 from rollingball.runs.trajectory import Trajectory
@@ -32,9 +32,9 @@ ROOM = 2**27  # bytes of their states and of the velocities of their stages
 
 @dataclass(frozen=True)
 class Part:
-    """Some steps of a run: on the device, the states before them, after each of them, and when all was recorded.
+    """Some steps of a run, on the device: the states before them, after each of them, and when all was recorded.
 
-    ``velocities`` are those of the stages of each step, for what takes them backwards stage by stage.
+    ``velocities`` are those of the stages of each step, for kernels that differentiate them stage by stage.
     """
 
     before: Any
@@ -45,20 +45,20 @@ class Part:
     opening: bool
 
     def inputs(self) -> list[Any]:
-        """As the kernels take them; those that take steps stage by stage see the stages, which were kept for them."""
+        """The arguments of a kernel; the velocities are among them where they were kept."""
         stages = [self.velocities] if self.velocities.shape[2] else []
         return [self.before, self.log, self.after, *stages, int(self.opening)]
 
 
-def pulls_of(method: Any, functions: SurfaceFunctions, numeric: Numeric) -> FlowPull:
-    """The Warp functions of a flow backwards."""
+def vjp_of(method: Any, functions: SurfaceFunctions, numeric: Numeric) -> FlowVjp:
+    """The vector-Jacobian products of a flow."""
     if isinstance(method, IronedFlow):
-        return crease_pull(functions, numeric, method.metric == "ambient")
-    return footpoint_pull(functions, numeric)
+        return ironed_vjp(functions, numeric, method.metric == "ambient")
+    return footpoint_vjp(functions, numeric)
 
 
 def ahead(plan: FlowPlan, steps: int, stages: int, threads: int | None) -> Iterator[Part]:
-    """The run again in parts, the first first; ``steps`` are the most that a ball made, of so many ``stages``."""
+    """Make a run again in parts, the first first; ``steps`` is the most that a ball made, of so many ``stages``."""
     import warp as wp
 
     launcher: FlowLauncher = flow_launcher(plan, plan.start)
@@ -74,9 +74,9 @@ def ahead(plan: FlowPlan, steps: int, stages: int, threads: int | None) -> Itera
 
 
 def _log(launcher: FlowLauncher, rows: int, stages: int) -> list[Any]:
-    """Room for so many steps of every ball: for the states after them, and for the velocities of their stages.
+    """Arrays for so many steps of every ball: of the states after them, and of the velocities of their stages.
 
-    A ball reads through its own, so they lie side by side.
+    Those of one ball lie side by side, since it reads them one after the other.
     """
     states, vector = launcher.states, launcher.places[1].dtype
     velocities = empty((len(states), rows if stages else 0, stages), vector, states.device)
@@ -84,17 +84,17 @@ def _log(launcher: FlowLauncher, rows: int, stages: int) -> list[Any]:
 
 
 def _part(launcher: FlowLauncher, before: Any, budget: int, rows: int, stages: int, opening: bool) -> Part:
-    """What ``budget`` more tries of a step do, ``rows`` of them accepted at most."""
+    """The part of a run that ``budget`` more tries of a step make, ``rows`` of which are accepted at most."""
     import warp as wp
 
-    log, velocities = room = _log(launcher, rows, stages)
-    launcher.launch(budget, room)
+    log, velocities = arrays = _log(launcher, rows, stages)
+    launcher.launch(budget, arrays)
     steps = launcher.states.numpy()["steps"] - before.numpy()["steps"]
     return Part(before, log, velocities, wp.clone(launcher.states), steps, opening)
 
 
 def back(plan: FlowPlan, steps: int, stages: int, every: int | None, threads: int | None) -> Iterator[Part]:
-    """The run again in parts, the last first: all of it kept, or with ``every`` each part made twice."""
+    """Make a run again in parts, the last first: all of it is kept, or with ``every`` each part is made twice."""
     import warp as wp
 
     if every is None:
@@ -117,92 +117,95 @@ def reverse_flow(
     continuous: bool,
     trajectory: Trajectory,
     status: np.ndarray,
-    given: dict[str, np.ndarray],
+    frames: dict[str, np.ndarray],
     parameters: bool,
     every: int | None,
     threads: int | None,
 ) -> Derivatives:
-    """The derivatives of a flow, by its steps or by the continuous adjoint."""
+    """The derivatives of J by all inputs of a flow, by its steps or by the continuous adjoint.
+
+    ``frames`` are the cotangents of what was recorded, by name; with ``every`` so many steps are kept at once.
+    """
     import warp as wp
 
     from rollingball.methods.flow.reverse import continuous as flow_continuous
+    from rollingball.methods.flow.reverse.frames import frame_array_struct
     from rollingball.methods.flow.reverse.kernel import flow_reverse
     from rollingball.surfaces.cotangents_at_points import inner_struct
 
     numeric, device, count = Numeric(plan.surface.dim), plan.device, len(plan.start)
     functions, settings, scale = plan.surface.functions(numeric), plan.method.settings(), plan.surface.loss_scale
-    pulls = pulls_of(plan.method, functions, numeric)
+    vjp = vjp_of(plan.method, functions, numeric)
     method = None if continuous else method_of(plan.method.integrator.tableau, device)
     shared, begun = _shared(plan, method), _begun(plan, from_foot, trajectory)
-    compiled = flow_continuous.flow_continuous if continuous else flow_reverse
+    build = flow_continuous.flow_continuous if continuous else flow_reverse
     stages = flow_continuous.STAGES if method is None else method.stages
     there = functools.partial(on_device, device=device)
-    frame_bars = [
-        there(given["foot"], numeric.vector),
-        there(given["center"][..., :-1], numeric.vector),
-        there(given["center"][..., -1], wp.float64),
-        there(given["loss"] / scale, wp.float64),
-        wp.array(_seen(given), dtype=wp.int32, device=device),
-    ]
-    found: dict[str, np.ndarray] = {}
+    arrays: Any = frame_array_struct(numeric)()
+    arrays.foot = there(frames["foot"], numeric.vector)
+    arrays.center = there(frames["center"][..., :-1], numeric.vector)
+    arrays.center_height = there(frames["center"][..., -1], wp.float64)
+    arrays.height = there(frames["loss"] / scale, wp.float64)
+    arrays.seen = wp.array(_seen(frames), dtype=wp.int32, device=device)
+    by_parameter: dict[str, np.ndarray] = {}
 
-    def points(rows: int, slots: int) -> Any:
-        inner: Any = inner_struct(numeric)()
+    def room(rows: int, slots: int) -> Any:
+        points: Any = inner_struct(numeric)()
         shape = (rows, slots, count) if parameters else (0, 0, 0)
-        inner.point = wp.zeros(shape, dtype=numeric.vector, device=device)
-        inner.height = wp.zeros(shape, dtype=wp.float64, device=device)
-        inner.slope = wp.zeros(shape, dtype=numeric.vector, device=device)
-        return inner
+        points.point = wp.zeros(shape, dtype=numeric.vector, device=device)
+        points.height = wp.zeros(shape, dtype=wp.float64, device=device)
+        points.slope = wp.zeros(shape, dtype=numeric.vector, device=device)
+        return points
 
-    def gather(inner: Any) -> None:
-        x, height, slope = (on_host(array) for array in (inner.point, inner.height, inner.slope))
+    def gather(points: Any) -> None:
+        x, height, slope = (on_host(array) for array in (points.point, points.height, points.slope))
         flat = x.reshape(-1, numeric.dim), height.ravel(), slope.reshape(-1, numeric.dim)
         for name, value in parameter_cotangents(plan.surface, *flat, threads).items():
-            found[name] = found.get(name, 0.0) + scale * value
+            by_parameter[name] = by_parameter.get(name, 0.0) + scale * value
 
-    framed, started = points(len(plan.save_at), 1), points(1, 1)
-    made: Any = None
+    framed, started = room(len(plan.save_at), 1), room(1, 1)
+    adjoint: Any = None
     balls: Any = None
     for part in back(plan, int(trajectory.steps.max()), 0 if method is None else method.stages, every, threads):
-        if made is None:
-            made = compiled(pulls, functions, layout(settings), numeric, part.before.dtype)
-            bars = np.zeros(count, dtype=made.bars.numpy_dtype())
-            bars["status"] = status
-            balls = wp.array(bars, dtype=made.bars, device=device)
-        most = _most_contacts(part) if parameters else 1  # only points that are taken down need room
+        if adjoint is None:
+            adjoint = build(vjp, functions, layout(settings), numeric, part.before.dtype)
+            zeros = np.zeros(count, dtype=adjoint.cotangents.numpy_dtype())
+            zeros["status"] = status
+            balls = wp.array(zeros, dtype=adjoint.cotangents, device=device)
+        most = _most_contacts(part) if parameters else 1  # only points that are recorded need room
         rows = int(part.steps.max()) + (len(plan.save_at) + 1 if continuous else 0)  # a stretch ends at each frame, too
-        inner = points(rows, stages * most * pulls.seats + 4 * most)
-        inputs = [*shared, *part.inputs(), *begun, *frame_bars, most, balls, inner, framed, started]
-        launch(made.kernel, count, inputs, device, threads)
+        points = room(rows, stages * most * vjp.entries + 4 * most)
+        inputs = [*shared, *part.inputs(), *begun, arrays, most, balls, points, framed, started]
+        launch(adjoint.kernel, count, inputs, device, threads)
         wp.synchronize_device(device)
         if parameters:
-            gather(inner)
+            gather(points)
     if parameters:
         gather(framed)
         gather(started)
-    bars = balls.numpy()
-    exists = bars["status"] == Status.RUNNING
-    radius, length = (np.where(exists, bars[name], 0.0) for name in ("radius", "duration"))
+    cotangents = balls.numpy()
+    exists = cotangents["status"] == Status.RUNNING
+    radius, length = (np.where(exists, cotangents[name], 0.0) for name in ("radius", "duration"))
     return Derivatives(
-        start=np.where(exists[:, None], bars["x"].reshape(count, -1), 0.0),
+        start=np.where(exists[:, None], cotangents["x"].reshape(count, -1), 0.0),
         radius=radius,
         lr=None,
         radius_steps=radius[None],
         lr_steps=None,
-        loss_scale=np.where(exists, bars["scale"], 0.0) / scale,
-        parameters=found,
-        status=bars["status"].astype(np.int32),
+        loss_scale=np.where(exists, cotangents["scale"], 0.0) / scale,
+        parameters=by_parameter,
+        status=cotangents["status"].astype(np.int32),
         duration=length,
     )
 
 
-def _seen(given: dict[str, np.ndarray]) -> np.ndarray:
+def _seen(frames: dict[str, np.ndarray]) -> np.ndarray:
     """Which frames J depends on (T,)."""
-    return sum((part.reshape(len(part), -1) != 0).any(axis=1) for part in given.values()).astype(np.int32)
+    return sum((part.reshape(len(part), -1) != 0).any(axis=1) for part in frames.values()).astype(np.int32)
 
 
 def _shared(plan: FlowPlan, method: Any) -> list[Any]:
-    """The first arguments of all kernels; those that make the steps again take their method."""
+    """The first arguments of all kernels; those that differentiate the steps take their method."""
     import warp as wp
 
     numeric, device = Numeric(plan.surface.dim), plan.device
@@ -214,7 +217,7 @@ def _shared(plan: FlowPlan, method: Any) -> list[Any]:
 
 
 def _begun(plan: FlowPlan, from_foot: bool, trajectory: Trajectory) -> list[Any]:
-    """How the run began, for both kernels."""
+    """The start of a run, as the kernels take it."""
     import warp as wp
 
     foot = np.ascontiguousarray(trajectory.foot[0])
@@ -224,8 +227,8 @@ def _begun(plan: FlowPlan, from_foot: bool, trajectory: Trajectory) -> list[Any]
 def _most_contacts(part: Part) -> int:
     """The most contacts that a ball has at once."""
     before, log, after = (states.numpy()["memory"]["count"] for states in (part.before, part.log, part.after))
-    made = np.arange(log.shape[1]) < part.steps[:, None]
-    return int(max(count.max(initial=1) for count in (before, log[made], after)))
+    logged = np.arange(log.shape[1]) < part.steps[:, None]
+    return int(max(count.max(initial=1) for count in (before, log[logged], after)))
 
 
 def forward_flow(
@@ -239,24 +242,24 @@ def forward_flow(
 
     numeric, device, count, dim = Numeric(plan.surface.dim), plan.device, len(plan.start), plan.surface.dim
     functions, settings, columns = plan.surface.functions(numeric), plan.method.settings(), plan.surface.dim + 3
-    pulls, ironed = pulls_of(plan.method, functions, numeric), isinstance(plan.method, IronedFlow)
-    push = (
-        crease_push(functions, numeric, plan.method.metric == "ambient") if ironed
-        else footpoint_push(functions, numeric)
+    vjp, ironed = vjp_of(plan.method, functions, numeric), isinstance(plan.method, IronedFlow)
+    jvp = (
+        ironed_jvp(functions, numeric, plan.method.metric == "ambient") if ironed
+        else footpoint_jvp(functions, numeric)
     )  # fmt: skip
     kind = tangent_struct(numeric)
-    still = np.zeros(count * columns, dtype=kind.numpy_dtype())
-    still["status"] = np.repeat(status, columns)
-    states: Any = wp.array(still, dtype=kind, device=device)
-    found: Any = wp.full(
+    zeros = np.zeros(count * columns, dtype=kind.numpy_dtype())
+    zeros["status"] = np.repeat(status, columns)
+    states: Any = wp.array(zeros, dtype=kind, device=device)
+    changes: Any = wp.full(
         (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
     )
     method = method_of(plan.method.integrator.tableau, device)
     shared, begun = _shared(plan, method), _begun(plan, from_foot, trajectory)
     for part in ahead(plan, int(trajectory.steps.max()), method.stages, threads):
-        kernel = flow_tangents(pulls, push, functions, layout(settings), numeric, part.before.dtype)
-        inputs = [*shared, *part.inputs(), *begun, columns, states, inner_struct(numeric)(), found]
+        kernel = flow_tangents(vjp, jvp, functions, layout(settings), numeric, part.before.dtype)
+        inputs = [*shared, *part.inputs(), *begun, columns, states, inner_struct(numeric)(), changes]
         launch(kernel, count * columns, inputs, device, threads)
         wp.synchronize_device(device)
     ended = states.numpy()["status"].reshape(count, columns).max(axis=1)
-    return found.numpy().reshape(len(plan.save_at), count, columns, dim), ended
+    return changes.numpy().reshape(len(plan.save_at), count, columns, dim), ended

@@ -1,6 +1,6 @@
-"""One step of an explicit method, its numbers being arguments of the kernels: one kernel serves all methods.
+"""A step of an explicit Runge-Kutta method whose numbers are arguments of a kernel: one kernel serves all methods.
 
-The velocities of its stages were kept by the run (balls, steps, stages), so that none is computed twice.
+The run kept the velocities of the stages (balls, steps, stages), so that none is computed twice.
 """
 
 from typing import Any
@@ -12,17 +12,17 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.methods.integrators.tableaus import Tableau
 
-HALF = 4
 STAGES = 8  # at most, with the velocity at the end of the step
+HALF = STAGES // 2  # loops over more stages are left out where a method has no more than these
 ROW = wp.types.vector(STAGES, wp.float64)
 
 
 @wp.struct
 class Method:
-    """An explicit method with the velocity at the end of its step as its last stage.
+    """The Warp struct of an explicit method, with the velocity at the end of its step as its last stage.
 
-    With k_j the velocity at x + h sum_i table_ji k_i, the step ends at the same sum with the row after the last
-    stage's; a share of it ends at x + h sum_j dense_j(share) k_j, polynomials of up to the fourth power.
+    k_j is the velocity at x + h sum_i table_ji k_i, and the step ends at the same sum with the row after the last
+    stage. A share of the step ends at x + h sum_j dense_j(share) k_j, with polynomials of up to the fourth power.
     """
 
     stages: int
@@ -31,13 +31,13 @@ class Method:
 
 
 def stages_of(tableau: Tableau) -> int:
-    """The velocities of a step, that at its end among them."""
+    """The number of velocities of a step, that at its end among them."""
     return tableau.stages + (0 if tableau.error is not None else 1)  # a pair's last stage is at the end
 
 
 @compiled
 def method_of(tableau: Tableau, device: str) -> Any:
-    """An explicit method as a kernel takes it."""
+    """The struct of an explicit method, its arrays on a device."""
     count = stages_of(tableau)
     table, dense = np.zeros((count + 1, STAGES)), np.zeros((STAGES, 4))
     table[: tableau.stages, : tableau.stages] = tableau.matrix
@@ -60,41 +60,40 @@ def method_of(tableau: Tableau, device: str) -> Any:
 
 @compiled
 def step_program(numeric: Numeric) -> tuple[Any, Any, Any]:
-    """The Warp functions of a step.
+    """Three Warp functions of a step.
 
-    kept(velocities, ball, r) -> k, the velocities of the stages of the r-th step
-    mean(k, weights, upto) -> sum_j weights_j k_j, weights a row of the table or those of a share; 0 from ``upto`` on
-    inside(method, share) -> weights and rates, the polynomials of a share of the step and their derivatives
+    stages_at(velocities, ball, r) -> k           the velocities of the stages of the r-th step (8, d)
+    mean(k, weights, stages) -> vector            sum_j weights_j k_j; the weights are a row of the table, or those of a
+                                                  share, and are 0 from ``stages`` on
+    inside(method, share) -> weights, rates       the polynomials of a share of the step, and their derivatives
 
-    All their loops are unrolled: an index that is no constant costs more than what is done with the number.
+    Their loops are unrolled: an index that is no constant costs more than what is done with the number.
     """
     wide, dim, rows = numeric.wide.vector, numeric.dim, wp.types.matrix((STAGES, numeric.dim), wp.float64)
 
     @wp.func
-    def kept(velocities: wp.array3d(dtype=wide), ball: int, r: int):
+    def stages_at(velocities: wp.array3d(dtype=wide), ball: int, r: int):
         k = rows()
         for i in range(STAGES):
             if i < velocities.shape[2]:
-                speed = velocities[ball, r, i]
-                for n in range(dim):
-                    k[i, n] = speed[n]
+                k[i] = velocities[ball, r, i]
         return k
 
     @wp.func
-    def mean(k: rows, weights: ROW, upto: int):
-        found = wide()
+    def mean(k: rows, weights: ROW, stages: int):
+        total = wide()
         for n in range(dim):
             even = weights[0] * k[0, n]
             odd = weights[1] * k[1, n]  # two sums, so that neither waits for the other
             for i in range(2, HALF, 2):
                 even += weights[i] * k[i, n]
                 odd += weights[i + 1] * k[i + 1, n]
-            found[n] = even + odd
-        if upto > HALF:
+            total[n] = even + odd
+        if stages > HALF:
             for n in range(dim):
                 for i in range(HALF, STAGES):
-                    found[n] += weights[i] * k[i, n]
-        return found
+                    total[n] += weights[i] * k[i, n]
+        return total
 
     @wp.func
     def inside(method: Method, share: wp.float64):
@@ -107,4 +106,4 @@ def step_program(numeric: Numeric) -> tuple[Any, Any, Any]:
             weights += power * method.dense[q]
         return weights, rates
 
-    return kept, mean, inside
+    return stages_at, mean, inside
