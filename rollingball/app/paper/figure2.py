@@ -9,7 +9,7 @@ import numpy as np
 from rollingball.core.ball import Ball
 from rollingball.geometry.ironing.delta import asymptote, delta
 from rollingball.geometry.ironing.reach import curvatures
-from rollingball.geometry.search.samples import highest
+from rollingball.geometry.search.samples import maximise
 from rollingball.methods import Dopri5, IronedFlow
 from rollingball.plot import ironing, relief
 from rollingball.plot.common.style import STYLE
@@ -41,7 +41,7 @@ def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, Any], Surfac
             "largest radius on the plateau": float(radii[flat].max()),
         }
     period = np.array([[0.0, 2 * np.pi]])
-    sharpest = highest(lambda x: curvatures(surface, x)[:, -1], period, 1024)[1]
+    sharpest = maximise(lambda x: curvatures(surface, x)[:, -1], period, 1024)[1]
     numbers["upper reach"] = float(1 / sharpest)  # of a smooth graph over all of the line (theory, section 11)
     numbers["largest radius"] = float(radii[-1])
     run = simulate(

@@ -12,7 +12,7 @@ from rollingball.geometry.contact.contacts import contacts
 from rollingball.geometry.foot.footpoints import project
 from rollingball.geometry.foot.projection import GlobalProjection, GradientProjection
 from rollingball.geometry.ironing.reach import curvatures, unreachable
-from rollingball.geometry.search.samples import highest
+from rollingball.geometry.search.samples import maximise
 from rollingball.methods import Dopri5, FootpointRBO, IronedFlow
 from rollingball.plot import section
 from rollingball.plot.common.style import INK, PALETTE, STYLE
@@ -101,7 +101,7 @@ def _reach(surface: Surface) -> float:
     Eq. 13 is sharpest at places such as 4 pi / 3: the samples are all multiples of 2 pi / 27720, lcm(1, ..., 12).
     """
     period = np.array([[0.0, 2 * np.pi]])
-    return float(1 / highest(lambda x: curvatures(surface, x)[:, -1], period, 27721)[1])
+    return float(1 / maximise(lambda x: curvatures(surface, x)[:, -1], period, 27721)[1])
 
 
 def _facts(surface: Surface, runs: dict[str, Trajectory], slips: np.ndarray, index: int, points: int) -> dict[str, Any]:

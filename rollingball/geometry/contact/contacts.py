@@ -15,7 +15,7 @@ from rollingball.core.status import Status
 from rollingball.geometry.contact.lowered_ball import contact_objective, contact_query
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.geometry.hull import least_norm_program
-from rollingball.geometry.search.bounds import estimate_program
+from rollingball.geometry.search.bounds import hessian_estimate_program
 from rollingball.geometry.search.branch_and_bound import search_program
 from rollingball.geometry.search.minima import MOST, certificates, minima_struct, ordered
 from rollingball.surfaces.base import Surface, SurfaceFunctions, checked_surface, kernel_options
@@ -170,7 +170,7 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     search = search_program(contact_objective(functions, numeric), numeric)
     from_seeds, branch_and_bound = search.from_seeds, search.branch_and_bound
     query, minima, height_of, vector = contact_query(numeric), minima_struct(numeric), functions.height, numeric.vector
-    estimate, domain = estimate_program(functions, numeric), functions.domain
+    estimate, domain = hessian_estimate_program(functions, numeric), functions.domain
     same, rounding = wp.float64(1e-7), wp.float64(4e-16)
 
     @wp.func

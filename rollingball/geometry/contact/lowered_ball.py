@@ -13,8 +13,8 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.linear import cholesky, cholesky_solve, eigenvectors
 from rollingball.geometry.normal import metric
-from rollingball.geometry.search.bounds import spread_program
-from rollingball.geometry.search.objective import Objective, kink_search, lowest
+from rollingball.geometry.search.bounds import change_bounds_program
+from rollingball.geometry.search.objective import Objective, kink_search, parabola_minimum
 from rollingball.surfaces.base import SurfaceFunctions
 
 
@@ -59,7 +59,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
     vector, dim, wide, matrix = numeric.vector, numeric.dim, numeric.wide.vector, numeric.wide.matrix
     height_of, first, second, parameters = functions.height, functions.first, functions.second, functions.parameters
     query = contact_query(numeric)
-    spread = spread_program(functions, numeric)
+    spread = change_bounds_program(functions, numeric)
     zero, one, half_, infinite = (wp.float64(v) for v in (0.0, 1.0, 0.5, float("inf")))
     rounding = wp.float64(2.3e-16)
 
@@ -103,7 +103,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
         bound = tangent
         for i in range(dim):
             round = wp.where(q.core[i] > zero, zero, rounder)  # where the centre may move, the ball is flat
-            bound += lowest(rounder * s[i] - g[i], round - curvature, half[i])
+            bound += parabola_minimum(rounder * s[i] - g[i], round - curvature, half[i])
         return bound
 
     @wp.func

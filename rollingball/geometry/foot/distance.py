@@ -9,8 +9,8 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.foot.foot import foot_matrix, foot_struct
 from rollingball.geometry.foot.newton import newton_program
-from rollingball.geometry.search.bounds import spread_program
-from rollingball.geometry.search.objective import Objective, kink_search, lowest
+from rollingball.geometry.search.bounds import change_bounds_program
+from rollingball.geometry.search.objective import Objective, kink_search, parabola_minimum
 from rollingball.surfaces.base import SurfaceFunctions
 
 
@@ -36,7 +36,7 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
     matrix = numeric.wide.matrix
     query, foot_type = distance_query(numeric), foot_struct(numeric)
     project = newton_program(functions, numeric)
-    spread = spread_program(functions, numeric)
+    spread = change_bounds_program(functions, numeric)
     zero, one, half_, infinite = (wp.float64(v) for v in (0.0, 1.0, 0.5, float("inf")))
 
     @wp.func
@@ -59,7 +59,7 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         """
         bound = half_ * wp.dot(away, away) + level * drop - half_ * level * level
         for i in range(dim):
-            bound += lowest(away[i] + level * g[i], one - curvature * wp.abs(level), half[i])
+            bound += parabola_minimum(away[i] + level * g[i], one - curvature * wp.abs(level), half[i])
         return bound
 
     @wp.func

@@ -9,9 +9,10 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.foot.distance import distance_objective, distance_query
 from rollingball.geometry.foot.foot import foot_struct
-from rollingball.geometry.search.bounds import estimate_program, golden_ratios
+from rollingball.geometry.search.bounds import hessian_estimate_program
 from rollingball.geometry.search.branch_and_bound import search_program
 from rollingball.geometry.search.minima import lowest_of, minima_struct
+from rollingball.geometry.search.samples import golden_ratios
 from rollingball.surfaces.base import SurfaceFunctions
 
 # Minima of D closer than this share of the distance are one.
@@ -32,7 +33,7 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     query, value = distance_query(numeric), objective.value
     search, minima = search_program(objective, numeric), minima_struct(numeric)
     from_seeds, branch_and_bound = search.from_seeds, search.branch_and_bound
-    estimate, domain = estimate_program(functions, numeric), functions.domain
+    estimate, domain = hessian_estimate_program(functions, numeric), functions.domain
     ratios = wide(*golden_ratios(dim))
     half_, two = wp.float64(0.5), wp.float64(2.0)
     one, wider = wp.float64(1.0), wp.float64(1.0 + 1e-9)

@@ -14,7 +14,7 @@ from rollingball.core.launch import launch
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.contacts import Contacts, checked_box, contacts
 from rollingball.geometry.foot.projection import GlobalProjection
-from rollingball.geometry.search.samples import highest
+from rollingball.geometry.search.samples import maximise
 from rollingball.surfaces.base import Surface, SurfaceFunctions, kernel_options
 
 MAX_CELLS = 50_000  # in one round of the search
@@ -227,7 +227,7 @@ def asymptote(surface: Surface, box: Any, graph: str = "full") -> float:
     def to_crests(at: np.ndarray) -> np.ndarray:
         return np.linalg.norm(at[:, None] - crests, axis=2).min(axis=1)
 
-    return float(highest(to_crests, corners, len(x))[1] ** 2 / 2)
+    return float(maximise(to_crests, corners, len(x))[1] ** 2 / 2)
 
 
 def _crests(surface: Surface, near: np.ndarray, ends: np.ndarray | None) -> np.ndarray:

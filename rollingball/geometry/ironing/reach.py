@@ -11,7 +11,7 @@ from rollingball.core.errors import InputError, points, positive_scalar, whole
 from rollingball.geometry.contact.contacts import checked_box, contacts, domain_of
 from rollingball.geometry.foot.footpoints import project
 from rollingball.geometry.foot.projection import GlobalProjection
-from rollingball.geometry.search.samples import highest, spread
+from rollingball.geometry.search.samples import evenly_spread, maximise
 from rollingball.surfaces.base import Surface, checked_surface
 
 ROUNDING = 16 * np.finfo(np.float64).eps
@@ -194,21 +194,21 @@ def _reach(
         kappa = curvatures(surface, x)
         return np.max([side * kappa[:, -1 if side > 0 else 0] for side in sides], axis=0)
 
-    if not np.isfinite(sharpest(spread(corners, 64))).all():
+    if not np.isfinite(sharpest(evenly_spread(corners, 64))).all():
         raise InputError("box", box, "a box over which the surface is smooth")
-    at, largest = highest(sharpest, corners, count)
+    at, largest = maximise(sharpest, corners, count)
     curvature = 1 / largest if largest > 0 else np.inf
     size = float(np.linalg.norm(np.diff(corners, axis=1)))
     largest_radius = min(curvature * (1 - 1e-9), 1e3 * size)  # a ball of a thousand times the box is nearly a plane
     bottleneck, touching = np.inf, None
-    coarse = spread(corners, min(count, 4096 if surface.dim == 1 else 1024))
+    coarse = evenly_spread(corners, min(count, 4096 if surface.dim == 1 else 1024))
     for side in sides:
 
         def narrowest(x: np.ndarray, side: float = side) -> np.ndarray:
             radii = medial_radius(surface, x, side, largest=largest_radius, search=search)
             return -np.where(np.isfinite(radii), radii, np.inf)
 
-        position, negative = highest(narrowest, corners, 0, coarse, kept=4, rounds=40)
+        position, negative = maximise(narrowest, corners, 0, coarse, kept=4, rounds=40)
         if -negative < min(largest_radius * (1 - 1e-6), bottleneck):
             bottleneck, touching = -negative, tuple(float(v) for v in position)
     return Reach(min(curvature, bottleneck), curvature, bottleneck, tuple(float(v) for v in at), touching)

@@ -1,4 +1,4 @@
-"""Bounds of how much a loss changes near a point, for branch and bound, and evenly spread points of a box.
+"""Bounds of how much a loss changes near a point, for branch and bound.
 
 They rest on a bound of the norm of the Hessian: of the surface, of the user (``hessian_bound``), or from samples.
 """
@@ -9,6 +9,7 @@ import warp as wp
 
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
+from rollingball.geometry.search.samples import golden_ratios
 from rollingball.surfaces.base import SurfaceFunctions
 
 # The factor from the largest norm of the Hessian among samples to the estimate of its bound.
@@ -16,20 +17,8 @@ SAFETY = wp.constant(wp.float64(2.0))
 
 
 @compiled
-def golden_ratios(dim: int) -> tuple[float, ...]:
-    """The steps (d,) of an additive recurrence that fills the unit cube evenly: point k is (1/2 + k steps) modulo 1.
-
-    They are the powers of 1 / g, where g generalises the golden ratio: g^(d + 1) = g + 1.
-    """
-    golden = 2.0
-    for _ in range(60):
-        golden = (1 + golden) ** (1 / (dim + 1))
-    return tuple(golden ** -(i + 1) % 1.0 for i in range(dim))
-
-
-@compiled
-def spread_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``spread(x, steepness, reach, estimate, p) -> rise, bend``: bounds of L f within ``reach`` of x.
+def change_bounds_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``change_bounds(x, steepness, reach, estimate, p) -> rise, bend``: bounds of L f within ``reach`` of x.
 
     ``steepness`` is |L grad f| at x. Within the distance, L f differs from L f(x) by at most ``rise``, which is
     negative where there is no surface, and the norm of its Hessian is at most ``bend``. An ``estimate`` of that norm is
@@ -41,13 +30,13 @@ def spread_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     if bounds is None:
 
         @wp.func
-        def spread(x: vector, steepness: wp.float64, reach: wp.float64, estimate: wp.float64, p: parameters):
+        def change_bounds(x: vector, steepness: wp.float64, reach: wp.float64, estimate: wp.float64, p: parameters):
             return steepness * reach + half * estimate * reach * reach, estimate
 
     else:
 
         @wp.func
-        def spread(x: vector, steepness: wp.float64, reach: wp.float64, estimate: wp.float64, p: parameters):
+        def change_bounds(x: vector, steepness: wp.float64, reach: wp.float64, estimate: wp.float64, p: parameters):
             slope, bend = bounds(x, reach, p)
             if slope < zero:
                 return slope, zero
@@ -55,11 +44,11 @@ def spread_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
                 bend = wp.min(bend, estimate)
             return wp.min(slope * reach, steepness * reach + half * bend * reach * reach), bend
 
-    return spread
+    return change_bounds
 
 
 @compiled
-def estimate_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+def hessian_estimate_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``estimate(first, low, high, p, settings)``: a bound of |L Hess f| in a box; 0: the surface has one.
 
     It is L times the ``hessian_bound`` of the settings, if that is given; else SAFETY times the largest norm at the

@@ -1,11 +1,11 @@
-"""Global minimisation inside a kernel: seeds polished by a local method, then branch and bound, for one query.
+"""Global minimisation of an objective over a box, inside a kernel: local minima from seeds, then branch and bound.
 
-An objective is made small over a box: the squared distance of a point to the graph (distance.py), or less the height
-of a ball that rests on it (contact.py). Seeds are in seeds.py, and what is found is kept by minima.py.
+The objective is the squared distance of a point to the graph, or minus the height of a ball that rests on the graph.
+The local minima from seeds are in :mod:`.seeds`, the list of the minima known so far in :mod:`.minima`.
 
-The walk over the cells keeps no stack: where it stands is a level and a whole number for each axis, as in a binary
-fraction. A cell is left out when its bound is above the best value found; what remains at the end is proved to hold
-every minimum within the tolerance, if the bounds are right.
+Branch and bound halves cells along every axis. It needs no stack: a cell is given by its level and by a whole number
+for each axis. A cell is discarded if a lower bound of the objective on it is above the least value known. Every minimum
+within the tolerance then lies in a cell that was kept, which is a proof if the bounds are true ones.
 """
 
 from dataclasses import dataclass
@@ -20,31 +20,33 @@ from rollingball.geometry.search.minima import (
     MOST,
     NOT_SEARCHED,
     OUT_OF_NODES,
-    keeping,
     lowest_of,
+    minima_functions,
     minima_struct,
 )
 from rollingball.geometry.search.objective import Objective, any_in_cell, any_within, basin, in_cell
 from rollingball.geometry.search.seeds import seeds_program
 
-DEEPEST = 44  # halvings of a cell, at most
-RIM = wp.constant(wp.float64(1e-3))  # cells at the rim of a surface are halved to this share of the box
+DEEPEST = 44  # the largest number of halvings of a cell
+RIM = wp.constant(wp.float64(1e-3))  # cells at the rim of a surface are halved down to this share of the box
 
-COARSE = wp.constant(wp.float64(1e-3))  # of the way from the middle of the box to the lowest value: much lower
+# A coarse search looks for values lower than the least by this share of its difference to the middle of the box.
+COARSE = wp.constant(wp.float64(1e-3))
 
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """Two Warp functions, run one after the other.
+    """The two Warp functions of a search, to be called one after the other.
 
     from_seeds(known Minima, first, low, high, same, tie, q, p, settings) -> Minima
     branch_and_bound(known Minima, low, high, same, flat, tie, within, exact, estimate, q, p, settings) -> Minima
 
-    ``first`` is a point to begin at, ``low`` and ``high`` the box, ``same`` the distance below which two minima are
-    one, ``flat`` that distance where the objective is flat around the lowest one, ``exact`` the error allowed in the
-    lowest value, ``tie`` how much higher than that a minimum may be to be kept, ``within`` how much higher one is
-    sought: ``tie``, or ``exact`` where only the lowest has to be proved, ``estimate`` as in spread.py. Of the settings
-    they take ``seeds`` and ``nodes``.
+    Attributes of the calls: ``first`` is a point to begin at; ``low`` and ``high`` are corners of the box; minima
+    closer than ``same`` count as one, or closer than ``flat`` where the objective is flat around the lowest; ``exact``
+    is the error allowed in the least value; minima up to ``tie`` above it are kept; those up to ``within`` above it are
+    proved to be known (``tie``, or ``exact`` where only the least value matters); ``estimate`` is a bound of the
+    Hessian, see :mod:`.bounds`. Of the settings ``seeds`` and ``nodes`` are used, the number of seeds and the largest
+    of cells.
     """
 
     from_seeds: Any
@@ -53,12 +55,12 @@ class Search:
 
 @compiled
 def search_program(objective: Objective, numeric: Numeric) -> Search:
-    """The search for the minima of one objective."""
+    """The functions that search for the minima of an objective."""
     dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)
     query, examine, slope = objective.query, objective.examine, objective.slope
-    keep = keeping(objective, numeric)
+    of_minima = minima_functions(objective, numeric)
     at_minimum, basin_of = objective.at_minimum, basin(numeric)
-    add, polished = keep.add, keep.polished
+    add, polished = of_minima.add, of_minima.polished
     place = wp.types.vector(dim, wp.int64)
     zero, one, half_, two, huge, quarter = (wp.float64(v) for v in (0.0, 1.0, 0.5, 2.0, 1e300, 0.25))
     infinite = wp.float64(float("inf"))
@@ -66,7 +68,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
 
     @wp.func
     def rests(middle: wide, half: wide, bend: wp.float64, slack: wp.float64, found: minima, q: query, p: Any):
-        """Whether a point known in a cell is no more than ``slack`` above the lowest of it: slope^2 / (2 bend)."""
+        """Whether a known point of a convex cell is at most slope^2 / (2 bend) <= ``slack`` above its minimum."""
         at_rest = bool(False)
         k = int(0)
         while k < found.count and not at_rest:
@@ -91,7 +93,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         p: Any,
         settings: Any,
     ):
-        """The minima in the whole box, if the budget suffices; coarse (1): only what is much lower."""
+        """Search all cells of the box, as far as the budget of nodes goes; coarse (1): for much lower values only."""
         found = known
         margin = within
         root = half_ * (high - low)
@@ -202,7 +204,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         p: Any,
         settings: Any,
     ):
-        """The proof. Where it does not end it begins anew if something lower was found, or a walk finds it."""
+        """Search up to four times, until complete; a coarse search may find a lower value for the next one."""
         found = known
         found.outcome = NOT_SEARCHED
         coarse = int(0)
@@ -234,9 +236,9 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         p: Any,
         settings: Any,
     ):
-        """The proof, with all points as one minimum that are as low as the lowest to the error allowed.
+        """Branch and bound; all points as low as the lowest, to the error allowed, count as one minimum.
 
-        How far they lie from it is told by the Hessian there, so the proof begins anew where a lower one was found.
+        The Hessian at the lowest tells how far away they lie, so the search is repeated where a lower one was found.
         """
         found = known
         q = asked

@@ -1,4 +1,4 @@
-"""The minima that a search has found: kept inside a kernel, and on the host sorted, padded, with their certificate."""
+"""The minima that a search has found: their list inside a kernel, and sorted arrays of them in NumPy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +11,16 @@ from rollingball.core.numeric import Numeric
 from rollingball.core.status import Certificate
 from rollingball.geometry.search.objective import Objective
 
-MOST = 8  # minima kept for one query: a ball in the plane has three contacts at most, save by accident
+MOST = 8  # the most minima kept for one query; a ball over the plane has, in general, three contacts at most
 
 COMPLETE = wp.constant(0)  # every cell was examined
-OUT_OF_NODES = wp.constant(1)  # the budget ended first
+OUT_OF_NODES = wp.constant(1)  # the search reached its largest number of cells
 NOT_SEARCHED = wp.constant(2)
 
 
 @compiled
 def minima_struct(numeric: Numeric) -> Any:
-    """The minima found for one query, in no order; see :func:`lowest_of`."""
+    """The struct of the minima of one query: their count, points and values in no order, and how the search went."""
     places = wp.types.matrix((MOST, numeric.dim), wp.float64)
     lows = wp.types.vector(MOST, wp.float64)
 
@@ -33,14 +33,14 @@ def minima_struct(numeric: Numeric) -> Any:
         evaluations: int
         nodes: int
         outcome: int
-        status: int  # FOUND, or why there is no minimum
+        status: int  # FOUND, or a status that says why there is no minimum
 
     return Minima
 
 
 @wp.func
 def lowest_of(found: Any):
-    """The index of the lowest of the minima found."""
+    """The index of the lowest minimum."""
     lowest = int(0)
     for k in range(1, found.count):
         if found.values[k] < found.values[lowest]:
@@ -49,11 +49,11 @@ def lowest_of(found: Any):
 
 
 @dataclass(frozen=True, eq=False)
-class Keeping:
-    """Warp functions that keep the minima of one objective.
+class MinimaFunctions:
+    """The Warp functions that extend the list of the minima of one objective.
 
-    add(Minima, x, value, same, tie) -> Minima            with one more, less those that are now too high
-    polished(Minima, x, value, same, tie, q, p, settings) -> Minima, with the one below x
+    add(Minima, x, value, same, tie) -> Minima            with one more, minus those that are now too high
+    polished(Minima, x, value, same, tie, q, p, settings) -> Minima, with the local minimum below x
     """
 
     add: Any
@@ -61,8 +61,8 @@ class Keeping:
 
 
 @compiled
-def keeping(objective: Objective, numeric: Numeric) -> Keeping:
-    """How the minima of an objective are kept: two within ``same`` are one, those more than a tie too high are not."""
+def minima_functions(objective: Objective, numeric: Numeric) -> MinimaFunctions:
+    """The functions that list minima: of two closer than ``same`` the lower, and none more than ``tie`` too high."""
     wide, minima = numeric.wide.vector, minima_struct(numeric)
     query, polish = objective.query, objective.polish
     rounding = wp.float64(1e-15 if numeric.dtype == "float64" else 1e-6)
@@ -115,26 +115,28 @@ def keeping(objective: Objective, numeric: Numeric) -> Keeping:
         known.evaluations += evaluations
         return known
 
-    return Keeping(add, polished)
+    return MinimaFunctions(add, polished)
 
 
 def ordered(minima: np.ndarray, *tables: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Counts (B,), values (B, m), points (B, m, d) and tables (B, m, ...) of minima, the lowest first, NaN beyond.
+    """Minima sorted by value, the lowest first, and NaN after the last of each query.
 
-    m is the largest count, at least 1.
+    Returns:
+        Counts (B,), values (B, m), points (B, m, d), and ``tables`` (B, m, ...) in the same order; m is the largest
+        count, at least 1.
     """
     counts = minima["count"].astype(np.int64)
-    places = np.arange(minima["values"].shape[1])
-    beyond = places[None] >= counts[:, None]
-    values = np.where(beyond, np.nan, minima["values"])
+    indices = np.arange(minima["values"].shape[1])
+    unused = indices[None] >= counts[:, None]
+    values = np.where(unused, np.nan, minima["values"])
     order = np.argsort(values, axis=1, kind="stable")  # NaN last
     most = max(int(counts.max(initial=1)), 1)
     rows = np.arange(len(counts))[:, None]
-    parts = [values, *(np.where(beyond[..., None], np.nan, part) for part in (minima["points"], *tables))]
-    return (counts, *(part[rows, order][:, :most] for part in parts))
+    padded = [values, *(np.where(unused[..., None], np.nan, table) for table in (minima["points"], *tables))]
+    return (counts, *(table[rows, order][:, :most] for table in padded))
 
 
 def certificates(minima: np.ndarray, known: bool) -> np.ndarray:
-    """The Certificate of each search, where the bound of the Hessian was known or not."""
+    """The Certificate (B,) of each search; ``known``: the bound of the Hessian is a true one, not an estimate."""
     best = Certificate.PROVEN if known else Certificate.ESTIMATED
     return np.where(minima["outcome"] == int(COMPLETE), best, Certificate.NONE)

@@ -1,4 +1,4 @@
-"""What a global search makes small, and what its objectives share."""
+"""The objectives of a global search, and the functions that they share."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,15 +13,15 @@ from rollingball.geometry.linear import eigenvectors
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """Five Warp functions, and the struct ``query`` that they take beside the parameters of the surface.
+    """An objective to minimise: five Warp functions of a point x, a struct ``query`` and the parameters of the surface.
 
-    value(x, q, p) -> float64                             infinite or NaN where there is no surface
-    slope(x, q, p) -> vector                              the first derivatives, float64
+    value(x, q, p) -> float64                             inf or NaN where there is no surface
+    slope(x, q, p) -> vector                              the gradient of the objective, float64
     examine(middle, half, q, estimate, p) -> x, value, bound, steady, bend
-                                                          the value at a point x of a cell: its middle, or one nearer to
-                                                          the centre; below ``bound`` it is nowhere in the cell;
-                                                          not steady (0): the loss may do anything there; no second
-                                                          derivative is below ``bend``: above 0, it is convex in it
+                                                          the value at a point x of a cell, its middle or one nearer to
+                                                          the centre; ``bound`` and ``bend``, lower bounds on the cell
+                                                          of the objective and of its second derivatives (convex above
+                                                          0); ``steady`` is 0 where the loss has no known bounds
     polish(x, q, p, settings) -> x, value, evaluations    a local minimum from x
     at_minimum(x, value, q, p) -> q, matrix               the query that makes bounds sharp at a known minimum x, and
                                                           the Hessian of the objective there
@@ -36,8 +36,8 @@ class Objective:
 
 
 @wp.func
-def lowest(slope: wp.float64, bend: wp.float64, half: wp.float64):
-    """The least of slope t + bend t^2 / 2 for t of at most ``half`` in size."""
+def parabola_minimum(slope: wp.float64, bend: wp.float64, half: wp.float64):
+    """The minimum of slope t + bend t^2 / 2 over |t| <= half."""
     if wp.abs(slope) < bend * half:
         return -wp.float64(0.5) * slope * slope / bend
     return wp.float64(0.5) * bend * half * half - wp.abs(slope) * half
@@ -78,9 +78,9 @@ def any_within(points: Any, count: int, x: Any, distance: Any):
 
 @compiled
 def basin(numeric: Numeric) -> Any:
-    """``reach(a, rise, most)``: how far around a minimum of Hessian ``a`` an objective is within ``rise`` of it.
+    """``reach(a, rise, most)``: how far from a minimum with the Hessian ``a`` an objective stays within ``rise`` of it.
 
-    ``most`` where it is flat: all around a circle of minima, say.
+    It is at most ``most``, which is reached where the objective is flat, as along a circle of minima.
     """
     dim, matrix = numeric.dim, numeric.wide.matrix
 
@@ -100,10 +100,11 @@ def basin(numeric: Numeric) -> Any:
 
 @compiled
 def kink_search(query: Any, value: Any, slope: Any, numeric: Numeric) -> Any:
-    """``search(x, here, length, q, p) -> x, value, evaluations``: a minimum by steps ever shorter, at a kink too.
+    """``search(x, here, length, q, p) -> x, value, evaluations``: a local minimum, also at a kink, by shrinking steps.
 
-    At a ridge of the loss no slope vanishes and Newton stalls. Steps along the axes, and against the point of least
-    norm among the slopes around x, which points along the ridge (Burke, Lewis and Overton, SIAM J. Optim. 15, 2005).
+    At a kink no gradient vanishes, and Newton's method stalls. The steps go along the axes, and against the shortest
+    convex combination of gradients around x, which leads along the kink (gradient sampling: Burke, Lewis and Overton,
+    SIAM J. Optim. 15, 2005). ``length`` is the first step, ``here`` the value at x.
     """
     dim, wide = numeric.dim, numeric.wide.vector
     half, rounding = wp.float64(0.5), wp.float64(2.3e-16)

@@ -6,10 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.geometry.search.bounds import golden_ratios
+from rollingball.core.compiled import compiled
 
 
-def spread(box: np.ndarray, count: int) -> np.ndarray:
+@compiled
+def golden_ratios(dim: int) -> tuple[float, ...]:
+    """The steps (d,) of an additive recurrence that fills the unit cube evenly: point k is (1/2 + k steps) modulo 1.
+
+    They are the powers of 1 / g, where g generalises the golden ratio: g^(d + 1) = g + 1.
+    """
+    golden = 2.0
+    for _ in range(60):
+        golden = (1 + golden) ** (1 / (dim + 1))
+    return tuple(golden ** -(i + 1) % 1.0 for i in range(dim))
+
+
+def evenly_spread(box: np.ndarray, count: int) -> np.ndarray:
     """About ``count`` points (N, d) that fill a box (d, 2) evenly; for d <= 2 they are a grid up to its borders."""
     dim = len(box)
     if dim <= 2:
@@ -20,7 +32,7 @@ def spread(box: np.ndarray, count: int) -> np.ndarray:
     return box[:, 0] + shares * np.diff(box, axis=1)[:, 0]
 
 
-def highest(
+def maximise(
     function: Any, box: np.ndarray, count: int, tried: np.ndarray | None = None, kept: int = 8, rounds: int = 80
 ) -> tuple[np.ndarray, float]:
     """The point (d,) of a box (d, 2) at which a function is largest, as far as samples show, and its value there.
@@ -33,12 +45,12 @@ def highest(
         kept: The number of best samples to refine: by steps along the axes, halved where none is better.
         rounds: The largest number of such steps.
     """
-    x = spread(box, count) if tried is None else tried
-    values = np.nan_to_num(function(x), nan=-np.inf)
+    tried = evenly_spread(box, count) if tried is None else tried
+    values = np.nan_to_num(function(tried), nan=-np.inf)
     order = np.argsort(-values, kind="stable")[:kept]
-    x, values = x[order], values[order]
+    x, values = tried[order], values[order]
     dim = len(box)
-    step = np.diff(box, axis=1)[:, 0] / max(len(spread(box, count) if tried is None else tried) ** (1 / dim), 2)
+    step = np.diff(box, axis=1)[:, 0] / max(len(tried) ** (1 / dim), 2)
     steps = np.tile(step, (len(x), 1))
     for _round in range(rounds):
         if (steps < 1e-12 * (1 + np.abs(x))).all():

@@ -1,4 +1,4 @@
-"""Minima below points that fill a box evenly: a search that proves nothing and costs little."""
+"""Local minima from the lowest of many evenly spread points of a box: a cheap search, without a proof."""
 
 from typing import Any
 
@@ -7,21 +7,21 @@ import warp as wp
 from rollingball.core.codes import NOT_FINITE
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.search.bounds import golden_ratios
-from rollingball.geometry.search.minima import NOT_SEARCHED, keeping, minima_struct
+from rollingball.geometry.search.minima import NOT_SEARCHED, minima_functions, minima_struct
 from rollingball.geometry.search.objective import Objective
+from rollingball.geometry.search.samples import golden_ratios
 
-KEPT = 4  # of all seeds the lowest so many are polished, and the lowest in each of so many parts of the box
-SEEDS = 2 * KEPT + 1  # and a first point
+KEPT = 4  # the number of lowest seeds to descend from, and of parts of the box, each with its lowest seed
+SEEDS = 2 * KEPT + 1  # the last one is a first point that the caller gives
 
 
 @compiled
 def seeds_program(objective: Objective, numeric: Numeric) -> Any:
-    """``from_seeds(known Minima, first, low, high, same, tie, q, p, settings) -> Minima``, as in search.py."""
+    """``from_seeds(known Minima, first, low, high, same, tie, q, p, settings) -> Minima``; see :class:`.Search`."""
     dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)
     query, value = objective.query, objective.value
-    keep = keeping(objective, numeric)
-    polished = keep.polished
+    of_minima = minima_functions(objective, numeric)
+    polished = of_minima.polished
     seed_values = wp.types.vector(SEEDS, wp.float64)
     seed_points = wp.types.matrix((SEEDS, dim), wp.float64)
     ratios = wide(*golden_ratios(dim))
@@ -40,7 +40,7 @@ def seeds_program(objective: Objective, numeric: Numeric) -> Any:
         p: Any,
         settings: Any,
     ):
-        """Those known, and the minima below the first point and below the lowest of points that fill the box evenly."""
+        """The minima known, and those below the first point and below the lowest of the evenly spread points."""
         found = known
         if found.count == 0:
             found.best = huge
