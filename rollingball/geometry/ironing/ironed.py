@@ -168,6 +168,8 @@ def ironed_samples(
 
 @compiled
 def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
+    """The builder of ironed surfaces: each function searches for the contacts of the ball, in float64."""
+
     def build(numeric: Numeric, cooperative: bool) -> LossFunctions:
         wide = numeric.wide
         functions = base.functions(wide)
@@ -181,12 +183,13 @@ def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
 
         @wp.func
         def rest(x: vector, p: Any):
-            """The contacts of a ball above x, and what was asked."""
+            """The contacts of the ball that rests above x, and the query of the search for them."""
             q = unbounded(point(x), wp.float64(p.ball))
             return contact(q, p.base, p.search), q
 
         @wp.func
         def descent(found: minima, q: query, p: Any):
+            """The point of least norm in the convex hull of the slopes of the contacts."""
             table = rows()
             k = int(0)
             while k < found.count:
@@ -205,7 +208,7 @@ def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
 
         @wp.func
         def height_of(found: minima, p: Any):
-            # without a contact there is no graph here
+            # NaN without a contact, where there is no graph
             return wp.where(found.count > 0, -found.best, -infinite + infinite) / wp.float64(p.base_scale)
 
         @wp.func
