@@ -104,17 +104,41 @@ class _Roll(torch.autograd.Function):
         return foot, center, loss
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, foot: Tensor, center: Tensor, loss: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        with torch.no_grad():
+            grads = _Roll._first_derivative(ctx, foot, center, loss)
+        if torch.is_grad_enabled():  # create_graph=True: a second derivative is refused where it is asked for
+            once = [grad for grad in grads if grad is not None]
+            taken = iter(_Once.apply(len(once), *once, *ctx.like, foot, center, loss))
+            grads = tuple(None if grad is None else next(taken) for grad in grads)
+        return (None,) * 8 + grads
+
+    @staticmethod
+    def _first_derivative(ctx: Any, foot: Tensor, center: Tensor, loss: Tensor) -> tuple[Tensor | None, ...]:
+        """The derivative by the start and by each of the other tensors; None where it is not needed."""
         wanted = ctx.needs_input_grad[8:]
         cotangent = {"foot": _plain(foot), "center": _plain(center), "loss": _plain(loss)}
         asked = any(need for need, name in zip(wanted[1:], ctx.names, strict=True) if name.startswith("parameters."))
         found = derivatives(ctx.run, cotangent, surface=ctx.surface, parameters=asked, adjoint=ctx.adjoint)
-        bars = [found.start] + [_of(found, name, tensor) for name, tensor in zip(ctx.names, ctx.like[1:], strict=True)]
-        grads = [
-            _summed(bar, tensor) if need else None for bar, tensor, need in zip(bars, ctx.like, wanted, strict=True)
-        ]
-        return (None,) * 8 + tuple(grads)
+        by_others = [_of(found, name, tensor) for name, tensor in zip(ctx.names, ctx.like[1:], strict=True)]
+        parts = zip([found.start, *by_others], ctx.like, wanted, strict=True)
+        return tuple(_summed(part, tensor) if need else None for part, tensor, need in parts)
+
+
+class _Once(torch.autograd.Function):
+    """Gives derivatives of a run as they are; they have none themselves, by the tensors that made the run."""
+
+    @staticmethod
+    def forward(ctx: Any, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        return tuple(tensor.clone() for tensor in tensors[:count])
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor) -> Any:  # type: ignore[override]
+        raise RuntimeError(
+            "trying to differentiate twice through rollingball.pytorch.simulate (create_graph=True), which is marked "
+            "with @once_differentiable: a run has first derivatives only. Take a penalty on them by differences of "
+            "runs, or its gradient by differences of rollingball.derivatives"
+        )
 
 
 def _plain(tensor: Tensor) -> np.ndarray:
