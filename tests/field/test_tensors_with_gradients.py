@@ -48,7 +48,10 @@ def test_the_weight_of_a_run_in_a_sum_has_no_second_derivative_either():
     [
         ("start", lambda value: rb.simulate(SURFACE, rb.Ball(0.1), METHOD, start=value, steps=3)),
         ("radius", lambda value: rb.Ball(value)),
-        ("start_center", lambda value: rb.simulate(SURFACE, rb.Ball(0.1), rb.IronedFlow(), start_center=value, duration=1.0)),
+        (
+            "start_center",
+            lambda value: rb.simulate(SURFACE, rb.Ball(0.1), rb.IronedFlow(), start_center=value, duration=1.0),
+        ),
     ],
 )
 def test_a_tensor_that_requires_grad_is_named_where_numbers_are_meant(field, call):
