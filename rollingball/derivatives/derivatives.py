@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from rollingball.core.errors import whole
-from rollingball.core.launch import launch
-from rollingball.core.numeric import fill, layout
-from rollingball.core.status import Status
+from rollingball.derivatives.backwards import backwards, parts_of
+from rollingball.derivatives.check import check_step
 from rollingball.derivatives.recorded import flow_plan, is_flow, plan_of
-from rollingball.methods.differentiable import inner_points, is_continuous, reverse_program
+from rollingball.derivatives.taken import Taken
+from rollingball.methods.differentiable import is_continuous
 from rollingball.methods.discrete.plan import DiscretePlan
-from rollingball.methods.discrete.roll import roll_plan
 from rollingball.methods.flow.reverse.replay import reverse_flow
-from rollingball.runs.derivatives import Derivatives, checked_cotangents, judged, on_device, on_host, starting_status
-from rollingball.runs.states import unpacked
+from rollingball.runs.derivatives import Derivatives, checked_cotangents, judged, starting_status
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces.base import Surface
-from rollingball.surfaces.parameters import has_parameters, parameter_cotangents
-
-# A Newton step from a recorded foot is at most this long, or the foot's implicit derivative is not that of the run.
-ERROR = {"float64": 1e-6, "float32": 1e-3}
+from rollingball.surfaces.parameters import has_parameters
 
 
 def derivatives(
@@ -81,38 +76,12 @@ def derivatives(
         plan = plan_of(trajectory, surface, continuous)
         ground, reverse = plan.surface, functools.partial(_reverse, plan)
     parameters = parameters and has_parameters(ground)
-    bars = checked_cotangents(trajectory, cotangent)
+    cotangents = checked_cotangents(trajectory, cotangent)
     status = starting_status(trajectory)
-    found = reverse(trajectory, status, bars, parameters, checkpoint_every, threads)
+    found = reverse(trajectory, status, cotangents, parameters, checkpoint_every, threads)
     if parameters and (found.status != status).any():  # once more, so that only those that exist are summed
-        found = reverse(trajectory, found.status, bars, parameters, checkpoint_every, threads)
+        found = reverse(trajectory, found.status, cotangents, parameters, checkpoint_every, threads)
     return judged(found, throw)
-
-
-def whole_record(plan: DiscretePlan, trajectory: Trajectory, threads: int | None) -> dict[str, Any]:
-    """Feet and centres of every step: as recorded, or computed again."""
-    if len(trajectory) != plan.steps + 1:
-        return roll_plan(plan)
-    center = trajectory.center
-    return {"foot": trajectory.foot, "center": center[..., :-1], "center_height": center[..., -1]}
-
-
-def _parts(
-    plan: DiscretePlan, trajectory: Trajectory, every: int | None, threads: int | None
-) -> Iterator[tuple[int, Any]]:
-    """The run in parts, the last first: the step of its first frame, and the record of each of its steps."""
-    total = plan.steps
-    if every is None or every >= total:
-        yield 0, whole_record(plan, trajectory, threads)
-    else:
-        marks = list(range(0, total, every))
-        states: list[Any] = [None]
-        for mark in marks[:-1]:
-            part = msgspec.structs.replace(plan, state=states[-1], earlier=mark, steps=every, every=every)
-            states.append(unpacked(roll_plan(part)["states"].numpy()))
-        for mark, state in zip(reversed(marks), reversed(states), strict=True):
-            part = msgspec.structs.replace(plan, state=state, earlier=mark, steps=min(every, total - mark))
-            yield mark, roll_plan(part)
 
 
 def _reverse(
@@ -124,73 +93,7 @@ def _reverse(
     every: int | None,
     threads: int | None,
 ) -> Derivatives:
-    import warp as wp
-
-    from rollingball.methods.discrete.reverse import reverse_rollout
-    from rollingball.surfaces.cotangents_at_points import inner_record
-
-    numeric, device, balls = plan.numeric.wide, plan.device, len(plan.start)
-    functions, scale = plan.surface.functions(numeric), plan.surface.loss_scale
-    settings = {**plan.settings, "error": ERROR[plan.numeric.dtype]}
-    made = reverse_rollout(reverse_program(plan.method, functions, numeric), functions, layout(settings), numeric)
-    bars = np.zeros(balls, dtype=made.cotangent.numpy_dtype())
-    bars["status"] = status
-
-    there = functools.partial(on_device, device=device)
-    tables = [there(table, wp.float64) for table in (plan.radius, plan.lr)]
-    sums = [wp.zeros((len(table), balls), dtype=wp.float64, device=device) for table in (plan.radius, plan.lr)]
-    states: Any = wp.array(bars, dtype=made.cotangent, device=device)
-    count = inner_points(plan.method)
-    found: dict[str, Any] = {}
-    for first, record in _parts(plan, trajectory, every, threads):
-        frames = len(record["foot"])
-        part = given
-        if not np.array_equal(trajectory.step - first, np.arange(frames)):  # not just what was recorded
-            part = {name: np.zeros((frames, *value.shape[1:])) for name, value in given.items()}
-            here = (trajectory.step >= first) & (trajectory.step < first + frames)
-            for name, value in given.items():
-                np.add.at(part[name], trajectory.step[here] - first, value[here])
-        rows, steps = (frames, max(frames - 1, 1)) if parameters else (1, 1)
-        inner = inner_record(numeric, steps, max(count, 1), balls, device)
-        at_height = wp.zeros((rows, balls), dtype=wp.float64, device=device)
-        at_slope = wp.zeros((rows, balls), dtype=numeric.vector, device=device)
-        inputs = [
-            plan.surface.parameters(numeric, device),
-            fill(settings, numeric, device),
-            *tables,
-            wp.array(trajectory.steps.astype(np.int32), dtype=wp.int32, device=device),
-            first,
-            there(record["foot"], numeric.vector),
-            there(record["center"], numeric.vector),
-            there(record["center_height"], wp.float64),
-            there(part["foot"], numeric.vector),
-            there(part["center"][..., :-1], numeric.vector),
-            there(part["center"][..., -1], wp.float64),
-            there(part["loss"] / scale, wp.float64),
-            states,
-            inner,
-            *sums,
-            at_height,
-            at_slope,
-        ]
-        launch(made.kernel, balls, inputs, device, threads)
-        if parameters:
-            wp.synchronize_device(device)
-            for place in [(record["foot"], at_height, at_slope), (inner.point, inner.height, inner.slope)]:
-                x, height, slope = (on_host(part) for part in place)
-                flat = x.reshape(-1, numeric.dim), height.ravel(), slope.reshape(-1, numeric.dim)
-                for name, value in parameter_cotangents(plan.surface, *flat, threads).items():
-                    found[name] = found.get(name, 0.0) + scale * value
-    bars = states.numpy()
-    exists = bars["status"] == Status.RUNNING
-    radius, lr = (np.where(exists, table.numpy(), 0.0) for table in sums)
-    return Derivatives(
-        start=np.where(exists[:, None], bars["foot"].reshape(balls, -1), 0.0),
-        radius=radius.sum(axis=0),
-        lr=lr.sum(axis=0),
-        radius_steps=radius,
-        lr_steps=lr,
-        loss_scale=np.where(exists, bars["loss_scale"], 0.0),
-        parameters=found,
-        status=bars["status"].astype(np.int32),
-    )
+    taken = Taken(msgspec.structs.replace(plan, threads=threads), trajectory.steps)
+    check_step(taken)
+    parts = lambda: parts_of(taken.plan, trajectory, every)  # noqa: E731
+    return backwards(taken, parts, trajectory.step, status, given, parameters)

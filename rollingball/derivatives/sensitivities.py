@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
+import warp as wp
 
 from rollingball.core.launch import launch
-from rollingball.core.numeric import fill, layout
 from rollingball.core.status import Status
-from rollingball.derivatives.derivatives import whole_record
+from rollingball.derivatives.check import check_step
 from rollingball.derivatives.recorded import flow_plan, is_flow, plan_of
-from rollingball.methods.differentiable import tangent_program
+from rollingball.derivatives.taken import Taken, whole_record
+from rollingball.methods.discrete.forward import tangent_rollout
+from rollingball.methods.discrete.program import state_struct
 from rollingball.methods.flow.reverse.replay import forward_flow
-from rollingball.runs.derivatives import on_device, starting_status
+from rollingball.runs.derivatives import starting_status
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces.base import Surface
+from rollingball.surfaces.differentiable import blank_notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,42 +73,33 @@ def sensitivities(
     Raises:
         InputError: for a trajectory or a surface that does not serve.
     """
-    import warp as wp
-
-    from rollingball.methods.discrete.forward import tangent_rollout
-
     if is_flow(trajectory):
         flow, from_foot = flow_plan(trajectory, surface)
         changes, status = forward_flow(flow, from_foot, trajectory, starting_status(trajectory), threads)
         return _sensitivities(changes, status, flow.surface, trajectory.time, flow.duration)
-    plan = plan_of(trajectory, surface)
-    numeric, device, balls, dim = plan.numeric.wide, plan.device, len(plan.start), plan.surface.dim
-    record = whole_record(plan, trajectory, threads)
-    functions = plan.surface.functions(numeric)
-    settings = plan.settings
-    kernel = tangent_rollout(tangent_program(plan.method, functions, numeric), functions, layout(settings), numeric)
-    frames, columns = plan.steps + 1, dim + 3
-    statuses: Any = wp.array(np.repeat(starting_status(trajectory), columns), dtype=wp.int32, device=device)
-    found: Any = wp.full((frames, balls * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device)
+    plan = msgspec.structs.replace(plan_of(trajectory, surface), threads=threads)
+    balls, columns, device = len(plan.start), plan.surface.dim + 3, plan.device
+    taken, record = Taken(plan, trajectory.steps), whole_record(plan, trajectory)
+    check_step(taken)
+    numeric, enough = taken.numeric, False
+    kernel, inputs = tangent_rollout(taken.program, taken.functions, numeric), taken.inputs(record)
+    while not enough:
+        change: Any = wp.zeros((columns, balls), dtype=state_struct(numeric), device=device)
+        change.assign(_directions(change.numpy()))
+        after: Any = wp.zeros((columns, balls), dtype=state_struct(numeric), device=device)
+        notes = blank_notes(numeric, 1, taken.slots, starting_status(trajectory), device)
+        found: Any = wp.zeros((plan.steps + 1, balls, columns), dtype=numeric.vector, device=device)
+        launch(kernel, balls, [*inputs, change, after, notes, found], device, threads)
+        enough = taken.room(notes)
+    return _sensitivities(found.numpy(), notes.status.numpy(), plan.surface, np.arange(plan.steps + 1), None)
 
-    there = functools.partial(on_device, device=device)
-    inputs = [
-        plan.surface.parameters(numeric, device),
-        fill(settings, numeric, device),
-        there(plan.radius, wp.float64),
-        there(plan.lr, wp.float64),
-        wp.array(trajectory.steps.astype(np.int32), dtype=wp.int32, device=device),
-        columns,
-        there(record["foot"], numeric.vector),
-        there(record["center"], numeric.vector),
-        there(record["center_height"], wp.float64),
-        statuses,
-        found,
-    ]
-    launch(kernel, balls * columns, inputs, device, threads)
-    ended = statuses.numpy().reshape(balls, columns).max(axis=1)
-    table = found.numpy().reshape(frames, balls, columns, dim)
-    return _sensitivities(table, ended, plan.surface, np.arange(frames), None)
+
+def _directions(change: np.ndarray) -> np.ndarray:
+    """``change`` (columns, balls), all 0, with the unit directions of the start."""
+    point = change["foot"]["point"].reshape(*change.shape, -1)
+    for axis in range(point.shape[2]):
+        point[axis, :, axis] = 1.0
+    return change
 
 
 def _sensitivities(

@@ -19,6 +19,8 @@ METHODS = {
     "section 3.2": lambda lr: rb.DistanceRBO(lr, EXACT),
     "section 3.2, reprojected": lambda lr: rb.DistanceRBO(lr, EXACT, reproject=True),
     "section 3.2, the paper's projector": lambda lr: rb.DistanceRBO(lr, PAPER),
+    "momentum": lambda lr: rb.MomentumRBO(lr, 0.8, EXACT),
+    "momentum, the paper's projector": lambda lr: rb.MomentumRBO(lr, 0.8, PAPER, metric="parameter"),
     "gradient descent": rb.GradientDescent,
     "heavy ball": lambda lr: rb.HeavyBall(lr, 0.8),
     "sam": rb.SAM,
@@ -283,8 +285,6 @@ def test_wrong_runs_are_refused(plain):
         rb.derivatives(3, LAST)
     with pytest.raises(rb.InputError, match="checkpoint_every"):
         rb.derivatives(plain, LAST, checkpoint_every=0)
-    with pytest.raises(rb.InputError, match="method: got 'MomentumRBO'"):
-        rb.derivatives(roll(rb.MomentumRBO(0.01), steps=1), LAST)
 
 
 @pytest.mark.cuda

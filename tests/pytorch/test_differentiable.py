@@ -15,6 +15,7 @@ METHODS = [
     rb.DistanceRBO(0.05, EXACT),
     rb.HeavyBall(0.05),
     rb.SAM(0.05),
+    rb.MomentumRBO(0.05, 0.8, EXACT),
 ]
 STEPS = 4
 
@@ -27,7 +28,7 @@ def leaf(value):
     return torch.tensor(value, dtype=torch.float64, requires_grad=True)
 
 
-@pytest.mark.parametrize("method", METHODS, ids=["exact", "paper", "distance", "heavy ball", "sam"])
+@pytest.mark.parametrize("method", METHODS, ids=["exact", "paper", "distance", "heavy ball", "sam", "momentum"])
 def test_gradcheck_by_start_learning_rate_scale_and_parameters(method):
     def run(start, lr, scale, a):
         made = simulate(SURFACE, rb.Ball(0.3), method, start, lr=lr, loss_scale=scale, parameters={"a": a}, steps=STEPS)

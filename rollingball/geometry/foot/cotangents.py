@@ -1,7 +1,7 @@
-"""The cotangents of a discrete rollout, and the vector-Jacobian products of the parts of its steps (theory, section 6).
+"""The vector-Jacobian products of the parts of a ball's geometry (theory, section 6).
 
-J is any function of what was recorded, and the cotangent of a number is the derivative of J by that number. Where a
-step evaluates L f and its gradient at a point, the cotangents of both are kept: J depends on the surface's parameters
+J is any function of what was recorded, and the cotangent of a number is the derivative of J by that number. Where L f
+and its gradient are evaluated at a point, the cotangents of both are kept: J depends on the surface's parameters
 through them.
 """
 
@@ -14,29 +14,6 @@ from rollingball.core.numeric import Numeric
 from rollingball.geometry.foot.foot import foot_matrix
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.normal import steepness
-
-
-@compiled
-def cotangent_struct(numeric: Numeric) -> Any:
-    """The Warp struct of the cotangents of one ball: of its state, and of the numbers that its steps share."""
-    vector = numeric.vector
-
-    @wp.struct
-    class Cotangent:
-        foot: vector
-        center: vector
-        center_height: wp.float64
-        velocity: vector
-        radius: wp.float64  # of the step in hand
-        lr: wp.float64  # of the step in hand
-        loss_scale: wp.float64  # of all steps so far
-        height: wp.float64  # of L f at the foot before the step
-        slope: vector  # of L grad f there
-        height_after: wp.float64  # of L f at the foot after the step, besides those that the foot itself passes on
-        slope_after: vector
-        status: int
-
-    return Cotangent
 
 
 @wp.func

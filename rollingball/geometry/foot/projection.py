@@ -19,9 +19,11 @@ from rollingball.core.errors import InputError, positive_scalar, whole
 from rollingball.core.numeric import Numeric
 from rollingball.core.registry import Registry
 from rollingball.geometry.foot.foot import foot_struct
+from rollingball.geometry.foot.implicit import exact_program
 from rollingball.geometry.foot.nearest import global_program
 from rollingball.geometry.foot.newton import newton_program
 from rollingball.surfaces.base import SurfaceFunctions
+from rollingball.surfaces.differentiable import DifferentiableFunctions
 
 
 @runtime_checkable
@@ -71,6 +73,8 @@ class GradientProjection(msgspec.Struct, frozen=True, tag="gradient", tag_field=
 
     def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Any:
         """The Warp function for one surface and precision."""
+        if isinstance(surface, DifferentiableFunctions):
+            return _unrolled(surface, numeric)
         return _gradient_program(surface, numeric)
 
 
@@ -104,7 +108,7 @@ class NewtonProjection(msgspec.Struct, frozen=True, tag="newton", tag_field="typ
 
     def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Any:
         """The Warp function for one surface and precision."""
-        return newton_program(surface, numeric)
+        return exact_program(newton_program, surface, numeric)
 
 
 class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="type", forbid_unknown_fields=True):
@@ -152,7 +156,7 @@ class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="typ
 
     def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Any:
         """The Warp function for one surface and precision."""
-        return global_program(surface, numeric)
+        return exact_program(global_program, surface, numeric)
 
 
 PROJECTIONS = Registry("projection", Projection, "type", (GradientProjection, NewtonProjection, GlobalProjection))
@@ -188,5 +192,78 @@ def _gradient_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         if not (wp.isfinite(foot.height) and wp.isfinite(foot.residual)):
             foot.status = NOT_FINITE
         return foot
+
+    return project
+
+
+@compiled
+def _unrolled(surface: DifferentiableFunctions, numeric: Numeric) -> Any:
+    """The last iterate, with the derivative of every iteration: Warp takes none of a loop of unknown length."""
+    vector, parameters, settings_type, foot_type = (
+        numeric.vector, surface.parameters, surface.settings, foot_struct(numeric),
+    )  # fmt: skip
+    plain_parameters, known_at, note, keep, reserve = (
+        surface.plain_parameters, surface.known_at, surface.note, surface.keep, surface.reserve,
+    )  # fmt: skip
+    searches, iterated = surface.searches, _gradient_program(surface.plain, numeric)
+
+    @wp.func
+    def project(center: vector, center_height: wp.float64, guess: foot_type, p: parameters, settings: settings_type):
+        foot = guess
+        if wp.static(searches):
+            foot = iterated(center, center_height, guess, plain_parameters(p), settings)
+        else:
+            foot.point = p.here.point
+            foot.height = p.here.height
+            foot.gradient = p.here.gradient
+        foot.status = FOUND
+        return foot
+
+    @wp.func_grad(project)
+    def project_backwards(
+        center: vector,
+        center_height: wp.float64,
+        guess: foot_type,
+        p: parameters,
+        settings: settings_type,
+        cotangent: foot_type,
+    ):
+        begin = reserve(settings.steps, p)
+        if begin >= 0:
+            known = p.here
+            known.point = guess.point
+            known.height = guess.height
+            known.gradient = guess.gradient
+            for k in range(settings.steps):  # once, and the Hessians kept: a surface may be a long sum
+                away = known.point - center + (known.height - center_height) * known.gradient
+                known = known_at(known.point - settings.step_size * away, p)
+                keep(begin + k, known.point, known.height, known.gradient, p)
+                p.notes.inner.bend[begin + k, p.ball] = known.hessian
+            x_cotangent = cotangent.point
+            height_cotangent = cotangent.height
+            slope_cotangent = cotangent.gradient
+            for back in range(settings.steps):
+                slot = begin + settings.steps - 1 - back
+                known.point = p.notes.inner.point[p.row, slot, p.ball]
+                known.height = p.notes.inner.height[p.row, slot, p.ball]
+                known.gradient = p.notes.inner.slope[p.row, slot, p.ball]
+                x_cotangent += height_cotangent * known.gradient + p.notes.inner.bend[slot, p.ball] * slope_cotangent
+                note(slot, known, height_cotangent, slope_cotangent, p)
+                # of R at the iterate before this one
+                residual_cotangent = -settings.step_size * x_cotangent
+                if back + 1 < settings.steps:
+                    known.height = p.notes.inner.height[p.row, slot - 1, p.ball]
+                    known.gradient = p.notes.inner.slope[p.row, slot - 1, p.ball]
+                else:
+                    known.height = guess.height
+                    known.gradient = guess.gradient
+                height_cotangent = wp.dot(known.gradient, residual_cotangent)
+                slope_cotangent = (known.height - center_height) * residual_cotangent
+                x_cotangent += residual_cotangent
+                wp.adjoint[center] -= residual_cotangent
+                wp.adjoint[center_height] -= height_cotangent
+            wp.adjoint[guess].point += x_cotangent
+            wp.adjoint[guess].height += height_cotangent
+            wp.adjoint[guess].gradient += slope_cotangent
 
     return project

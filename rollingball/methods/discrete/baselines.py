@@ -14,6 +14,7 @@ from rollingball.core.schedule import over_steps
 from rollingball.methods.discrete.program import Program, state_struct
 from rollingball.methods.discrete.rolling import Rate
 from rollingball.surfaces.base import SurfaceFunctions
+from rollingball.surfaces.differentiable import DifferentiableFunctions
 
 
 class GradientDescent(
@@ -34,7 +35,7 @@ class GradientDescent(
 
     def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Program:
         """The Warp functions for one surface and precision."""
-        return _heavy_ball(surface, numeric)
+        return _heavy_ball(surface, numeric, memory=False)
 
 
 class HeavyBall(msgspec.Struct, frozen=True, tag="heavy-ball", tag_field="method", forbid_unknown_fields=True):
@@ -152,7 +153,7 @@ def _point(surface: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
 
 
 @compiled
-def _heavy_ball(surface: SurfaceFunctions, numeric: Numeric) -> Program:
+def _heavy_ball(surface: SurfaceFunctions, numeric: Numeric, memory: bool = True) -> Program:
     settle, arrive = _point(surface, numeric)
     scalar_, parameters, state_type = numeric.scalar, surface.parameters, state_struct(numeric)
 
@@ -161,7 +162,7 @@ def _heavy_ball(surface: SurfaceFunctions, numeric: Numeric) -> Program:
         state.velocity = settings.momentum * state.velocity + state.foot.gradient / p.narrow.loss_scale
         return arrive(state, state.foot.point - lr * state.velocity, 1, p)
 
-    return Program(settle, step)
+    return Program(settle, step, memory)
 
 
 @compiled
@@ -176,28 +177,76 @@ def _sam(surface: SurfaceFunctions, numeric: Numeric) -> Program:
         climbed = x + radius * wp.normalize(state.foot.gradient)
         return arrive(state, x - lr * gradient_of(climbed, p) / p.narrow.loss_scale, 2, p)
 
-    return Program(settle, step)
+    return Program(settle, step, memory=False)
 
 
 @compiled
 def _entropy_sgd(surface: SurfaceFunctions, numeric: Numeric) -> Program:
     settle, arrive = _point(surface, numeric)
-    gradient_of, scalar_, parameters = surface.gradient, numeric.scalar, surface.parameters
-    state_type, dim = state_struct(numeric), numeric.dim
+    scalar_, parameters, state_type = numeric.scalar, surface.parameters, state_struct(numeric)
+    mean_of = _langevin_mean(surface, numeric)
 
     @wp.func
     def step(state: state_type, radius: scalar_, lr: scalar_, p: parameters, settings: Any, ball: int, index: int):
         x = state.foot.point
+        mean = mean_of(x, p, settings, ball, index)
+        return arrive(state, x - lr * settings.scope * (x - mean), settings.inner_steps + 1, p)
+
+    return Program(settle, step, memory=False)
+
+
+@compiled
+def _langevin_mean(surface: SurfaceFunctions, numeric: Numeric) -> Any:
+    """The average mu of the inner steps from x, with the derivative of each: Warp takes none of such a loop."""
+    gradient_of, scalar_, vector, parameters = surface.gradient, numeric.scalar, numeric.vector, surface.parameters
+    settings_type, dim = getattr(surface, "settings", Any), numeric.dim
+
+    @wp.func
+    def walked(y: vector, x: vector, slope: vector, random: wp.uint32, p: parameters, settings: settings_type):
+        """The next y from the gradient of L f there, and the state of the generator."""
+        y = y - settings.inner_lr * (slope / p.narrow.loss_scale + settings.scope * (y - x))
+        for i in range(dim):
+            y[i] += settings.spread * scalar_(wp.randn(random))
+        return y, random
+
+    @wp.func
+    def mean_of(x: vector, p: parameters, settings: settings_type, ball: int, index: int):
         y = x
         mean = x
         # the draws of a step depend on the seed, the ball and the step alone, not on how the batch was sliced
         random = wp.rand_init(settings.seed + 7919 * index, ball)
         for _inner in range(settings.inner_steps):
-            force = gradient_of(y, p) / p.narrow.loss_scale + settings.scope * (y - x)
-            y = y - settings.inner_lr * force
-            for i in range(dim):
-                y[i] += settings.spread * scalar_(wp.randn(random))
+            y, random = walked(y, x, gradient_of(y, p), random, p, settings)
             mean = settings.averaging * mean + (scalar_(1.0) - settings.averaging) * y
-        return arrive(state, x - lr * settings.scope * (x - mean), settings.inner_steps + 1, p)
+        return mean
 
-    return Program(settle, step)
+    if not isinstance(surface, DifferentiableFunctions):
+        return mean_of
+    known_at, reserve, keep, zero, one = surface.known_at, surface.reserve, surface.keep, scalar_(0.0), scalar_(1.0)
+
+    @wp.func_grad(mean_of)
+    def mean_backwards(x: vector, p: parameters, settings: settings_type, ball: int, index: int, cotangent: vector):
+        y = x
+        random = wp.rand_init(settings.seed + 7919 * index, ball)
+        begin = reserve(settings.inner_steps, p)
+        if begin >= 0:
+            for k in range(settings.inner_steps):
+                known = known_at(y, p)
+                keep(begin + k, y, zero, known.gradient, p)
+                p.notes.inner.bend[begin + k, p.ball] = known.hessian
+                y, random = walked(y, x, known.gradient, random, p, settings)
+            mean_cotangent = cotangent
+            y_cotangent = vector()
+            for back in range(settings.inner_steps):
+                slot = begin + settings.inner_steps - 1 - back
+                y_cotangent += (one - settings.averaging) * mean_cotangent
+                mean_cotangent = settings.averaging * mean_cotangent
+                # grad f does not see the loss scale: its cotangent is kept, and none is added to that of the scale
+                slope_cotangent = y_cotangent * (-settings.inner_lr / p.wide.loss_scale)
+                keep(slot, p.notes.inner.point[p.row, slot, p.ball], zero, slope_cotangent, p)
+                wp.adjoint[x] += settings.inner_lr * settings.scope * y_cotangent
+                y_cotangent = (one - settings.inner_lr * settings.scope) * y_cotangent
+                y_cotangent += p.notes.inner.bend[slot, p.ball] * slope_cotangent
+            wp.adjoint[x] += y_cotangent + mean_cotangent
+
+    return mean_of

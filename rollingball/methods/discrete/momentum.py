@@ -9,6 +9,7 @@ from rollingball.core.compiled import compiled
 from rollingball.core.errors import InputError, one_of, scalar
 from rollingball.core.numeric import Numeric
 from rollingball.core.schedule import over_steps
+from rollingball.geometry.foot.implicit import project_program
 from rollingball.geometry.foot.projection import NewtonProjection, Projection
 from rollingball.geometry.normal import center_above, rise_above
 from rollingball.methods.discrete.program import Program, state_struct
@@ -56,7 +57,7 @@ class MomentumRBO(msgspec.Struct, frozen=True, tag="momentum-rbo", tag_field="me
 
     def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Program:
         """The Warp functions for one surface and precision."""
-        return _momentum_program(self.projection.program(surface, numeric), surface, numeric)
+        return _momentum_program(project_program(self.projection, surface, numeric), surface, numeric)
 
 
 @compiled

@@ -19,10 +19,14 @@ from rollingball.geometry.foot.foot import foot_struct
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """The Warp functions of one method on one surface in one precision."""
+    """The Warp functions of one method on one surface in one precision.
+
+    A method without ``memory`` does not read ``state.velocity``; its derivative then needs less.
+    """
 
     settle: Any
     step: Any
+    memory: bool = True
 
 
 @compiled

@@ -10,6 +10,7 @@ from rollingball.core.compiled import compiled
 from rollingball.core.errors import InputError
 from rollingball.core.numeric import Numeric
 from rollingball.core.schedule import Schedule, over_steps
+from rollingball.geometry.foot.implicit import project_program
 from rollingball.geometry.foot.projection import NewtonProjection, Projection
 from rollingball.geometry.normal import center_above, rise_above, steepness
 from rollingball.methods.discrete.program import Program, state_struct
@@ -47,7 +48,7 @@ class FootpointRBO(msgspec.Struct, frozen=True, tag="footpoint-rbo", tag_field="
 
     def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Program:
         """The Warp functions for one surface and precision."""
-        return _footpoint_program(self.projection.program(surface, numeric), surface, numeric)
+        return _footpoint_program(project_program(self.projection, surface, numeric), surface, numeric)
 
 
 class DistanceRBO(msgspec.Struct, frozen=True, tag="distance-rbo", tag_field="method", forbid_unknown_fields=True):
@@ -84,7 +85,7 @@ class DistanceRBO(msgspec.Struct, frozen=True, tag="distance-rbo", tag_field="me
 
     def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Program:
         """The Warp functions for one surface and precision."""
-        return _distance_program(self.projection.program(surface, numeric), surface, numeric)
+        return _distance_program(project_program(self.projection, surface, numeric), surface, numeric)
 
 
 @compiled
@@ -108,7 +109,7 @@ def _footpoint_program(project: Any, surface: SurfaceFunctions, numeric: Numeric
         state.center_height = state.center_height - wp.float64(rate * wp.dot(g, g))
         return projected(state, p, settings)
 
-    return Program(settle, step)
+    return Program(settle, step, memory=False)
 
 
 @compiled
@@ -147,7 +148,7 @@ def _distance_program(project: Any, surface: SurfaceFunctions, numeric: Numeric)
             state.center_height = state.foot.height + rise_above(state.foot.gradient, radius)
         return state
 
-    return Program(settle, step)
+    return Program(settle, step, memory=False)
 
 
 @compiled
