@@ -52,7 +52,7 @@ def _run(arguments: list[str]) -> None:
         else {key: value for key, value in overrides.items() if "." not in key and likeliest(f"--{key}", options)}
     )
     refuse(unlike, options)
-    command.run(overrides)
+    command(overrides)
 
 
 def _parsed(arguments: list[str]) -> tuple[Any, list[str]]:
@@ -73,15 +73,15 @@ def _parsed(arguments: list[str]) -> tuple[Any, list[str]]:
             )
     except SystemExit:
         lines = [line.strip("│╭╮╰╯ ") for line in errors.getvalue().splitlines()]
-        said = [line for line in lines if line and not line.endswith("─")]
-        if not said:  # the help, which was asked for
+        text = [line for line in lines if line and not line.endswith("─")]
+        if not text:  # the help, which was asked for
             _flush()
             raise
         after = next(
-            (number for number, line in enumerate(said) if line.startswith(("For full", "Argument help"))), None
+            (number for number, line in enumerate(text) if line.startswith(("For full", "Argument help"))), None
         )
         hint = " ".join(["rollingball", *arguments[:1]]) if arguments and arguments[0] in COMMANDS else "rollingball"
-        _end(f"{' '.join(said[:after])} (see {hint} --help)", 2)
+        _end(f"{' '.join(text[:after])} (see {hint} --help)", 2)
     return parsed.command, list(rest)
 
 

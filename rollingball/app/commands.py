@@ -1,4 +1,8 @@
-"""The commands, each a table of its options: demo, run, iron, compare, sensitivity, plot, animate, view and so on."""
+"""The commands of the command line, each a class whose fields are its options and whose call does its work.
+
+A call takes ``overrides``: values of the scene by their dotted keys, as they were typed. They are empty for a command
+without a scene.
+"""
 
 import dataclasses
 import difflib
@@ -15,12 +19,12 @@ from rollingball.core.errors import InputError, RollingBallError
 
 @dataclasses.dataclass(frozen=True)
 class Demo:
-    """Roll the demo scene, to files, a picture and a film."""
+    """Roll the demo scene, and write its runs, a picture and a film."""
 
     out: Annotated[Path, arg(help="Folder for the trajectories, the picture and the film.")] = Path("out/demo")
 
-    def run(self, overrides: dict[str, str]) -> None:
-        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+    def __call__(self, overrides: dict[str, str]) -> None:
+        """Roll the scene, then film its first run."""
         from rollingball.app.folder import film, roll_scene
 
         roll_scene("demo", overrides, self.out, "cpu")
@@ -36,8 +40,8 @@ class Run:
     out: Annotated[Path | None, arg(help="Folder for the trajectories and the picture; by default out/NAME.")] = None
     device: Annotated[str, arg(help="Where to compute: cpu or cuda:0.")] = "cpu"
 
-    def run(self, overrides: dict[str, str]) -> None:
-        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+    def __call__(self, overrides: dict[str, str]) -> None:
+        """Roll the runs of the scene into a folder."""
         from rollingball.app.folder import roll_scene
 
         roll_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem, self.device)
@@ -45,13 +49,13 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Iron:
-    """Draw what balls of several radii feel of a surface: f_rho, contacts, and how much relief is left, Delta."""
+    """Draw what balls of several radii feel of a surface: the ironed loss, contacts, and the relief left, Delta."""
 
     scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [iron], or the name of a shipped one.")]
     out: Annotated[Path | None, arg(help="Folder for the picture and the numbers; by default out/NAME.")] = None
 
-    def run(self, overrides: dict[str, str]) -> None:
-        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+    def __call__(self, overrides: dict[str, str]) -> None:
+        """Write iron.png and iron.json."""
         from rollingball.app.studies import iron_scene
 
         iron_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
@@ -64,8 +68,8 @@ class Compare:
     scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [compare], or a shipped one.")]
     out: Annotated[Path | None, arg(help="Folder for the runs, numbers and picture; by default out/NAME.")] = None
 
-    def run(self, overrides: dict[str, str]) -> None:
-        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+    def __call__(self, overrides: dict[str, str]) -> None:
+        """Write the runs, compare.json and compare.png."""
         from rollingball.app.studies import compare_scene
 
         compare_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
@@ -78,8 +82,8 @@ class Sensitivity:
     scene: Annotated[str, tyro.conf.Positional, arg(help="A scene with a table [sensitivity], or a shipped one.")]
     out: Annotated[Path | None, arg(help="Folder for the numbers and the picture; by default out/NAME.")] = None
 
-    def run(self, overrides: dict[str, str]) -> None:
-        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+    def __call__(self, overrides: dict[str, str]) -> None:
+        """Write sensitivity.json and sensitivity.png."""
         from rollingball.app.studies import sensitivity_scene
 
         sensitivity_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem)
@@ -95,8 +99,8 @@ class Paper:
     figures: Annotated[tuple[str, ...], arg(help="Which figures, of 1 2 3 4.")] = ("1", "2", "3", "4")
     quick: Annotated[bool, arg(help="Fewer balls and steps, for a look.")] = False
 
-    def run(self, overrides: dict[str, str]) -> None:
-        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+    def __call__(self, overrides: dict[str, str]) -> None:
+        """Write a picture of each figure, and the report."""
         from rollingball.app.paper.report import make
 
         make(self.out, self.figures, self.quick)
@@ -109,8 +113,8 @@ class Plot:
     folder: Annotated[Path, tyro.conf.Positional, arg(help="What run or demo wrote.")]
     axes: Annotated[tuple[int, int] | None, arg(help="In d > 2, axes to project on, from 0; by default PCA.")] = None
 
-    def run(self, overrides: dict[str, str]) -> None:
-        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+    def __call__(self, overrides: dict[str, str]) -> None:
+        """Draw the pictures of the folder and print their paths."""
         from rollingball.app.folder import draw
 
         for path in draw(self.folder, self.axes):
@@ -130,8 +134,8 @@ class Animate:
     fps: Annotated[int, arg(help="Pictures a second.")] = 20
     seconds: Annotated[float, arg(help="How long the film is.")] = 5.0
 
-    def run(self, overrides: dict[str, str]) -> None:
-        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+    def __call__(self, overrides: dict[str, str]) -> None:
+        """Write the film and print its path."""
         from rollingball.app.folder import film
 
         path = self.out or self.folder / "roll.gif"
@@ -147,8 +151,8 @@ class View:
     port: Annotated[int, arg(help="Where on 127.0.0.1; the first free one from here.")] = 8080
     html: Annotated[Path | None, arg(help="Write the page to this file instead; it opens without a server.")] = None
 
-    def run(self, overrides: dict[str, str]) -> None:
-        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+    def __call__(self, overrides: dict[str, str]) -> None:
+        """Serve the page until Ctrl-C, or write it."""
         from rollingball.app.folder import show
 
         show(self.recorded, self.port, self.html)
@@ -165,8 +169,8 @@ class Export:
     ball: Annotated[int, arg(help="The number of the ball.")] = 0
     on: Annotated[Literal["foot", "center"], arg(help="The footpoint, or the centre's horizontal position.")] = "foot"
 
-    def run(self, overrides: dict[str, str]) -> None:
-        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+    def __call__(self, overrides: dict[str, str]) -> None:
+        """Write the parameters and print what was written."""
         from rollingball.pytorch.runs.export import export_file
 
         print(export_file(self.recorded, self.to, self.frame, self.plane, self.ball, self.on))
@@ -179,8 +183,8 @@ class Scenes:
     action: Annotated[Literal["list", "check", "schema"], tyro.conf.Positional, arg(help="What to do.")]
     file: Annotated[str, tyro.conf.Positional, arg(help="The scene to check.")] = ""
 
-    def run(self, overrides: dict[str, str]) -> None:
-        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+    def __call__(self, overrides: dict[str, str]) -> None:
+        """Print what is asked for, or raise the first error of the scene."""
         from rollingball.app.scene import load_scene, schema, shipped
 
         if self.action != "check":
@@ -201,10 +205,10 @@ class Scenes:
 
 @dataclasses.dataclass(frozen=True)
 class Doctor:
-    """Say which versions, devices and kernel cache are there, and what is missing."""
+    """Print the versions, the devices and the kernel cache of this machine, and the packages that are missing."""
 
-    def run(self, overrides: dict[str, str]) -> None:
-        """Roll, draw or print what the command says; ``overrides`` are values of its scene by their dotted keys."""
+    def __call__(self, overrides: dict[str, str]) -> None:
+        """Print the report."""
         from rollingball.app.doctor import report
 
         print(report())

@@ -1,4 +1,4 @@
-"""What is here and what is missing: for people, and for the first line of a bug report."""
+"""The command ``rollingball doctor``: versions, devices and the kernel cache, for a first look and for bug reports."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EXTRAS = {
 
 
 def version(package: str) -> str | None:
-    """The installed version of a package, or None."""
+    """The installed version of a package, or None where it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -39,7 +39,7 @@ def version(package: str) -> str | None:
 
 
 def file_sizes(folder: Path) -> list[int]:
-    """The sizes of the files below a folder, in bytes, while other programs may compile there."""
+    """The size in bytes of each file below a folder; a file that another program deletes meanwhile is passed over."""
     sizes = []
     for where, _folders, names in os.walk(folder):  # passes over a folder that has just gone
         for name in names:
@@ -49,7 +49,11 @@ def file_sizes(folder: Path) -> list[int]:
 
 
 def report() -> str:
-    """Versions, devices, kernel cache, and what is missing, as text."""
+    """The report as lines of text: versions, devices, the kernel cache, and the packages that are missing.
+
+    Raises:
+        FileError: when Warp cannot make its folder of compiled kernels.
+    """
     import warp as wp
 
     from rollingball.core.launch import kernel_cache

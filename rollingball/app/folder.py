@@ -1,4 +1,4 @@
-"""A folder of runs: what ``rollingball run`` writes of a scene, and the pictures and the page that are made of it."""
+"""A folder of runs: rolling a scene into it, and reading, drawing, filming and showing the runs in it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -
 
 
 def summary(run: Trajectory) -> list[str]:
-    """How many balls ended how, in words, and how many were inside the surface, and how deep."""
+    """Lines for people: how many balls ended with each status, and how many were inside the surface and how deep."""
     import numpy as np
 
     from rollingball.plot.common.words import inside, status_counts
@@ -77,7 +77,7 @@ def summary(run: Trajectory) -> list[str]:
 
 
 def read(folder: Path) -> tuple[Scene, Surface, dict[str, Trajectory]]:
-    """What ``run`` wrote into a folder: the scene, its surface, and the runs that are whole, by name.
+    """Read a folder that ``run`` wrote: the scene, its surface, and the runs that are whole, by name.
 
     Raises:
         FileError: for a folder that is missing, half written or foreign, or holds runs of another scene.
@@ -149,11 +149,11 @@ def film(
 
 
 def show(source: Path, port: int, html: Path | None) -> None:
-    """Serve the interactive page of a folder of runs, or of one trajectory, until it is interrupted; or write it."""
+    """Serve the interactive page of a folder of runs, or of one trajectory, until Ctrl-C; or write it as one file."""
     from rollingball.core.files import write_beside
     from rollingball.plot import offline, view
 
-    runs, surface, box, title = _shown(source)
+    runs, surface, box, title = _to_show(source)
     if html is not None:
         write_beside(html, offline(runs, surface, box, title))
         print(html)
@@ -163,8 +163,8 @@ def show(source: Path, port: int, html: Path | None) -> None:
         page.wait()
 
 
-def _shown(source: Path) -> tuple[dict[str, Trajectory], Surface, Any, str]:
-    """Runs by name, their surface, the box to show and a title."""
+def _to_show(source: Path) -> tuple[dict[str, Trajectory], Surface, Any, str]:
+    """The runs by name, their surface, the box to show or None, and a title, of a folder or of one trajectory."""
     from rollingball.runs.trajectory import Trajectory
     from rollingball.surfaces import from_recipe
 

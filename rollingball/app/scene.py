@@ -51,12 +51,12 @@ SurfaceTable: Any = Union[SURFACE_TABLES]  # noqa: UP007 - made at run time
 
 
 def run_tables() -> tuple[Any, ...]:
-    """The tables of all methods, those that users registered among them."""
+    """The types of ``[[run]]`` tables, one for each method, those of classes that users registered included."""
     return METHOD_CLASSES.tables(lambda cls: COMMON_FLOW if cls in (*FLOWS, *BODIES) else COMMON)
 
 
 class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole scene file."""
+    """A scene file: a surface, balls with their starts, runs, and tables for pictures and studies."""
 
     surface: SurfaceTable
     ball: BallTable | None = None
@@ -82,18 +82,18 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return from_recipe(msgspec.to_builtins(self.surface))
 
     def names(self) -> list[str]:
-        """A file name for each run, each different, also where a file system ignores case."""
+        """A file name for each run: safe on any file system, and different also where upper and lower case are one."""
         names: list[str] = []
         for run in self.run:
-            given = run.name or run.__struct_config__.tag
-            plain = re.sub(r"[^A-Za-z0-9._-]+", "-", given).strip(".-")[:80] or "run"
+            title = run.name or run.__struct_config__.tag
+            plain = re.sub(r"[^A-Za-z0-9._-]+", "-", title).strip(".-")[:80] or "run"
             choices = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
-            taken = {name.lower() for name in names}
-            names.append(next(choice for choice in choices if choice.lower() not in taken))
+            earlier = {name.lower() for name in names}
+            names.append(next(choice for choice in choices if choice.lower() not in earlier))
         return names
 
     def arguments(self, index: int) -> tuple[Ball | None, Method | Flow | RigidBall, dict[str, Any]]:
-        """Ball, method and the other arguments of ``simulate`` for one run, each radius from each start."""
+        """The ball, the method and the options of ``simulate`` for one run; each radius rolls from each start."""
         assert self.ball is not None  # a scene with a run has one
         run, starts = self.run[index], self.ball.points()
         method = built(run)
@@ -124,7 +124,11 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ball, method, {where: starts, "lift": table.lift, **pushes, **options}
 
     def check(self) -> None:
-        """Check every run as ``simulate`` would, without running it."""
+        """Check every run as ``simulate`` would, without rolling it, and that the memory it needs is within the limits.
+
+        Raises:
+            InputError: for a value that cannot be used; the message begins with the path of its key.
+        """
         surface = self.build_surface()
         if self.iron and (self.plot is None or surface.dim > 2):
             raise InputError("$.iron", "iron", "a surface in one or two dimensions, and a box in [plot]")
@@ -170,8 +174,8 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def roll(self, index: int, **options: Any) -> Trajectory:
         """Simulate one run; ``options`` go to :func:`rollingball.simulate`."""
-        ball, method, given = self.arguments(index)
-        return simulate(self.build_surface(), ball, method, **{**given, **options})
+        ball, method, arguments = self.arguments(index)
+        return simulate(self.build_surface(), ball, method, **{**arguments, **options})
 
 
 def scene_type() -> Any:
@@ -210,7 +214,11 @@ def load_scene(source: str | Path, overrides: dict[str, str] | None = None) -> S
 
 
 def to_scene(table: Any) -> Scene:
-    """A scene from plain data, every value checked."""
+    """A scene from plain data, as TOML and JSON have it, with the type of every value checked.
+
+    Raises:
+        InputError: for data that is not a scene; the message begins with the path of the key.
+    """
     try:
         scene: Scene = msgspec.convert(table, scene_type())
         return scene
@@ -219,7 +227,7 @@ def to_scene(table: Any) -> Scene:
 
 
 def _where(message: str, table: Any) -> InputError:
-    """What msgspec complains of, as the path of the key, its value, and what is allowed there."""
+    """The error for a message of msgspec about ``table``: the path of the key, its value, and what is allowed there."""
     reason, _, path = message.rpartition(" - at `")
     path = path.rstrip("`") if reason else "$"
     reason = reason or message
@@ -251,11 +259,11 @@ def _value_at(path: str, table: Any) -> Any:
 
 def _table_at(path: str, table: Any) -> Any:
     """The struct that the table at ``path`` is read into."""
-    parts, given = parts_of(path), _value_at(path, table)
+    parts, value = parts_of(path), _value_at(path, table)
     kinds = (*SURFACE_TABLES, *run_tables(), *PROJECTIONS.tables(), *INTEGRATORS.tables())
     tags = {kind.__struct_config__.tag: kind for kind in kinds}
     if (parts and parts[-1] == "surface") or (len(parts) in (2, 3) and parts[0] == "run"):
-        kind = tags.get(given.get("method", given.get("type"))) if isinstance(given, dict) else None
+        kind = tags.get(value.get("method", value.get("type"))) if isinstance(value, dict) else None
         if kind is not None:
             return kind
     named = {**TABLES, "stop": Stop, "radius": Schedule, "lr": Schedule}
@@ -290,8 +298,8 @@ def find_scene(source: str | Path) -> Path:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a scene file, for editors."""
-    made = msgspec.json.schema(scene_type())
-    scene = made["$defs"]["Scene"]
+    document = msgspec.json.schema(scene_type())
+    scene = document["$defs"]["Scene"]
     scene["anyOf"] = [{"required": [name]} for name in ("run", "iron", "compare")]
     scene["dependentRequired"] = {"run": ["ball"], "compare": ["ball"], "sensitivity": ["run"]}
-    return made
+    return document

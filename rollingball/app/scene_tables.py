@@ -27,7 +27,7 @@ class Cloud(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         whole("seed", self.seed)
 
     def points(self) -> np.ndarray:
-        """The starts (count, d)."""
+        """The starts (count, d), drawn from the seed."""
         shape = (self.count, len(self.around))
         return np.asarray(self.around) + np.random.default_rng(self.seed).uniform(-self.spread, self.spread, shape)
 
@@ -54,15 +54,15 @@ class BallTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         one_of("on", self.on, ("foot", "center"))
 
     def points(self) -> np.ndarray:
-        """The starts (B, d)."""
-        given = self.start
-        return given.points() if isinstance(given, Cloud) else np.atleast_2d(numbers("start", given, "points"))
+        """The starts (B, d): the points given, or those drawn from a cloud."""
+        start = self.start
+        return start.points() if isinstance(start, Cloud) else np.atleast_2d(numbers("start", start, "points"))
 
     def pushes(self) -> dict[str, np.ndarray]:
-        """The velocities and spins (1 or B, n), where there are some."""
-        given = {"start_velocity": self.velocity, "start_spin": self.spin}
+        """The start velocities and spins that are given, as arguments of ``simulate``: arrays (1 or B, components)."""
+        pushes = {"start_velocity": self.velocity, "start_spin": self.spin}
         return {
-            name: np.atleast_2d(numbers(name, value, "points")) for name, value in given.items() if value is not None
+            name: np.atleast_2d(numbers(name, value, "points")) for name, value in pushes.items() if value is not None
         }
 
 

@@ -1,4 +1,4 @@
-"""What the commands iron, compare and sensitivity do with a scene: numbers, files and a picture."""
+"""The commands iron, compare and sensitivity: each measures something of a scene and writes numbers and a picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 
 
 def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
-    """Draw f_rho, contacts and Delta of a scene into ``out``: iron.png, and the numbers of Delta in iron.json."""
+    """Draw the ironed loss f_rho, the contacts and the relief Delta of a scene: iron.png, and the numbers in iron.json.
+
+    Args:
+        source: A scene with a table [iron] and a box in [plot]: a file, or the name of a shipped scene.
+        overrides: Values of the scene by their dotted keys, as they were typed.
+        out: The folder to write to, which this process locks.
+
+    Raises:
+        InputError: for a scene that cannot be used.
+        FileError: when the folder cannot be written, or another process writes there.
+    """
     from rollingball.app.scene import load_scene
     from rollingball.core.files import locked_folder, writable, write_beside
     from rollingball.geometry.ironing.delta import asymptote, delta
@@ -49,7 +59,19 @@ def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
 
 
 def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
-    """Compare discrete runs of a scene with the flow, into ``out``: the runs, compare.json and compare.png."""
+    """Compare Algorithm 1 at several learning rates with the flow of the ironed loss, its limit.
+
+    The runs, compare.json and compare.png are written. Runs that an earlier comparison left there are deleted.
+
+    Args:
+        source: A scene with a table [compare] and one radius in [ball]: a file, or the name of a shipped scene.
+        overrides: As for :func:`iron_scene`.
+        out: As well.
+
+    Raises:
+        InputError: for a scene that cannot be used.
+        FileError: when the folder cannot be written, or another process writes there.
+    """
     import msgspec
     import numpy as np
 
@@ -91,16 +113,26 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
             method = FootpointRBO(lr=rate, projection=GlobalProjection())
             runs.append(simulate(surface, ball, method, start=start, steps=table.steps(rate), lift=scene.ball.lift))
             manifest.marked(runs[-1]).save(out / f"lr-{rate:g}.safetensors")
-        found = compare(runs, flow, tolerance=table.tolerance, on=table.on)
-        print(found)
-        found.save(out / "compare.json")
+        comparison = compare(runs, flow, tolerance=table.tolerance, on=table.on)
+        print(comparison)
+        comparison.save(out / "compare.json")
         box = scene.plot.box if scene.plot else bounds([flow, *runs])
-        write_beside(out / "compare.png", png(comparison_sheet(found, runs[0], flow, surface, box, scene.title)))
+        write_beside(out / "compare.png", png(comparison_sheet(comparison, runs[0], flow, surface, box, scene.title)))
         print(f"  {out}/: flow and runs, compare.json, compare.png")
 
 
 def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None:
-    """Measure where the balls of a scene part, into ``out``: sensitivity.json and sensitivity.png."""
+    """Measure where neighbouring balls of a scene part: Lyapunov exponents, in sensitivity.json and sensitivity.png.
+
+    Args:
+        source: A scene with a table [sensitivity] and one run or more: a file, or the name of a shipped scene.
+        overrides: As for :func:`iron_scene`.
+        out: As well.
+
+    Raises:
+        InputError: for a scene that cannot be used, or a method without a derivative.
+        FileError: when the folder cannot be written, or another process writes there.
+    """
     from rollingball.app.scene import load_scene
     from rollingball.core.files import locked_folder, writable, write_beside
     from rollingball.derivatives.sensitivity_field import differentiable, sensitivity_field
@@ -131,7 +163,7 @@ def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None
 
 
 def _cases(scene: Any) -> Any:
-    """Name, radius, ball, method and options of each run of a scene at each of its radii."""
+    """The name, radius, ball, method and options for ``simulate`` of each run of a scene, at each of its radii."""
     import msgspec
 
     for run, name in zip(scene.run, scene.names(), strict=True):
@@ -139,15 +171,15 @@ def _cases(scene: Any) -> Any:
         for radius in radii if isinstance(radii, list) else [radii]:
             one = msgspec.structs.replace(run, radius=radius)
             ball, method, options = msgspec.structs.replace(scene, run=[one]).arguments(0)
-            kept = {key: options[key] for key in options.keys() - {"start", "start_center", "every", "save_at"}}
-            shown = radius if ball is not None and isinstance(radius, (int, float)) else None
-            yield run.name or name, shown, ball, method, kept
+            rolling = {key: options[key] for key in options.keys() - {"start", "start_center", "every", "save_at"}}
+            label_radius = radius if ball is not None and isinstance(radius, (int, float)) else None
+            yield run.name or name, label_radius, ball, method, rolling
             if ball is None:
                 break
 
 
 def _rates(label: str, field: SensitivityField) -> str:
-    """The quantiles of a field's exponents: by the derivative, and by the ends of neighbours."""
+    """Two lines with quantiles of the exponents: from the derivative, and from how far neighbours end apart."""
     from rollingball.plot.common.words import percent
 
     lines = []
@@ -162,7 +194,7 @@ def _rates(label: str, field: SensitivityField) -> str:
 
 
 def _numbers(field: SensitivityField) -> dict[str, Any]:
-    """A field as plain data; null for what is not known, and for an exponent of minus infinity."""
+    """A field of exponents as JSON data, with null for a number that is unknown or infinite."""
     import numpy as np
 
     def plain(values: Any) -> Any:

@@ -22,7 +22,7 @@ BOX = [(2.4, 6.0)]
 
 
 def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, Trajectory], Surface]:
-    """The points of one step in each reading, its runs and its surface."""
+    """The points of one step in each reading, the runs by reading, and the surface."""
     surface, ball, start = sine(), Ball(RADIUS), [START]
     naive = FootpointRBO(RATE, GradientProjection(steps=INNER, step_size=STEP_SIZE))
     runs = {
@@ -60,7 +60,7 @@ def on_graph(surface: Surface, foot: float) -> np.ndarray:
 
 
 def draw(numbers: dict[str, Any], runs: dict[str, Trajectory], surface: Surface) -> Any:
-    """The figure: the step with exact feet, point by point; beside it where each reading puts the next ball."""
+    """The figure: at the left the points of a step with exact feet, at the right the next ball in each reading."""
     import matplotlib
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""Figure 2, ironing: Delta(rho), what is left of the relief of a sine, on the two graphs that it can mean."""
+"""Figure 2, ironing: the relief Delta(rho) that a ball leaves of a sine, over the whole line and over the interval."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BESIDE = 1e-3  # the crest, where it would stay
 
 
 def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, Any], Surface]:
-    """The numbers of the figure, its curves and its surface."""
+    """The numbers of the figure, its curves by name, and its surface; fewer radii if ``quick``."""
     surface = sine()
     radii = np.unique(np.concatenate([np.geomspace(0.1, 1000, 9 if quick else 33), TABLE]))
     curves = {graph: delta(surface, radii, BOX, graph) for graph in GRAPHS}
@@ -57,7 +57,7 @@ def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, Any], Surfac
 
 
 def draw(numbers: dict[str, Any], curves: dict[str, Any], surface: Surface) -> Any:
-    """The figure: f and f_rho with balls at rest above; below Delta on both graphs, and what balls of the flow fell."""
+    """The figure: above f and f_rho; below Delta on both graphs, and by how much balls of the flow descend."""
     import matplotlib
     from matplotlib.figure import Figure
 

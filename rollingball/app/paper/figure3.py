@@ -1,4 +1,4 @@
-"""Figure 3, strong ironing on Eq. 13: the projector as printed, with the slips of the published script, and exact."""
+"""Figure 3, strong ironing on Eq. 13: the printed projector, the slips of the published script, and exact feet."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AROUND = (0.9, 2.5)
 
 
 def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, Any], Surface]:
-    """The numbers of the figure, its runs and curves, and its surface."""
+    """The numbers of the figure, its runs and curves by name, and its surface; fewer balls and steps if ``quick``."""
     surface = riemann(TERMS)
     radii, steps = (RADII[1:3], 20) if quick else (RADII, STEPS)
     naive = FootpointRBO(RATE, GradientProjection(steps=INNER, step_size=STEP_SIZE))
@@ -60,7 +60,7 @@ def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, Any], Surfac
 
 
 def _window(runs: dict[str, Trajectory], index: int) -> tuple[float, float]:
-    """Where the centre of one ball was, exactly and in the flow, with a margin."""
+    """The horizontal interval that the centre of one ball visits with exact feet and in the flow, with a margin."""
     path = np.concatenate([runs[name].center[:, index, 0] for name in ("exact", "flow")])
     margin = 0.02 + 0.3 * np.ptp(path)
     return float(path.min() - margin), float(path.max() + margin)
@@ -96,7 +96,7 @@ def with_slips(radii: np.ndarray, steps: int) -> np.ndarray:
 
 
 def _reach(surface: Surface) -> float:
-    """What the upper reach of the graph does not exceed: one over the largest curvature found over a period.
+    """An upper bound of the upper reach of the graph: one over the largest curvature among samples of a period.
 
     Eq. 13 is sharpest at places such as 4 pi / 3: the samples are all multiples of 2 pi / 27720, lcm(1, ..., 12).
     """
@@ -105,6 +105,7 @@ def _reach(surface: Surface) -> float:
 
 
 def _facts(surface: Surface, runs: dict[str, Trajectory], slips: np.ndarray, index: int, points: int) -> dict[str, Any]:
+    """The numbers of one radius; ``points`` random places around the start say how much cannot be touched."""
     paper, exact, flow = (runs[name].select([index]) for name in ("paper", "exact", "flow"))
     radius = float(paper.radius[0, 0])
     frames = np.linspace(1, len(paper) - 1, min(points, 100)).astype(int)
@@ -129,7 +130,7 @@ def _facts(surface: Surface, runs: dict[str, Trajectory], slips: np.ndarray, ind
 
 
 def draw(numbers: dict[str, Any], curves: dict[str, Any], surface: Surface) -> Any:
-    """The figure: a column for each radius; the printed method above, with the slips, and exact feet and flow below."""
+    """The figure: a column for each radius, with the printed method, the script with slips, exact feet and flow."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -159,6 +160,7 @@ def draw(numbers: dict[str, Any], curves: dict[str, Any], surface: Surface) -> A
 
 
 def _ironed(ax: Any, offsets: dict[float, np.ndarray], surface: Surface) -> None:
+    """The loss and the ironed losses of all radii, each lowered by its radius."""
     section(surface, [AROUND], ax, points=8000)
     for index, (radius, offset) in enumerate(offsets.items()):
         ax.plot(offset[:, 0], offset[:, 1] - radius, color=PALETTE[index], linewidth=1.0, label=f"$\\rho$ = {radius:g}")
@@ -168,12 +170,13 @@ def _ironed(ax: Any, offsets: dict[float, np.ndarray], surface: Surface) -> None
 
 
 def _jumps(ax: Any, run: Trajectory) -> None:
-    """The centre over the steps."""
+    """The horizontal position of the centre at each step."""
     ax.plot(run.step, run.center[:, 0, 0], ".", color=PALETTE[1], markersize=2)
     ax.set(xlabel="step", ylabel="$c_\\theta$")
 
 
 def _exact(ax: Any, runs: dict[str, Trajectory], index: int, offset: np.ndarray) -> None:
+    """The paths of the centre with exact feet and in the flow, on f_rho."""
     ax.plot(offset[:, 0], offset[:, 1], color=INK, linewidth=0.8, label="$f_\\rho$")
     exact, flow = runs["exact"].center[:, index], runs["flow"].center[:, index]
     ax.plot(flow[:, 0], flow[:, 1], color=PALETTE[5], linewidth=2.5, label="flow")

@@ -1,4 +1,4 @@
-"""Figure 4, exploration against exploitation on Eq. 14: who crosses the wells, and whether a ball did it."""
+"""Figure 4, exploration on Eq. 14: which runs cross the wells, and whether their ball stayed outside the surface."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXACT, FLOW = {0.5: 12, 1.0: 12, 3.0: 2, 4.0: 2}, {0.5: 4, 1.0: 4, 3.0: 2, 4.0: 
 QUICK = {0.5: 1, 4.0: 1}
 FROM_SEEDS = GlobalProjection(nodes=0)
 BOX = [(-7.4, 7.4), (-7.4, 7.4)]
-JUMP = 0.25  # a centre that jumps farther is drawn as points: lines would hide everything
+JUMP = 0.25  # a centre that jumps farther is runs_drawn as points: lines would hide everything
 READINGS = ("paper", "exact", "flow")
 
 
@@ -37,7 +37,7 @@ def starts(count: int = STARTS) -> np.ndarray:
 
 
 def roll(surface: Surface, quick: bool) -> dict[str, list[Trajectory]]:
-    """The runs of each reading, one for each radius, and gradient descent."""
+    """The runs of gradient descent and of each reading of the method, by name, with one run for each radius."""
     naive = FootpointRBO(RATE, GradientProjection(steps=INNER, step_size=STEP_SIZE))
     exact = FootpointRBO(RATE, GlobalProjection())
     flow = IronedFlow(Dopri5(rtol=1e-4, atol=1e-6))
@@ -64,7 +64,7 @@ def roll(surface: Surface, quick: bool) -> dict[str, list[Trajectory]]:
 
 
 def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, list[Trajectory]], Surface]:
-    """The numbers of the figure, its runs and its surface."""
+    """The numbers of the figure, its runs by reading, and its surface; fewer balls and steps if ``quick``."""
     surface = gaussian_wells(width=WIDTH)
     runs = roll(surface, quick)
     descent = runs["gradient descent"][0]
@@ -85,17 +85,17 @@ def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, list[Traject
 
 
 def _inside(points: np.ndarray) -> int:
-    """How many balls end at |theta| < 1."""
+    """The number of balls whose last horizontal position has a norm below 1; ``points`` are (T, B, d or d + 1)."""
     return int((np.linalg.norm(points[-1, :, :2], axis=1) < INSIDE).sum())
 
 
 def _facts(surface: Surface, run: Trajectory, name: str, count: int) -> dict[str, Any]:
-    """Where the balls of one radius end, and how far they were from being balls, at so many frames."""
+    """Where the balls of one radius end, and how deep they are inside the surface at ``count`` frames of their run."""
     radius = float(run.radius[0, 0])
     frames = np.linspace(len(run) // count, len(run) - 1, count).astype(int)
     near = project(surface, run.center[frames].reshape(-1, 3), FROM_SEEDS)
     gap = (near.distance / radius - 1).reshape(len(frames), -1)
-    found = {
+    facts = {
         "radius": radius,
         "starts": run.balls,
         "inside by foot": _inside(run.foot),
@@ -106,12 +106,12 @@ def _facts(surface: Surface, run: Trajectory, name: str, count: int) -> dict[str
         "median distance of the foot at the end": float(np.median(np.linalg.norm(run.foot[-1], axis=1))),
     }
     if name == "paper":
-        found["share of feet over 0.05 from a nearer point"] = _missed(surface, run, frames)
-    return found
+        facts["share of feet over 0.05 from a nearer point"] = _missed(surface, run, frames)
+    return facts
 
 
 def _missed(surface: Surface, run: Trajectory, frames: np.ndarray) -> float:
-    """The share of steps whose foot is farther than 0.05 from a point nearer to the candidate (Eq. 7)."""
+    """The share of steps in which the foot lies over 0.05 from a point of the graph nearer to the candidate (Eq. 7)."""
     before = run.foot[frames - 1].reshape(-1, 2)
     slope = surface.gradient(before)
     tangent = np.concatenate([slope, (slope**2).sum(axis=1, keepdims=True)], axis=1)
@@ -124,7 +124,10 @@ def _missed(surface: Surface, run: Trajectory, frames: np.ndarray) -> float:
 
 
 def _touchable(surface: Surface, radius: float, count: int) -> dict[str, Any]:
-    """How many of some points in |theta| < 1 the ball can touch, and the bound of the bare bowl |theta|^2."""
+    """How many of ``count`` random points with |theta| < 1 the ball can touch.
+
+    Beside it stands the radius of the disc about 0 of which a ball on the bare bowl |theta|^2 can touch no point.
+    """
     draw = np.random.default_rng(1)
     angle, distance = draw.uniform(0, 2 * np.pi, count), np.sqrt(draw.uniform(0, 1, count))
     points = distance[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -137,22 +140,22 @@ def _touchable(surface: Surface, radius: float, count: int) -> dict[str, Any]:
 
 
 def draw(numbers: dict[str, Any], runs: dict[str, list[Trajectory]], surface: Surface) -> Any:
-    """The figure: a row for each reading, a column for each radius; counts and gaps in the first column."""
+    """The figure: a row for each reading and a column for each radius; the first column shows counts and gaps."""
     import matplotlib
     from matplotlib.figure import Figure
 
-    shown = [float(run.radius[0, 0]) for run in runs["exact"]]
+    radii_drawn = [float(run.radius[0, 0]) for run in runs["exact"]]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(2.45 * (len(shown) + 1), 8.2), layout="constrained")
-        panels = figure.subplots(3, len(shown) + 1)
+        figure = Figure(figsize=(2.45 * (len(radii_drawn) + 1), 8.2), layout="constrained")
+        panels = figure.subplots(3, len(radii_drawn) + 1)
         figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[union-attr,call-arg]
         _paths(panels[0, 0], runs["gradient descent"][0], surface, "gradient descent")
         _counts(panels[1, 0], numbers)
         _gaps(panels[2, 0], numbers)
         titles = {"paper": "paper", "exact": "exact feet", "flow": "flow of $f_\\rho$"}
         for row, name in enumerate(READINGS):
-            drawn = [run for run in runs[name] if float(run.radius[0, 0]) in shown]
-            for ax, run in zip(panels[row, 1:], drawn, strict=True):
+            runs_drawn = [run for run in runs[name] if float(run.radius[0, 0]) in radii_drawn]
+            for ax, run in zip(panels[row, 1:], runs_drawn, strict=True):
                 _paths(ax, run, surface, f"{titles[name]}, $\\rho$ = {run.radius[0, 0]:g}")
         for ax in (*panels[0, 1:], *panels[1:, 2:].ravel()):
             ax.set_ylabel("")

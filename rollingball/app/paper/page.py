@@ -49,7 +49,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A file beside the page, and what it shows."""
+    """A picture in a file beside the page, with a text that says what it shows."""
 
     file: str
     text: str

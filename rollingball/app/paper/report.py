@@ -1,4 +1,4 @@
-"""What ``rollingball paper`` does: each figure measured and drawn, and the report of all of them."""
+"""The command ``rollingball paper``: it measures and draws each figure of the paper and writes a report of them."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ SHOWS = {
 
 
 def make(out: Path, figures: Sequence[str] = FIGURES, quick: bool = False) -> None:
-    """Make figures and their report in ``out``: figureN.png, report.md, report.html and report.json.
+    """Measure and draw figures of the paper and write the report, as figureN.png and report.md, .html and .json.
 
     Args:
-        out: The folder.
-        figures: Which, of "1" to "4"; the report is about these.
-        quick: Fewer balls and steps, for a look or a check.
+        out: The folder to write to; it is made where it is missing.
+        figures: The numbers of the figures, "1" to "4"; the report is about these.
+        quick: Whether to roll fewer balls and steps, for a first look.
 
     Raises:
-        InputError: for a figure that there is not.
-        FileError: where ``out`` cannot be written.
+        InputError: for a figure that the paper does not have.
+        FileError: when ``out`` cannot be written, or another process writes there.
     """
     from rollingball.core.files import locked_folder, writable, write_beside
     from rollingball.plot import png
 
-    wanted = sorted({one_of("figures", name, FIGURES) for name in figures} or FIGURES)
+    names = sorted({one_of("figures", name, FIGURES) for name in figures} or FIGURES)
     writable(out)
     with locked_folder(out):
         print("figures of the paper: new kernels take some seconds to compile, once", flush=True)
         content: dict[str, Any] = {"quick": quick, "figures": {}, "seconds": {}}
-        for name in wanted:
+        for name in names:
             print(f"  figure {name}: {SHOWS[name]} ...", flush=True)
             part = importlib.import_module(f"rollingball.app.paper.figure{name}")
-            began, worked = time.perf_counter(), time.process_time()
+            began, processor_began = time.perf_counter(), time.process_time()
             numbers, runs, surface = part.measure(quick)
             write_beside(out / f"figure{name}.png", png(part.draw(numbers, runs, surface)))
             content["figures"][name] = numbers
-            seconds = round(time.perf_counter() - began, 1), round(time.process_time() - worked, 1)
+            seconds = round(time.perf_counter() - began, 1), round(time.process_time() - processor_began, 1)
             content["seconds"][name] = dict(zip(("wall", "processor"), seconds, strict=True))
             print(f"    {out}/figure{name}.png, in {seconds[0]:g} s, {seconds[1]:g} s of a processor", flush=True)
         blocks = page(content)
@@ -65,8 +65,8 @@ def make(out: Path, figures: Sequence[str] = FIGURES, quick: bool = False) -> No
 
 
 def page(content: dict[str, Any]) -> list[Block]:
-    """The report of what report.json holds."""
-    said = {name: WORDS[name](numbers, content["quick"]) for name, numbers in content["figures"].items()}
+    """The blocks of the report, from the content of report.json."""
+    texts = {name: WORDS[name](numbers, content["quick"]) for name, numbers in content["figures"].items()}
     blocks: list[Block] = [Heading(TITLE, 1)]
     if content["quick"]:
         blocks.append(Paragraph("A quick run, of fewer balls and steps: where balls end is not yet where they rest."))
@@ -84,15 +84,15 @@ def page(content: dict[str, Any]) -> list[Block]:
         ),
         Table(
             ["figure", "published", "the paper's method here", "exact", "flow", "published and the paper's method"],
-            [[name, *row] for name, (row, _more) in said.items()],
+            [[name, *row] for name, (row, _more) in texts.items()],
         ),
     ]  # fmt: skip
-    for name, (_row, more) in said.items():
+    for name, (_row, more) in texts.items():
         text = f"Figure {name}: {SHOWS[name]}"
         blocks += [Heading(text), Picture(f"figure{name}.png", text), *more]
     times = ", ".join(
-        f"figure {name} {number(took['wall'])} s ({number(took['processor'])} s of a processor)"
-        for name, took in content["seconds"].items()
+        f"figure {name} {number(spent['wall'])} s ({number(spent['processor'])} s of a processor)"
+        for name, spent in content["seconds"].items()
     )
     blocks += [Heading("Time"), Paragraph(f"To measure and draw, with compiling where kernels were new: {times}.")]
     return blocks
