@@ -49,10 +49,13 @@ class Recorder:
         center: Whether the whole centre is recorded, or only its norm and height; by default up to four million
             parameters.
         shard_bytes: The size above which a frame is split over several files.
+        resume: Go on with the recording of the folder, where there is one: True where the optimizer is at the step
+            after the newest frame, or still at that frame; else the number of steps it has made. Frames of this step
+            and of later ones are recorded anew.
 
     Raises:
         InputError: for an argument that cannot be used.
-        FileError: for a folder that has a recording already, or cannot be made.
+        FileError: for a folder that has a recording already (unless it is resumed), or cannot be made.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Recorder:
         model: torch.nn.Module | None = None,
         center: bool | None = None,
         shard_bytes: int = 2**30,
+        resume: bool | int = False,
     ) -> None:
         if not isinstance(optimizer, RollingBall):
             raise InputError("optimizer", type(optimizer).__name__, "a RollingBall")
@@ -81,10 +85,16 @@ class Recorder:
         self.keeps_center = size <= MOST_NUMBERS if center is None else center
         self.names = self._names(model)
         scene = self._scene(size)
-        self.recording: Recording = begin(self.names, self.params, folder, scene, whole("shard_bytes", shard_bytes, 1))
+        whole("shard_bytes", shard_bytes, 1)
+        goes_on = resume if isinstance(resume, bool) else whole("resume", resume) >= 0
+        if goes_on and folder is None:
+            raise InputError("folder", None, "the folder of the recording that is gone on with")
+        self.recording: Recording = begin(self.names, self.params, folder, scene, shard_bytes, goes_on)
         self.step, self.time, self._evaluations = 0, 0.0, optimizer.evaluations
         self.began: float | None = None
         self._rates: list[Any] = []
+        if self.recording.frames:
+            self._go_on(self._next_step() if resume is True else resume)
         self._shown: list[Tensor] | None = None
         self._kept: list[Tensor] = []
         self._numbers: dict[str, Any] = {}
@@ -92,6 +102,29 @@ class Recorder:
             optimizer.register_step_pre_hook(self._before),
             optimizer.register_step_post_hook(self._after),
         ]
+
+    def _next_step(self) -> int:
+        """The step of the newest frame where the parameters are still those of it, else the one after."""
+        recording, part = self.recording, "foot" if self.optimizer._shows_foot() else "center"
+        newest, kept = recording.frames[-1]["step"], recording.tensors(len(recording.frames) - 1, part)
+        if kept is None:
+            return newest + 1
+        is_same = True
+        for name, param in zip(self.names, self.params, strict=True):
+            here, rounding = param.detach().cpu(), 4 * torch.finfo(param.dtype).eps
+            is_same &= bool((here - kept[name]).abs().le(rounding * here.abs().amax()).all()) if here.numel() else True
+        return newest if is_same else newest + 1
+
+    def _go_on(self, step: int) -> None:
+        """Go on with the recording at a step: later frames are cut, and the numbers that add up follow the last one."""
+        self.recording.cut(step)
+        self.step = step
+        if self.recording.frames:
+            last = self.recording.frames[-1]
+            rate = float(self.optimizer.param_groups[0]["lr"])
+            self.time = last["time"] + rate * (step - last["step"])
+            self._evaluations = self.optimizer.evaluations - last["evaluations"]
+            self.began = time.perf_counter() - last["seconds"]
 
     def note(self, loss: Any) -> None:
         """Give the loss of the step just made, where the optimizer makes its steps without a closure."""
@@ -113,6 +146,7 @@ class Recorder:
                 self._settle(foot)
                 self._add(foot, self._exact() if self._is_first_foot() else self._offsets(), loss)
         self._hooks = []
+        self.recording.finish()
 
     def trajectory(self, plane: LossPlane | None = None) -> Trajectory:
         """What has been recorded so far, as a Trajectory of one ball in all parameters.

@@ -1,7 +1,8 @@
 """What a Recorder has seen, frame by frame, in memory or in a folder, and as a Trajectory.
 
-A folder has ``recording.json``, which lists the frames, and for each frame safetensors files of the foot (and of the
-centre), split into shards; each file is written beside its place and renamed, the list last.
+A folder has ``recording.json``, which says what is recorded, and for each frame safetensors files of the foot (and of
+the centre), split into shards; each file is written beside its place and renamed. While a run goes on, ``frames.jsonl``
+gets a line for each frame whose files are whole; when the recording is closed, its lines move into ``recording.json``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rollingball.runs.trajectory import Trajectory
 
 FORMAT = 1
 LIST = "recording.json"
+LINES = "frames.jsonl"
 NUMBERS = ("step", "time", "loss", "gap", "residual", "radius", "lift", "center_norm", "evaluations", "seconds")
 State = dict[str, Tensor]
 
@@ -62,18 +64,43 @@ class Recording:
         files = {"foot": self._write(f"step-{numbers['step']:08d}-foot", foot)}
         if center is not None:
             files["center"] = self._write(f"step-{numbers['step']:08d}-center", center)
+        if not self.frames and not (self.folder / LIST).exists():
+            self._write_list([])
         self.frames.append({**numbers, **files})
-        self._write_list()
+        self._append(self.frames[-1])
 
     def note(self, loss: float) -> None:
         """Give the newest frame its loss."""
         self.frames[-1]["loss"] = loss
         if self.folder is not None:
-            self._write_list()
+            self._append({"step": self.frames[-1]["step"], "loss": loss})
 
-    def _write_list(self) -> None:
+    def finish(self) -> None:
+        """Move the lines of the frames into the list: nothing more is added."""
+        if self.folder is not None and (self.folder / LINES).exists():
+            self._write_list(self.frames)
+            (self.folder / LINES).unlink()
+
+    def cut(self, step: int) -> None:
+        """Forget the frames of this step and of later ones."""
+        self.frames = [frame for frame in self.frames if frame["step"] < step]
+        if self.folder is not None:
+            self._write_list(self.frames)
+            (self.folder / LINES).unlink(missing_ok=True)
+
+    def _append(self, line: dict[str, Any]) -> None:
+        """Add a line, so that the cost of a frame does not grow with their number."""
         assert self.folder is not None
-        content = {"rollingball": FORMAT, "parameters": self.table, "scene": self.scene, "frames": self.frames}
+        path = self.folder / LINES
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+    def _write_list(self, frames: list[dict[str, Any]]) -> None:
+        assert self.folder is not None
+        content = {"rollingball": FORMAT, "parameters": self.table, "scene": self.scene, "frames": frames}
         write_beside(self.folder / LIST, json.dumps(content, indent=1).encode())
 
     def _write(self, stem: str, tensors: State) -> list[str]:
@@ -160,35 +187,50 @@ class Recording:
         return flattened([tensors[row["name"]] for row in self.table], torch.float64 if exact else torch.float32)
 
 
-def begin(names: list[str], params: list[Tensor], folder: Any, scene: dict[str, Any], shard_bytes: int) -> Recording:
-    """A recording without frames.
+def begin(
+    names: list[str], params: list[Tensor], folder: Any, scene: dict[str, Any], shard_bytes: int, resume: bool
+) -> Recording:
+    """A recording without frames; or that of the folder, to go on with.
 
     Raises:
-        FileError: for a folder that has a recording already, or cannot be made.
+        FileError: for a folder that has a recording already where none is gone on with, or that cannot be made.
+        InputError: naming ``folder``, for a recording of other parameters.
     """
     path = None if folder is None else Path(folder)
+    table = table_of(names, params)
     if path is not None:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
         if (path / LIST).exists():
-            raise FileError(f"{path}: has a recording already; give another folder")
-    return Recording(table_of(names, params), scene, path, shard_bytes=shard_bytes)
+            if not resume:
+                raise FileError(
+                    f"{path}: has a recording already; give another folder, or resume=True to go on with it"
+                )
+            recording = _read(path)
+            recording.shard_bytes = shard_bytes
+            if recording.table != table:
+                raise InputError("folder", str(path), "a recording of the optimizer's parameters, by name and shape")
+            return recording
+    return Recording(table, scene, path, shard_bytes=shard_bytes)
 
 
 def read_recording(folder: str | Path, plane: LossPlane | None = None) -> Trajectory:
     """The Trajectory of a folder that a :class:`Recorder` wrote; nothing in it is executed.
 
     Args:
-        folder: The folder, also of a run that is still going on.
+        folder: The folder, also of a run that is still going on or was killed.
         plane: See :meth:`Recording.trajectory`: needed where all frames do not fit into memory.
 
     Raises:
         FileError: for a folder that holds no whole recording.
         InputError: for a plane of another model.
     """
-    folder = Path(folder)
+    return _read(Path(folder)).trajectory(plane)
+
+
+def _read(folder: Path) -> Recording:
     path = folder / LIST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -199,11 +241,31 @@ def read_recording(folder: str | Path, plane: LossPlane | None = None) -> Trajec
     try:
         version, scene = int(content["rollingball"]), dict(content["scene"])
         float(scene["surface"]["loss_scale"])
-        table, frames = checked_table(content["parameters"]), [_checked_frame(frame) for frame in content["frames"]]
+        table, listed = checked_table(content["parameters"]), [_checked_frame(frame) for frame in content["frames"]]
     except (KeyError, ValueError, TypeError, OverflowError):
         raise FileError(f"{path}: not what a Recorder writes") from None
     refuse_newer(path, version, FORMAT)
-    return Recording(table, scene, folder, frames).trajectory(plane)
+    frames = {frame["step"]: frame for frame in listed}
+    for line in _lines(folder / LINES):
+        try:
+            frames[line["step"]] = _checked_frame({**frames.get(line["step"], {}), **line})
+        except (KeyError, ValueError, TypeError):
+            raise FileError(f"{folder / LINES}: not what a Recorder writes") from None
+    return Recording(table, scene, folder, [frames[step] for step in sorted(frames)])
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a recording that was not closed; a last one that was cut off by a kill is left out."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path}: cannot be read ({error})") from None
+    try:
+        return [dict(json.loads(line)) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    except (ValueError, TypeError, RecursionError):
+        raise FileError(f"{path}: not what a Recorder writes") from None
 
 
 def _checked_frame(frame: Any) -> dict[str, Any]:
