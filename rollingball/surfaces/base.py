@@ -280,8 +280,8 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
 
         @wp.func
         def scaled_bounds(x: vector, reach: wp.float64, p: SurfaceParameters):
-            slope, h = bounds_of(wide_vector(x), reach, p.wide)
-            return p.wide.loss_scale * slope, p.wide.loss_scale * h
+            slope, curvature = bounds_of(wide_vector(x), reach, p.wide)
+            return p.wide.loss_scale * slope, p.wide.loss_scale * curvature
 
     domain = None
     if supplied.domain is not None:
