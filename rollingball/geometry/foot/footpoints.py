@@ -1,4 +1,4 @@
-"""project: the nearest points of the graph, their distance, and whether they are proved to be the nearest."""
+"""The nearest points of the graph to given points, their distance, and whether they are proved to be the nearest."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -139,7 +139,7 @@ def _kernel(functions: SurfaceFunctions, projection: Projection, settings_layout
 
 @compiled
 def _local(functions: SurfaceFunctions, project_: Any, numeric: Numeric) -> Any:
-    """A local projection in the shape of a search that finds one minimum."""
+    """A local projection as a Warp function that gives Minima, like a search: the one that it finds."""
     vector, wide, parameters = numeric.vector, numeric.wide.vector, functions.parameters
     first_of, foot_type, minima = functions.first, foot_struct(numeric), minima_struct(numeric)
 

@@ -68,11 +68,11 @@ class GradientProjection(msgspec.Struct, frozen=True, tag="gradient", tag_field=
         positive_scalar("step_size", self.step_size)
 
     def settings(self) -> dict[str, Any]:
-        """The numbers that the kernel needs."""
+        """The number of iterations and their step size, as kernels take them."""
         return {"steps": int(self.steps), "step_size": float(self.step_size)}
 
     def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Any:
-        """The Warp function for one surface and precision."""
+        """The Warp function ``project`` on one family of surfaces, in one precision."""
         if isinstance(surface, DifferentiableFunctions):
             return _unrolled(surface, numeric)
         return _gradient_program(surface, numeric)
@@ -103,11 +103,11 @@ class NewtonProjection(msgspec.Struct, frozen=True, tag="newton", tag_field="typ
         whole("max_iterations", self.max_iterations, 1)
 
     def settings(self) -> dict[str, Any]:
-        """The numbers that the kernel needs."""
+        """The tolerance and the budget of iterations, as kernels take them."""
         return {"tol": float(self.tol), "max_iterations": int(self.max_iterations)}
 
     def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Any:
-        """The Warp function for one surface and precision."""
+        """The Warp function ``project`` on one family of surfaces, in one precision."""
         return exact_program(newton_program, surface, numeric)
 
 
@@ -149,13 +149,13 @@ class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="typ
             positive_scalar("hessian_bound", self.hessian_bound)
 
     def settings(self) -> dict[str, Any]:
-        """The numbers that the kernel needs."""
+        """The budgets and tolerances of the search, as kernels take them; a bound of 0 is none."""
         counts = {name: int(getattr(self, name)) for name in ("seeds", "nodes", "max_iterations")}
         bound = 0.0 if self.hessian_bound is None else float(self.hessian_bound)
         return {**counts, "tol": float(self.tol), "tie": float(self.tie), "hessian_bound": bound}
 
     def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Any:
-        """The Warp function for one surface and precision."""
+        """The Warp function ``project`` on one family of surfaces, in one precision."""
         return exact_program(global_program, surface, numeric)
 
 

@@ -67,7 +67,7 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
         }
 
     def program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowFunctions:
-        """The Warp functions for one surface."""
+        """The Warp functions of this flow with its integrator, on one family of surfaces."""
         return ironed_program(type(self.integrator), functions, numeric, self.metric == "ambient")
 
 
@@ -97,7 +97,7 @@ class FootpointFlow(msgspec.Struct, frozen=True, tag="footpoint-flow", tag_field
         return {**self.integrator.settings(), "reproject": 1, "stride": math.inf}
 
     def program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowFunctions:
-        """The Warp functions for one surface."""
+        """The Warp functions of this flow with its integrator, on one family of surfaces."""
         return footpoint_program(type(self.integrator), functions, numeric)
 
 

@@ -1,1 +1,1 @@
-"""The derivative of a flow along tangents."""
+"""The forward mode of a flow: changes along directions, by Jacobian-vector products."""

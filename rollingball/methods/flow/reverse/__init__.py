@@ -1,1 +1,1 @@
-"""The derivative of a flow backwards through its steps."""
+"""The reverse mode of a flow: cotangents from the last step to the first, by vector-Jacobian products."""

@@ -57,7 +57,7 @@ def vjp_of(method: Any, functions: SurfaceFunctions, numeric: Numeric) -> FlowVj
     return footpoint_vjp(functions, numeric)
 
 
-def ahead(plan: FlowPlan, steps: int, stages: int, threads: int | None) -> Iterator[Part]:
+def parts_forward(plan: FlowPlan, steps: int, stages: int, threads: int | None) -> Iterator[Part]:
     """Make a run again in parts, the first first; ``steps`` is the most that a ball made, of so many ``stages``."""
     import warp as wp
 
@@ -93,12 +93,12 @@ def _part(launcher: FlowLauncher, before: Any, budget: int, rows: int, stages: i
     return Part(before, log, velocities, wp.clone(launcher.states), steps, opening)
 
 
-def back(plan: FlowPlan, steps: int, stages: int, every: int | None, threads: int | None) -> Iterator[Part]:
+def parts_backward(plan: FlowPlan, steps: int, stages: int, every: int | None, threads: int | None) -> Iterator[Part]:
     """Make a run again in parts, the last first: all of it is kept, or with ``every`` each part is made twice."""
     import warp as wp
 
     if every is None:
-        yield from reversed(list(ahead(plan, steps, stages, threads)))
+        yield from reversed(list(parts_forward(plan, steps, stages, threads)))
         return
     launcher: FlowLauncher = flow_launcher(plan, plan.start)
     launcher.launch(0)
@@ -137,7 +137,7 @@ def reverse_flow(
     functions, settings, scale = plan.surface.functions(numeric), plan.method.settings(), plan.surface.loss_scale
     vjp = vjp_of(plan.method, functions, numeric)
     method = None if continuous else method_of(plan.method.integrator.tableau, device)
-    shared, begun = _shared(plan, method), _begun(plan, from_foot, trajectory)
+    common_arguments, start_arguments = _common_arguments(plan, method), _start_arguments(plan, from_foot, trajectory)
     build = flow_continuous.flow_continuous if continuous else flow_reverse
     stages = flow_continuous.STAGES if method is None else method.stages
     there = functools.partial(on_device, device=device)
@@ -146,7 +146,7 @@ def reverse_flow(
     arrays.center = there(frames["center"][..., :-1], numeric.vector)
     arrays.center_height = there(frames["center"][..., -1], wp.float64)
     arrays.height = there(frames["loss"] / scale, wp.float64)
-    arrays.seen = wp.array(_seen(frames), dtype=wp.int32, device=device)
+    arrays.seen = wp.array(_seen_frames(frames), dtype=wp.int32, device=device)
     by_parameter: dict[str, np.ndarray] = {}
 
     def room(rows: int, slots: int) -> Any:
@@ -166,7 +166,7 @@ def reverse_flow(
     framed, started = room(len(plan.save_at), 1), room(1, 1)
     adjoint: Any = None
     balls: Any = None
-    for part in back(plan, int(trajectory.steps.max()), 0 if method is None else method.stages, every, threads):
+    for part in parts_backward(plan, int(trajectory.steps.max()), 0 if method is None else method.stages, every, threads):
         if adjoint is None:
             adjoint = build(vjp, functions, layout(settings), numeric, part.before.dtype)
             zeros = np.zeros(count, dtype=adjoint.cotangents.numpy_dtype())
@@ -175,7 +175,7 @@ def reverse_flow(
         most = _most_contacts(part) if parameters else 1  # only points that are recorded need room
         rows = int(part.steps.max()) + (len(plan.save_at) + 1 if continuous else 0)  # a stretch ends at each frame, too
         points = room(rows, stages * most * vjp.entries + 4 * most)
-        inputs = [*shared, *part.inputs(), *begun, arrays, most, balls, points, framed, started]
+        inputs = [*common_arguments, *part.inputs(), *start_arguments, arrays, most, balls, points, framed, started]
         launch(adjoint.kernel, count, inputs, device, threads)
         wp.synchronize_device(device)
         if parameters:
@@ -199,12 +199,12 @@ def reverse_flow(
     )
 
 
-def _seen(frames: dict[str, np.ndarray]) -> np.ndarray:
+def _seen_frames(frames: dict[str, np.ndarray]) -> np.ndarray:
     """Which frames J depends on (T,)."""
     return sum((part.reshape(len(part), -1) != 0).any(axis=1) for part in frames.values()).astype(np.int32)
 
 
-def _shared(plan: FlowPlan, method: Any) -> list[Any]:
+def _common_arguments(plan: FlowPlan, method: Any) -> list[Any]:
     """The first arguments of all kernels; those that differentiate the steps take their method."""
     import warp as wp
 
@@ -216,7 +216,7 @@ def _shared(plan: FlowPlan, method: Any) -> list[Any]:
     ]  # fmt: skip
 
 
-def _begun(plan: FlowPlan, from_foot: bool, trajectory: Trajectory) -> list[Any]:
+def _start_arguments(plan: FlowPlan, from_foot: bool, trajectory: Trajectory) -> list[Any]:
     """The start of a run, as the kernels take it."""
     import warp as wp
 
@@ -255,10 +255,10 @@ def forward_flow(
         (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
     )
     method = method_of(plan.method.integrator.tableau, device)
-    shared, begun = _shared(plan, method), _begun(plan, from_foot, trajectory)
-    for part in ahead(plan, int(trajectory.steps.max()), method.stages, threads):
+    common_arguments, start_arguments = _common_arguments(plan, method), _start_arguments(plan, from_foot, trajectory)
+    for part in parts_forward(plan, int(trajectory.steps.max()), method.stages, threads):
         kernel = flow_tangents(vjp, jvp, functions, layout(settings), numeric, part.before.dtype)
-        inputs = [*shared, *part.inputs(), *begun, columns, states, inner_struct(numeric)(), changes]
+        inputs = [*common_arguments, *part.inputs(), *start_arguments, columns, states, inner_struct(numeric)(), changes]
         launch(kernel, count * columns, inputs, device, threads)
         wp.synchronize_device(device)
     ended = states.numpy()["status"].reshape(count, columns).max(axis=1)
