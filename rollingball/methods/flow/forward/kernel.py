@@ -80,6 +80,61 @@ def flow_tangents(
         shared = gradient.radius * direction.radius + gradient.scale * direction.loss_scale
         return wp.dot(gradient.x, x_change) + shared
 
+    @wp.func
+    def from_start(
+        before: tangent_type,
+        memory: memory_type,
+        from_foot: int,
+        foot: vector,
+        column: int,
+        direction: Direction,
+        p: parameters,
+        unused: points_type,
+    ):
+        """The change of the first state, whose start was a centre or a footpoint."""
+        tangent = before
+        nowhere = Entry()
+        nowhere.row = -1
+        if memory.count > 1:
+            tangent.status = KINK
+        if column < dim:
+            tangent.x[column] = one
+        if from_foot == 1:
+            change = wide()
+            for i in range(dim):
+                unit = wide()
+                unit[i] = one
+                part = start(wide(foot), memory.radius, unit, nowhere, p, unused)
+                change[i] = along(part, tangent.x, direction)
+            tangent.x = change
+        return tangent
+
+    @wp.func
+    def retracted(
+        before: tangent_type,
+        end: wide,
+        now: state_type,
+        moved: wide,
+        direction: Direction,
+        p: parameters,
+        settings: settings_type,
+        unused: points_type,
+    ):
+        """The change of a state, from that of the end of its step, which was retracted to it."""
+        tangent = before
+        nowhere = Entry()
+        nowhere.row = -1
+        for i in range(dim):
+            unit = wide()
+            unit[i] = one
+            part = retract(end, now.x, now.memory, unit, nowhere, p, settings, unused)
+            tangent.x[i] = along(part, moved, direction)
+            if tangent.status == FOUND:
+                tangent.status = part.status
+        if tangent.status == FOUND and not wp.isfinite(wp.length_sq(tangent.x)):
+            tangent.status = NOT_FINITE
+        return tangent
+
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def tangents(
         # in:
@@ -119,18 +174,7 @@ def flow_tangents(
         elif column == dim + 2:
             direction.loss_scale = one
         if opening == 1:
-            if origin.memory.count > 1:
-                tangent.status = KINK
-            if column < dim:
-                tangent.x[column] = one
-            if from_foot == 1:
-                change = wide()
-                for i in range(dim):
-                    unit = wide()
-                    unit[i] = one
-                    part = start(wide(start_foot[ball]), origin.memory.radius, unit, nowhere, p, unused)
-                    change[i] = along(part, tangent.x, direction)
-                tangent.x = change
+            tangent = from_start(tangent, origin.memory, from_foot, start_foot[ball], column, direction, p, unused)
         count = after[ball].steps - origin.steps
         final = origin
         if count > 0:
@@ -180,18 +224,8 @@ def flow_tangents(
                     frames[f, place] = vector(change)
                 if tangent.status == FOUND:
                     tangent.status = status
-                change = wide()
-                for i in range(dim):
-                    unit = wide()
-                    unit[i] = one
-                    part = retract(end, now.x, now.memory, unit, nowhere, p, settings, unused)
-                    change[i] = along(part, moved, direction)
-                    if tangent.status == FOUND:
-                        tangent.status = part.status
-                tangent.x = change
+                tangent = retracted(tangent, end, now, moved, direction, p, settings, unused)
                 tangent.time += longer
-                if tangent.status == FOUND and not wp.isfinite(wp.length_sq(tangent.x)):
-                    tangent.status = NOT_FINITE
         for f in range(final.next_frame, after[ball].next_frame):  # the last state stayed
             frames[f, place] = vector(tangent.x)
         states[place] = tangent

@@ -88,6 +88,63 @@ def flow_continuous(
             stage += 1
         return result
 
+    @wp.func
+    def jump(
+        before: ball_type,
+        now: state_type,
+        speed: wide,
+        contacts: memory_type,
+        event_entry: Entry,
+        p: parameters,
+        settings: settings_type,
+        points: points_type,
+    ):
+        """The cotangents before the event at the end of a step, if there is one, from those after it."""
+        cotangents = before
+        leaving = now.velocity
+        if now.status == RESTING:
+            leaving = wide()
+        factor = one
+        turn = int(0)
+        while turn < 2 and cotangents.status == FOUND:
+            entry = event_entry
+            if turn == 0:  # the gradient of the event function, which is recorded once its factor is known
+                entry.row = -1
+            part, kind = event(now.x, contacts, now.memory, factor, entry, p, settings, points)
+            if kind == NOTHING:
+                turn = 2
+            elif turn == 0:
+                ahead = wp.dot(part.x, speed)
+                grazes = not (wp.abs(ahead) > wp.float64(1e-9) * wp.length(part.x) * wp.length(speed))
+                if part.status != FOUND or grazes:
+                    cotangents.status = KINK
+                factor = -wp.dot(cotangents.x, speed - leaving) / ahead
+            else:
+                cotangents.x += part.x
+                cotangents = with_shared(cotangents, part)
+            turn += 1
+        return cotangents
+
+    @wp.func
+    def of_frame(
+        before: ball_type,
+        cotangent: frame_type,
+        x: wide,
+        memory: memory_type,
+        share_of_run: wp.float64,
+        entry: Entry,
+        p: parameters,
+        settings: settings_type,
+        framed: points_type,
+    ):
+        """With the cotangents of a frame at x, whose time is a share of the duration; 0 where the ball has stopped."""
+        cotangents = before
+        velocity_there, contacts = field(x, memory, p, settings)
+        part = frame(x, contacts, cotangent, entry, p, settings, framed)
+        cotangents.x += part.x
+        cotangents.duration += wp.dot(part.x, velocity_there) * share_of_run
+        return with_shared(cotangents, part)
+
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def reverse(
         # in:
@@ -134,29 +191,9 @@ def flow_continuous(
             if back > 0 and cotangents.status == FOUND:
                 v, moved = field(now.x, was.memory, p, settings)
                 speed = v
-                leaving = now.velocity
-                if now.status == RESTING:
-                    leaving = wide()
-                factor = one
-                turn = int(0)
-                while turn < 2 and cotangents.status == FOUND:
-                    entry.row = -1
-                    if turn == 1 and points.point.shape[0] > 0:
-                        entry.row = row
-                    entry.slot = STAGES * most * wp.static(entries)
-                    part, kind = event(now.x, moved, now.memory, factor, entry, p, settings, points)
-                    if kind == NOTHING:
-                        turn = 2
-                    elif turn == 0:
-                        ahead = wp.dot(part.x, speed)
-                        grazes = not (wp.abs(ahead) > wp.float64(1e-9) * wp.length(part.x) * wp.length(speed))
-                        if part.status != FOUND or grazes:
-                            cotangents.status = KINK
-                        factor = -wp.dot(cotangents.x, speed - leaving) / ahead
-                    else:
-                        cotangents.x += part.x
-                        cotangents = with_shared(cotangents, part)
-                    turn += 1
+                entry.row = wp.where(points.point.shape[0] > 0, row, -1)
+                entry.slot = STAGES * most * wp.static(entries)
+                cotangents = jump(cotangents, now, speed, moved, entry, p, settings, points)
             inside = newest - was.next_frame
             high = one
             index = int(0)
@@ -195,17 +232,12 @@ def flow_continuous(
                     row += 1
                 if wanted:
                     where = hermite(was.x, h * was.velocity, now.x, h * speed, low)
-                    moving, memory = field(where, was.memory, p, settings)
-                    if back == 0:
-                        moving = wide()
                     entry.row = wp.where(framed.point.shape[0] > 0, f, -1)
                     entry.slot = 0
-                    part = frame(where, memory, cotangent, entry, p, settings, framed)
-                    cotangents.x += part.x
-                    cotangents.duration += (
-                        wp.dot(part.x, moving) * save_at[f] / duration
-                    )  # it stretches with the duration
-                    cotangents = with_shared(cotangents, part)
+                    share_of_run = wp.where(back == 0, zero, save_at[f] / duration)
+                    cotangents = of_frame(
+                        cotangents, cotangent, where, was.memory, share_of_run, entry, p, settings, framed
+                    )
                 index += 1
         if opening == 1:
             cotangents = at_start(cotangents, origin.memory, from_foot, start_foot[ball], ball, p, started)

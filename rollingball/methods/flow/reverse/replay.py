@@ -137,7 +137,7 @@ def reverse_flow(
     functions, settings, scale = plan.surface.functions(numeric), plan.method.settings(), plan.surface.loss_scale
     vjp = vjp_of(plan.method, functions, numeric)
     method = None if continuous else method_of(plan.method.integrator.tableau, device)
-    common_arguments, start_arguments = _common_arguments(plan, method), _start_arguments(plan, from_foot, trajectory)
+    common, begin = _common_arguments(plan, method), _start_arguments(plan, from_foot, trajectory)
     build = flow_continuous.flow_continuous if continuous else flow_reverse
     stages = flow_continuous.STAGES if method is None else method.stages
     there = functools.partial(on_device, device=device)
@@ -166,7 +166,9 @@ def reverse_flow(
     framed, started = room(len(plan.save_at), 1), room(1, 1)
     adjoint: Any = None
     balls: Any = None
-    for part in parts_backward(plan, int(trajectory.steps.max()), 0 if method is None else method.stages, every, threads):
+    for part in parts_backward(
+        plan, int(trajectory.steps.max()), 0 if method is None else method.stages, every, threads
+    ):
         if adjoint is None:
             adjoint = build(vjp, functions, layout(settings), numeric, part.before.dtype)
             zeros = np.zeros(count, dtype=adjoint.cotangents.numpy_dtype())
@@ -175,7 +177,7 @@ def reverse_flow(
         most = _most_contacts(part) if parameters else 1  # only points that are recorded need room
         rows = int(part.steps.max()) + (len(plan.save_at) + 1 if continuous else 0)  # a stretch ends at each frame, too
         points = room(rows, stages * most * vjp.entries + 4 * most)
-        inputs = [*common_arguments, *part.inputs(), *start_arguments, arrays, most, balls, points, framed, started]
+        inputs = [*common, *part.inputs(), *begin, arrays, most, balls, points, framed, started]
         launch(adjoint.kernel, count, inputs, device, threads)
         wp.synchronize_device(device)
         if parameters:
@@ -255,10 +257,10 @@ def forward_flow(
         (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
     )
     method = method_of(plan.method.integrator.tableau, device)
-    common_arguments, start_arguments = _common_arguments(plan, method), _start_arguments(plan, from_foot, trajectory)
+    common, begin = _common_arguments(plan, method), _start_arguments(plan, from_foot, trajectory)
     for part in parts_forward(plan, int(trajectory.steps.max()), method.stages, threads):
         kernel = flow_tangents(vjp, jvp, functions, layout(settings), numeric, part.before.dtype)
-        inputs = [*common_arguments, *part.inputs(), *start_arguments, columns, states, inner_struct(numeric)(), changes]
+        inputs = [*common, *part.inputs(), *begin, columns, states, inner_struct(numeric)(), changes]
         launch(kernel, count * columns, inputs, device, threads)
         wp.synchronize_device(device)
     ended = states.numpy()["status"].reshape(count, columns).max(axis=1)
