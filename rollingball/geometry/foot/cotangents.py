@@ -17,7 +17,7 @@ from rollingball.geometry.normal import steepness
 
 
 @wp.func
-def bent(hessian: Any, gradient: Any, height_cotangent: Any, slope_cotangent: Any):
+def point_cotangent(hessian: Any, gradient: Any, height_cotangent: Any, slope_cotangent: Any):
     """The cotangent of a point, from those of the height and the gradient there."""
     return height_cotangent * gradient + hessian * slope_cotangent
 

@@ -14,7 +14,7 @@ import warp as wp
 from rollingball.core.codes import FOCAL_POINT, FOUND, NOTHING
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.foot.cotangents import bent, lifted_radius, lifted_slope
+from rollingball.geometry.foot.cotangents import lifted_radius, lifted_slope, point_cotangent
 from rollingball.geometry.linear import inverse_program
 from rollingball.geometry.normal import metric, steepness
 from rollingball.methods.flow.footpoint import footpoint_field
@@ -144,7 +144,7 @@ def footpoint_vjp(functions: SurfaceFunctions, numeric: Numeric) -> FlowVjp:
         g = wide(gradient)
         slope = lifted_slope(g, memory.radius, cotangent.center, cotangent.center_height)
         on_height = cotangent.height + cotangent.center_height
-        result.x = cotangent.foot + cotangent.center + bent(matrix(hessian), g, on_height, slope)
+        result.x = cotangent.foot + cotangent.center + point_cotangent(matrix(hessian), g, on_height, slope)
         result.radius = lifted_radius(g, cotangent.center, cotangent.center_height)
         result.scale = wp.dot(slope, g) + cotangent.center_height * height  # a recorded loss is not scaled
         record(points, entry, 0, x, on_height, slope)
