@@ -9,6 +9,7 @@ import numpy as np
 from rollingball.core.errors import InputError, numbers, positive_scalar, some, within_rounding
 from rollingball.core.status import Status
 
+MOST_STEPS = 10**9  # of one ball
 FRAMES = 100  # recorded where no times are asked for
 RUNNING = int(Status.RUNNING)
 
@@ -27,6 +28,23 @@ def checked_times(duration: Any, save_at: Any, whose: str) -> tuple[float, np.nd
     if times.ndim != 1 or some(times[1:] <= times[:-1]) or within is None:
         raise InputError("save_at", save_at, f"ascending times within [0, {length:g}]")
     return length, within
+
+
+def check_steps(integrator: Any, duration: float) -> None:
+    """Refuse steps of one size that are too many for a run to end.
+
+    Raises:
+        InputError: with the number of steps, and the least size that is allowed.
+    """
+    if integrator.adaptive:
+        return
+    step = float(integrator.settings()["first_step"])
+    if duration / MOST_STEPS > step:
+        count = f"{duration / step:.3g}" if duration / step < float("inf") else "more than 1e308"
+        allowed = (
+            f"{duration / MOST_STEPS:g} or above; the run would take {count} steps, and {MOST_STEPS:.0e} are the most"
+        )
+        raise InputError("integrator.step", step, allowed)
 
 
 def over_balls(parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

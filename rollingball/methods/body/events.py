@@ -169,7 +169,8 @@ def body_events(numeric: Numeric) -> BodyEvents:
             v = along_all(v, state)
             state.ball.velocity = v
             state.status = WEDGED
-            if wp.length(v) <= wp.float64(1e-9) * wp.sqrt(settings.gravity * ball.radius):
+            fastest = wp.max(wp.length(v), ball.radius * wp.length(spin))
+            if fastest <= wp.float64(1e-9) * wp.sqrt(settings.gravity * ball.radius):
                 state.status = RESTING
                 state.ball.velocity = space()
         if state.count > 1:

@@ -54,9 +54,12 @@ def body_rollout(
 
     @wp.func
     def is_still(state: state_type, settings: settings_type):
-        """Whether a ball lies on level ground without a velocity."""
+        """Whether a ball lies on level ground, neither moves nor turns, and so does not slip either."""
         slow = wp.float64(1e-13) * wp.sqrt(settings.gravity * state.ball.radius)
-        still = wp.length(state.ball.velocity) <= slow and wp.length(state.ball.slope) <= wp.float64(1e-13)
+        turns = state.ball.radius * wp.length(state.ball.spin) > slow
+        still = (
+            wp.length(state.ball.velocity) <= slow and wp.length(state.ball.slope) <= wp.float64(1e-13) and not turns
+        )
         return still and state.status == FOUND and state.ball.mode != FLYING and state.control.phase == STEPPING
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))

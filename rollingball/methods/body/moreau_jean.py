@@ -110,7 +110,7 @@ def time_step(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             k += 1
         ball.mode = wp.where(state.count > 0, SLIDING, FLYING)
         scale = wp.sqrt(settings.gravity * ball.radius) + wp.float64(1e-300)
-        moved = wp.length(velocity) + wp.length(before.ball.velocity)
+        moved = wp.length(velocity) + wp.length(before.ball.velocity) + ball.radius * wp.length(ball.spin)
         state.still = wp.where(state.count > 0 and moved <= wp.float64(1e-12) * scale, before.still + 1, 0)
         state.ball = ball
         state.known = contacts

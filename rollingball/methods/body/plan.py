@@ -10,7 +10,7 @@ import numpy as np
 from rollingball.core.errors import InputError, numbers, points
 from rollingball.core.schedule import Schedule
 from rollingball.geometry.contact.contacts import contacts
-from rollingball.runs.clock import checked_times, over_balls
+from rollingball.runs.clock import check_steps, checked_times, over_balls
 from rollingball.runs.placing import refuse, sunk
 from rollingball.runs.plan import Plan, shared
 from rollingball.runs.request import Request
@@ -44,6 +44,7 @@ def plan_body(request: Request) -> BodyPlan:
     if (request.start is None) == (start_center is None):
         raise InputError("start", request.start, "footpoints in start, or centres in start_center, and not both")
     duration, times = checked_times(request.duration, request.save_at, "a ball with mass")
+    check_steps(method.chosen, duration)
     feet = None if request.start is None else points("start", request.start, dim)
     centers = None if start_center is None else _points("start_center", start_center, (dim, dim + 1))
     if centers is not None and centers.shape[1] > dim and method.contact == "bilateral":

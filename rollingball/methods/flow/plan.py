@@ -7,7 +7,7 @@ import numpy as np
 from rollingball.core.errors import InputError, points
 from rollingball.core.schedule import Schedule
 from rollingball.methods.flow.flows import FootpointFlow
-from rollingball.runs.clock import checked_times, over_balls
+from rollingball.runs.clock import check_steps, checked_times, over_balls
 from rollingball.runs.plan import Plan, shared
 from rollingball.runs.request import Request
 
@@ -34,6 +34,7 @@ def plan_flow(request: Request) -> FlowPlan:
     if on_center and is_footpoint:
         raise InputError("start_center", request.start_center, "nothing: this flow starts from footpoints")
     duration, times = checked_times(request.duration, request.save_at, "a continuous method")
+    check_steps(request.method.integrator, duration)
     field = "start_center" if on_center else "start"
     places = points(field, getattr(request, field), checked["surface"].dim)
     radius = np.zeros(1) if ball is None else ball.radii(1)[0]
