@@ -24,7 +24,7 @@ def main(small: bool = False, out: Path = Path("out/examples")) -> dict[str, flo
     bouncing = rb.RigidBall(contact="unilateral", restitution=0.6, friction=0.2)
     start = {"start_center": [[1.0, 3.5]], "start_velocity": [[3.0]]}
     hops = rb.simulate(sine, ball, bouncing, **start, duration=duration)
-    impacts = int((hops.events["kind"][0] == 2).sum())
+    impacts = int((hops.events["kind"][0] == rb.Event.TOUCH).sum())
     lost = float(hops.energy[0, 0] - hops.energy[-1, 0])
     print(f"bouncing: {impacts} impacts, energy from {hops.energy[0, 0]:.3f} to {hops.energy[-1, 0]:.3f}")
     print(f"least normal force {hops.normal_force.min():.3f}, least gap {hops.gap.min():.1e}")

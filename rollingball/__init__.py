@@ -54,9 +54,9 @@ from rollingball.methods import (
     Tsit5,
 )
 from rollingball.methods.discrete.plan import Progress
-from rollingball.methods.discrete.stop import Stop
 from rollingball.methods.register import register
 from rollingball.runs.compare import Comparison, compare
+from rollingball.runs.stop import Stop
 from rollingball.runs.trajectory import Trajectory
 from rollingball.simulate import resume, simulate
 from rollingball.surfaces import Surface, formula, surface

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.ball import Ball
-from rollingball.core.errors import BallError, InputError
+from rollingball.core.errors import BallError
 from rollingball.core.status import Status
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods import Flow, Method, RigidBall
 from rollingball.methods.discrete.plan import Callback
-from rollingball.methods.discrete.stop import Stop
 from rollingball.methods.families import family_of
 from rollingball.methods.rebuild import rebuilt
 from rollingball.runs.request import SEEDS, Request
+from rollingball.runs.stop import Stop
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces.base import Surface
 
@@ -54,7 +54,8 @@ def simulate(
         ball: Its radius; None for a method without a ball.
         method: How it moves.
         start: First footpoints (B, d), or (d,) for one; or a Trajectory to go on from (its last state, bit for bit; a
-            ball that had converged rolls again if the stop rules changed).
+            ball that had converged rolls again if the stop rules changed). Then ``duration`` and ``save_at`` begin
+            where it ended, and its times go on.
         steps: How many steps of a discrete method, 0 or more.
         start_center: For a continuous method, horizontal positions of centres (B, d), which are lifted onto f_rho; in
             place of ``start``. For a ball with mass and unilateral contact also centres (B, d + 1), above f_rho.
@@ -117,24 +118,29 @@ def _judged(trajectory: Trajectory, throw: bool) -> Trajectory:
     return trajectory
 
 
-def resume(trajectory: Trajectory, steps: int, **options: Any) -> Trajectory:
-    """Go on with a saved run for more steps: its surface, ball and method are built again from its scene.
+def resume(
+    trajectory: Trajectory, steps: int | None = None, *, duration: float | None = None, **options: Any
+) -> Trajectory:
+    """Go on with a saved run: its surface, ball and method are built again from its scene.
 
     Args:
         trajectory: A run with its final state, on a surface of the catalogue.
-        steps: How many more steps.
+        steps: How many more steps, of a discrete method.
+        duration: How much more time, of a flow or a ball with mass.
         options: As for :func:`simulate`.
 
     Returns:
         The whole run, earlier frames first, without a duplicated one. Schedules that named no ``steps`` were spread
         over the earlier run and hold their last value now; balls that had ended stay where they are, unless
-        ``stop`` gives new rules.
+        ``stop`` gives new rules. Steps of one size go on as if nothing had been between them, where they ended with
+        the earlier run; adaptive steps begin with the size that came last.
 
     Raises:
         InputError: for a trajectory without its final state, or whose surface cannot be built from its scene.
     """
-    if isinstance(trajectory, Trajectory) and trajectory.contacts is not None:
-        raise InputError("trajectory", trajectory, "a run of a discrete method")
     surface, ball, method, defaults = rebuilt(trajectory)
-    later = simulate(surface, ball, method, start=trajectory, steps=steps, **{**defaults, **options})
+    if trajectory.contacts is not None:
+        defaults = {name: value for name, value in defaults.items() if name not in ("start", "duration")}
+    more = {"steps": steps, "duration": duration}
+    later = simulate(surface, ball, method, start=trajectory, **{**defaults, **more, **options})
     return trajectory.append(later)

@@ -22,9 +22,9 @@ from rollingball.core.registry import built, table_of
 from rollingball.core.schedule import Schedule
 from rollingball.geometry.foot.projection import PROJECTIONS
 from rollingball.methods import BODIES, FLOWS, METHOD_CLASSES, Flow, FootpointRBO, Method, RigidBall
-from rollingball.methods.discrete.stop import Stop
 from rollingball.methods.integrators.integrators import INTEGRATORS
 from rollingball.runs.clock import FRAMES
+from rollingball.runs.stop import Stop
 from rollingball.runs.trajectory import Trajectory
 from rollingball.simulate import check, simulate
 from rollingball.surfaces import CATALOGUE, Surface, from_recipe
@@ -42,6 +42,7 @@ COMMON_FLOW: list[Any] = [
     ("duration", Annotated[float, msgspec.Meta(gt=0)]),
     ("name", str | None, None),
     ("save_at", list[float] | None, None),
+    ("stop", Stop | None, None),
     ("radius", float | list[float] | None, None),
 ]
 
@@ -102,7 +103,7 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         options: dict[str, Any]
         pushes: dict[str, Any] = {}
         if kind in (*FLOWS, *BODIES):
-            options = {"duration": run.duration, "save_at": run.save_at, "dtype": self.dtype}
+            options = {"duration": run.duration, "save_at": run.save_at, "stop": run.stop, "dtype": self.dtype}
         else:
             options = {"steps": run.steps, "every": run.every, "stop": run.stop, "dtype": self.dtype, "seed": self.seed}
         if not kind.uses_radius:

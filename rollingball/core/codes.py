@@ -5,6 +5,7 @@ import warp as wp
 from rollingball.core.status import Event, Status
 
 FOUND = wp.constant(int(Status.RUNNING))
+CONVERGED = wp.constant(int(Status.CONVERGED))
 FOCAL_POINT = wp.constant(int(Status.FOCAL_POINT))
 NO_FOOT = wp.constant(int(Status.NO_FOOT))
 DIVERGED = wp.constant(int(Status.DIVERGED))
@@ -20,6 +21,7 @@ REST = wp.constant(int(Event.REST))
 SETTLE = wp.constant(int(Event.SETTLE))
 ROLL = wp.constant(int(Event.ROLL))
 SLIP = wp.constant(int(Event.SLIP))
+STOP = wp.constant(int(Event.STOP))
 # The laws of friction of a ball with mass.
 FRICTIONLESS = wp.constant(0)
 NO_SLIP = wp.constant(1)

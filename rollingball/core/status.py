@@ -64,6 +64,7 @@ class Event(enum.IntEnum):
     SETTLE = 5  # of a ball with mass: it stays on the graph after its last bounce
     ROLL = 6  # of a ball with mass: its slip ends
     SLIP = 7  # of a ball with mass: friction no longer holds
+    STOP = 8  # a stop rule is met
 
 
 class Certificate(enum.IntEnum):

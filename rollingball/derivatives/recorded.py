@@ -30,6 +30,8 @@ def flow_plan(trajectory: Trajectory, surface: Surface | None, continuous: bool 
     surface, ball, method, options = rebuilt(trajectory, surface)
     checked_method(method, continuous)
     begins = trajectory.foot[0] if isinstance(method, FootpointFlow) else trajectory.center[0, :, :-1]
+    if options["stop"] is not None:
+        raise InputError("stop", options["stop"], "None, where derivatives of a flow are asked for: its end moves")
     field = "start" if isinstance(method, FootpointFlow) else "start_center"
     request = Request(
         surface=surface, ball=ball, method=method, duration=options["duration"], save_at=trajectory.time,

@@ -9,7 +9,7 @@ import msgspec
 from rollingball.core.ball import Ball
 from rollingball.core.errors import InputError
 from rollingball.methods.discrete.methods import METHOD_CLASSES
-from rollingball.methods.discrete.stop import Stop
+from rollingball.runs.stop import Stop
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces.base import Surface, checked_surface
 from rollingball.surfaces.catalogue import from_recipe
@@ -33,7 +33,8 @@ def rebuilt(trajectory: Any, surface: Surface | None = None) -> tuple[Surface, B
     try:
         run = dict(trajectory.scene["run"])
         if "duration" in run:
-            options = {name: run.pop(name) for name in ("duration", "dtype", "device", "start")}
+            options = {name: run.pop(name, None) for name in ("duration", "dtype", "device", "start")}
+            options["stop"] = msgspec.convert(run.pop("stop", None), Stop | None)
             method = METHOD_CLASSES.read(run)
         else:
             options = {name: run.pop(name) for name in ("every", "seed", "dtype", "device")}

@@ -32,6 +32,10 @@ class Launcher:
         launch(self._kernel, len(self.states), self.arguments(budget, log), self._device, self._threads)
         self._first = 0
 
+    def go_on(self) -> None:
+        """Begin from the states as they are, in place of the starts."""
+        self._first = 0
+
     def arguments(self, budget: int, log: list[Any] | None = None) -> list[Any]:
         """The arguments of the next launch."""
         return [*self._inputs, self._first, budget, self.states, *self._outputs, *(log or [])]

@@ -17,6 +17,7 @@ from rollingball.runs.clock import whole_frames
 from rollingball.runs.fields import EVENT_FIELDS
 from rollingball.runs.plan import Plan
 from rollingball.runs.request import SEEDS
+from rollingball.runs.states import unpacked
 from rollingball.runs.trajectory import Trajectory
 
 
@@ -92,16 +93,16 @@ def to_trajectory(plan: Plan, record: Record) -> Trajectory:
 
 
 def timed_record(
-    plan: Any, columns: dict[str, np.ndarray], states: np.ndarray, evaluations: np.ndarray, events: np.ndarray,
-    seconds: float, interrupted: bool, **told: Any,
+    plan: Any, columns: dict[str, np.ndarray], states: np.ndarray, counted: str, events: np.ndarray, seconds: float,
+    interrupted: bool, **told: Any,
 ) -> Record:  # fmt: skip
     """The record of a run in continuous time, up to the last frame that every ball has reached.
 
     Args:
-        plan: The run; it has ``duration`` and ``save_at``.
+        plan: The run; it has ``duration``, ``save_at``, ``stop`` and ``earlier``.
         columns: The arrays of the frames (T, B, ...).
         states: The final states (B,), a structured array.
-        evaluations: Evaluations of the loss (B,).
+        counted: The dotted name of their evaluations of the loss.
         events: A structured array (B, E).
         seconds: The time of the rollout.
         interrupted: Whether Ctrl-C ended it.
@@ -109,17 +110,20 @@ def timed_record(
     """
     frames = whole_frames(states, plan.save_at, plan.duration)
     columns = {name: np.ascontiguousarray(array[:frames]) for name, array in columns.items()}
-    options = {"duration": plan.duration, "dtype": "float64", "device": plan.device}
+    options = {"duration": plan.duration, "stop": written(plan.stop), "dtype": "float64", "device": plan.device}
+    state = unpacked(states)
+    before = {"steps": 0, counted: 0} if plan.earlier is None else plan.earlier.run.state
     return Record(
         columns={"step": np.arange(frames), "time": plan.save_at[:frames], **columns},
         radius=plan.radius[None].repeat(frames, axis=0),
         status=states["status"],
-        steps=states["steps"],
-        evaluations=evaluations,
+        steps=state["steps"] - before["steps"],
+        evaluations=state[counted] - before[counted],
         seconds=seconds,
         interrupted=interrupted,
         run={**written(plan.method), **options, **told},
         ball=written(plan.ball),
+        state=state,
         events=events,
     )
 

@@ -173,12 +173,13 @@ class Trajectory:
         """
         if not isinstance(later, Trajectory):
             raise InputError("later", later, "a Trajectory")
-        same = later.foot.shape[1:] == self.foot.shape[1:]
+        kinds = [[getattr(run, field.name) is None for field in FIELDS] for run in (self, later)]
+        same = later.foot.shape[1:] == self.foot.shape[1:] and kinds[0] == kinds[1]
         if not same or not np.array_equal(later.foot[0], self.foot[-1], equal_nan=True):
             raise InputError("later", later, "a trajectory whose first frame is this one's last")
-        parts: Any = {field.name: None for field in FIELDS if field.optional}
+        parts: Any = {}
         for name, array, axis in self._arrays("T"):
-            if axis == 0 and name not in parts and name != "time":
+            if axis == 0 and name != "time":
                 # the shared frame is the later run's: only it knows the radius of the step that follows
                 parts[name] = np.concatenate([array[:-1], getattr(later, name)])
         a, b = self.time, later.time
@@ -193,7 +194,7 @@ class Trajectory:
             evaluations=self.evaluations + later.evaluations,
             seconds=self.seconds + later.seconds,
             certified=self.certified and later.certified,
-            events=None,
+            events=_joined(self.events, later.events),
         )
 
     def messages(self) -> list[str]:
@@ -216,6 +217,17 @@ class Trajectory:
             FileError: for a file that is missing, truncated, foreign or newer than this version.
         """
         return Trajectory(**trajectory_file.load(Path(path)))
+
+
+def _joined(events: dict[str, np.ndarray] | None, later: dict[str, np.ndarray] | None) -> dict[str, np.ndarray] | None:
+    """The events of two runs, one after the other, each ball's without empty places between them."""
+    if events is None or later is None:
+        return None
+    both = {name: np.concatenate([events[name], later[name]], axis=1) for name in events}
+    order = np.argsort(both["kind"] < 0, axis=1, kind="stable")
+    most = max(int((both["kind"] >= 0).sum(axis=1).max(initial=0)), 1)
+    shaped = {2: order, 3: order[..., None]}
+    return {name: np.take_along_axis(part, shaped[part.ndim], axis=1)[:, :most] for name, part in both.items()}
 
 
 def _pick(balls: Any, count: int) -> Any:

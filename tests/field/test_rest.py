@@ -1,7 +1,7 @@
 """Rest means rest: a ball that lies still neither moves, nor slips, nor turns, on level ground.
 
-The closed forms are those of billiards. A ball of inertia beta m r^2 that slips on level ground loses its slip at the rate
-mu g (1 + 1/beta), and then rolls with v = (v_0 + beta r w_0) / (1 + beta), wherever v passed 0 on the way.
+The closed forms are those of billiards. A ball of inertia beta m r^2 that slips on level ground loses its slip at the
+rate mu g (1 + 1/beta), and then rolls with v = (v_0 + beta r w_0) / (1 + beta), wherever v passed 0 on the way.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ import rollingball as rb
 
 GRAVITY, RADIUS = 10.0, 0.5
 INTEGRATORS = (rb.Rattle(1e-3), rb.RK4(1e-3), rb.Dopri5(), rb.MoreauJean(1e-3))
-# (velocity, spin, friction): a ball that only turns, a shot that comes back, a stun shot that stops, follow, and backspin
+# velocity, spin and friction of a ball that only turns, of draw, stun and follow shots, and of one that stops dead
 SHOTS = {
     "on the spot": (0.0, 10.0, 0.3),
     "draw": (1.0, -10.0, 0.5),

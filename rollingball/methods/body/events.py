@@ -68,6 +68,7 @@ def state_struct(numeric: Numeric) -> Any:
         next_frame: int
         steps: int
         events: int
+        patience: int  # steps in a row on which a stop rule held
         struck: wp.float64  # the time of the last impact on several contacts at once
         waits: wp.float64  # the time that the ball takes to settle, after an event
 

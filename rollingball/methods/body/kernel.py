@@ -5,7 +5,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.codes import FLYING, FOUND, NOTHING, REST, RESTING, SETTLE, STEP_TOO_SMALL, TOUCH
+from rollingball.core.codes import CONVERGED, FLYING, FOUND, NOTHING, REST, RESTING, SETTLE, STEP_TOO_SMALL, STOP, TOUCH
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric, struct
 from rollingball.methods.body.dynamics import dynamics
@@ -13,7 +13,9 @@ from rollingball.methods.body.events import FRAMING, LANDING, SLACK, STEPPING, b
 from rollingball.methods.body.phases import TINY, phase_program
 from rollingball.methods.body.record import record_program, record_struct
 from rollingball.methods.body.state import body_struct, contact_laws, initial_ball, space_vectors
+from rollingball.methods.body.watch import watch_program
 from rollingball.methods.event import event_struct
+from rollingball.runs.stop import StopRule
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
 MOST_EVENTS = 256  # kept for one ball
@@ -43,6 +45,7 @@ def body_rollout(
     put_on_contact, slopes_of = moves.put_on_contact, moves.slopes
     begin, finish_step, land = happens.begin, happens.finish_step, happens.land
     recorded, ball_at = record_program(functions, numeric), initial_ball(numeric)
+    watched = watch_program(functions, numeric)
     horizontal, normal_force = space_vectors(numeric).horizontal, contact_laws(numeric).normal_force
     body = body_struct(numeric)
     zero, infinite = wp.float64(0.0), wp.float64(float("inf"))
@@ -55,11 +58,9 @@ def body_rollout(
     @wp.func
     def is_still(state: state_type, settings: settings_type):
         """Whether a ball lies on level ground, neither moves nor turns, and so does not slip either."""
-        slow = wp.float64(1e-13) * wp.sqrt(settings.gravity * state.ball.radius)
-        turns = state.ball.radius * wp.length(state.ball.spin) > slow
-        still = (
-            wp.length(state.ball.velocity) <= slow and wp.length(state.ball.slope) <= wp.float64(1e-13) and not turns
-        )
+        slow = wp.float64(1e-12) * wp.sqrt(settings.gravity * state.ball.radius)
+        fastest = wp.max(wp.length(state.ball.velocity), state.ball.radius * wp.length(state.ball.spin))
+        still = fastest <= slow and wp.length(state.ball.slope) <= wp.float64(1e-13)
         return still and state.status == FOUND and state.ball.mode != FLYING and state.control.phase == STEPPING
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
@@ -77,6 +78,7 @@ def body_rollout(
         touching: wp.array(dtype=wp.int32),
         save_at: wp.array(dtype=wp.float64),
         duration: wp.float64,
+        stop: StopRule,
         begins: int,
         budget: int,  # trials of this launch
         # in, out:
@@ -109,6 +111,8 @@ def body_rollout(
                 framing = state.control.phase == FRAMING
                 if framing and span > state.control.taken + TINY * duration:
                     finished, at_end = finish_step(state, settings)
+                    if stop.active > 0:
+                        finished.patience = watched(state.ball, finished.ball, state.patience, p, settings, stop)
                     state = finished
                     event = at_end
                     if duration - state.time <= TINY * duration:
@@ -141,6 +145,9 @@ def body_rollout(
             if event == NOTHING and is_still(state, settings):
                 state.status = RESTING
                 event = REST
+            if stop.active > 0 and event == NOTHING and state.status == FOUND and state.patience >= stop.patience:
+                state.status = CONVERGED
+                event = STOP
             if event != NOTHING:
                 if state.events < events.shape[1]:
                     time = state.time + wp.where(event == SETTLE, state.waits, zero)

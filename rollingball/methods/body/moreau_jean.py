@@ -4,7 +4,19 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.codes import FLYING, FOUND, LEAVE, NOT_FINITE, NOTHING, REST, RESTING, SLIDING, TOUCH
+from rollingball.core.codes import (
+    CONVERGED,
+    FLYING,
+    FOUND,
+    LEAVE,
+    NOT_FINITE,
+    NOTHING,
+    REST,
+    RESTING,
+    SLIDING,
+    STOP,
+    TOUCH,
+)
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric, struct
 from rollingball.geometry.search.minima import MOST, lowest_of, minima_struct
@@ -14,7 +26,9 @@ from rollingball.methods.body.rattle import decay
 from rollingball.methods.body.record import record_program, record_struct
 from rollingball.methods.body.search import contact_search
 from rollingball.methods.body.state import body_struct, initial_ball, space_vectors
+from rollingball.methods.body.watch import watch_program
 from rollingball.methods.event import event_struct
+from rollingball.runs.stop import StopRule
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
 STILL = wp.constant(20)  # steps in a row without a move after which a ball rests
@@ -37,6 +51,7 @@ def state_struct(numeric: Numeric) -> Any:
         force: wp.float64  # the sum of their normal forces, over m
         still: int  # steps in a row without a move
         events: int
+        patience: int  # steps in a row on which a stop rule held
 
     return State
 
@@ -131,6 +146,7 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
         record_program(functions, numeric), time_step(functions, numeric), initial_ball(numeric),
     )  # fmt: skip
     horizontal, tiny = space_vectors(numeric).horizontal, wp.float64(1e-14)
+    watched = watch_program(functions, numeric)
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def roll(
@@ -147,6 +163,7 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
         touching: wp.array(dtype=wp.int32),
         save_at: wp.array(dtype=wp.float64),
         duration: wp.float64,
+        stop: StopRule,
         begins: int,
         budget: int,  # steps of this launch
         # in, out:
@@ -177,7 +194,10 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
             if until <= h * wp.float64(1.0 + 1e-6):
                 h = until
             before = state.count
-            state = step(state, h, p, settings)
+            later = step(state, h, p, settings)
+            if stop.active > 0:
+                later.patience = watched(state.ball, later.ball, state.patience, p, settings, stop)
+            state = later
             if state.status != FOUND:
                 continue
             if duration - state.time <= tiny * duration:
@@ -190,6 +210,9 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
             if state.still > STILL:
                 state.status = RESTING
                 event = REST
+            elif stop.active > 0 and state.patience >= stop.patience:
+                state.status = CONVERGED
+                event = STOP
             if event != NOTHING:
                 if state.events < events.shape[1]:
                     events[i, state.events] = event_type(state.time, event, state.count, horizontal(state.ball.center))

@@ -11,9 +11,11 @@ from rollingball.core.errors import InputError, numbers, points
 from rollingball.core.schedule import Schedule
 from rollingball.geometry.contact.contacts import contacts
 from rollingball.runs.clock import check_steps, checked_times, over_balls
+from rollingball.runs.continuation import Continuation, continuation
 from rollingball.runs.placing import refuse, sunk
 from rollingball.runs.plan import Plan, shared
 from rollingball.runs.request import Request
+from rollingball.runs.stop import Stop, checked_stop
 
 
 class BodyPlan(Plan, frozen=True, kw_only=True):
@@ -27,6 +29,8 @@ class BodyPlan(Plan, frozen=True, kw_only=True):
     inertia: np.ndarray
     duration: float
     save_at: np.ndarray  # (T,)
+    stop: Stop | None
+    earlier: Continuation | None  # the run that this one goes on from
 
     @property
     def balls(self) -> int:
@@ -38,6 +42,7 @@ def plan_body(request: Request) -> BodyPlan:
     """Check every argument of a run and broadcast starts, radii, masses and inertias over its balls."""
     checked, method = shared(request, ("float64",)), request.method
     ball, dim, start_center = checked["ball"], checked["surface"].dim, request.start_center
+    earlier = continuation(request, method)
     if isinstance(ball.radius, Schedule):
         raise InputError("radius", ball.radius, "a number, or one for each ball, of a ball with mass")
     method.check_dim(dim)
@@ -45,7 +50,13 @@ def plan_body(request: Request) -> BodyPlan:
         raise InputError("start", request.start, "footpoints in start, or centres in start_center, and not both")
     duration, times = checked_times(request.duration, request.save_at, "a ball with mass")
     check_steps(method.chosen, duration)
-    feet = None if request.start is None else points("start", request.start, dim)
+    feet = None if request.start is None else request.start
+    if earlier is not None:
+        duration, times, feet = earlier.time + duration, earlier.time + times, earlier.run.foot[-1]
+        for name in ("start_velocity", "start_spin"):
+            if getattr(request, name) is not None:
+                raise InputError(name, getattr(request, name), "nothing, beside a trajectory in start")
+    feet = None if feet is None else points("start", feet, dim)
     centers = None if start_center is None else _points("start_center", start_center, (dim, dim + 1))
     if centers is not None and centers.shape[1] > dim and method.contact == "bilateral":
         raise InputError("start_center", start_center, f"horizontal positions (B, {dim}), with bilateral contact")
@@ -63,10 +74,13 @@ def plan_body(request: Request) -> BodyPlan:
         "start_velocity": velocity, "start_spin": spin, "radius": ball.radii(1)[0], "mass": ball.masses(),
         "inertia": ball.inertias(dim),
     })  # fmt: skip
+    if earlier is not None:
+        for name, state in (("radius", "ball.radius"), ("mass", "ball.mass"), ("inertia", "ball.beta")):
+            earlier.check(name, state, parts[name])
     return BodyPlan(
         **checked, start=parts.get("start"), start_center=parts.get("start_center"), velocity=parts["start_velocity"],
         spin=parts["start_spin"], radius=parts["radius"], mass=parts["mass"], inertia=parts["inertia"],
-        duration=duration, save_at=times,
+        duration=duration, save_at=times, stop=checked_stop(request.stop, has_energy=True), earlier=earlier,
     )  # fmt: skip
 
 
@@ -92,6 +106,13 @@ class Starts:
     spin: np.ndarray  # (B, 3)
     foot: np.ndarray  # (B, d)
     touching: np.ndarray  # (B,)
+
+
+def unplaced(plan: BodyPlan) -> Starts:
+    """Starts that no kernel reads, of a run that goes on from the states of another."""
+    balls, dim = plan.balls, plan.surface.dim
+    places, touching = np.zeros((balls, dim + 1)), np.zeros(balls, dtype=np.int32)
+    return Starts(places, places, np.zeros((balls, 3)), np.zeros((balls, dim)), touching)
 
 
 def starts(plan: BodyPlan) -> Starts:

@@ -12,11 +12,12 @@ from rollingball.core.numeric import Numeric, fill, layout
 from rollingball.methods.body.integrators import MoreauJean
 from rollingball.methods.body.kernel import MOST_EVENTS, body_rollout
 from rollingball.methods.body.moreau_jean import stepping_rollout
-from rollingball.methods.body.plan import BodyPlan, plan_body, starts
+from rollingball.methods.body.plan import BodyPlan, plan_body, starts, unplaced
 from rollingball.methods.body.rigid_ball import BODIES
 from rollingball.runs.launcher import Launcher
 from rollingball.runs.plan import Family
 from rollingball.runs.record import timed_record, to_trajectory
+from rollingball.runs.stop import stop_rule
 from rollingball.runs.trajectory import Trajectory
 
 MOST_STEPS = 20_000  # trials of one launch
@@ -34,13 +35,18 @@ def roll_body(plan: BodyPlan) -> Trajectory:
         columns["spin"] = columns["spin"][..., 1:2]
     elif plan.surface.dim > 2:
         del columns["spin"]
-    evaluations = states["ball"]["evaluations"]
-    return to_trajectory(plan, timed_record(plan, columns, states, evaluations, events, seconds, interrupted))
+    record = timed_record(plan, columns, states, "ball.evaluations", events, seconds, interrupted)
+    return to_trajectory(plan, record)
 
 
 def body_launcher(plan: BodyPlan) -> Launcher:
     """The launcher of a run of balls with mass."""
-    begin, surface, device, method = starts(plan), plan.surface, plan.device, plan.method
+    begin, surface, device, method = (
+        unplaced(plan) if plan.earlier else starts(plan),
+        plan.surface,
+        plan.device,
+        plan.method,
+    )
     numeric, settings, integrator = Numeric(surface.dim), method.settings(), method.chosen
     functions, program = surface.functions(numeric), None
     if isinstance(integrator, MoreauJean):
@@ -60,14 +66,19 @@ def body_launcher(plan: BodyPlan) -> Launcher:
         *(array(part) for part in (plan.radius, plan.mass, plan.inertia)),
         array(begin.center, space), array(begin.velocity, space), array(begin.spin, wp.vec3d),
         array(begin.foot, numeric.vector), array(begin.touching, wp.int32), array(plan.save_at),
-        wp.float64(plan.duration),
+        wp.float64(plan.duration), stop_rule(plan.stop),
     ]  # fmt: skip
     states: Any = wp.zeros(balls, dtype=program.state, device=device)
     record = blank(program.record, (frames, balls), device), blank(program.event, (balls, MOST_EVENTS), device, kind=-1)
-    return Launcher(program.kernel, inputs, states, *record, device, plan.threads)
+    if plan.earlier is None:
+        return Launcher(program.kernel, inputs, states, *record, device, plan.threads)
+    states = wp.array(plan.earlier.states(states.numpy()), dtype=program.state, device=device)
+    launcher = Launcher(program.kernel, inputs, states, *record, device, plan.threads)
+    launcher.go_on()
+    return launcher
 
 
 BODY = Family(
     "a ball with mass", lambda method: isinstance(method, BODIES),
-    frozenset({"start_center", "start_velocity", "start_spin", "duration", "save_at"}), plan_body, roll_body,
+    frozenset({"start_center", "start_velocity", "start_spin", "duration", "save_at", "stop"}), plan_body, roll_body,
 )  # fmt: skip

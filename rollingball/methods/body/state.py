@@ -230,7 +230,8 @@ def contact_laws(numeric: Numeric) -> ContactLaws:
         elif settings.law == COULOMB:
             sliding = tangent(slip(moving, moving.velocity, moving.spin), n)
             speed = wp.length(sliding)
-            if speed <= wp.float64(1e-11) * (wp.length(moving.velocity) + ball.radius * wp.length(moving.spin)):
+            least = wp.float64(1e-12) * wp.sqrt(settings.gravity * ball.radius)  # where all that moves ends at once
+            if speed <= wp.float64(1e-11) * (wp.length(moving.velocity) + ball.radius * wp.length(moving.spin)) + least:
                 moving.mode = ROLLING
                 moving = rolling(moving, settings)
                 friction = holding_friction(moving, moving.velocity, moving.spin, settings)

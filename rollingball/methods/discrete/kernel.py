@@ -11,7 +11,7 @@ from rollingball.core.launch import lane_index
 from rollingball.core.numeric import Numeric, struct
 from rollingball.core.status import Status
 from rollingball.methods.discrete.program import Program, state_struct
-from rollingball.methods.discrete.stop import StopRule
+from rollingball.runs.stop import StopRule
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
 RUNNING = wp.constant(int(Status.RUNNING))

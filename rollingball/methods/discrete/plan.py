@@ -14,10 +14,10 @@ from rollingball.core.numeric import PRECISIONS, Numeric, precision
 from rollingball.core.schedule import over_steps
 from rollingball.core.status import Status
 from rollingball.methods.discrete.program import state_struct
-from rollingball.methods.discrete.stop import Stop
 from rollingball.runs.plan import Plan, shared
 from rollingball.runs.request import Request
 from rollingball.runs.states import unpacked
+from rollingball.runs.stop import Stop, checked_stop
 from rollingball.runs.trajectory import Trajectory
 
 MOST_FRAMES = 10**9  # of all balls together; each takes some tens of bytes
@@ -70,8 +70,7 @@ def plan_discrete(request: Request) -> DiscretePlan:
     method, steps, every, stop, start = request.method, request.steps, request.every, request.stop, request.start
     checked = shared(request, tuple(PRECISIONS), with_ball=method.uses_radius)
     surface, ball, dtype = checked["surface"], checked["ball"], precision(request.dtype)
-    if stop is not None and not isinstance(stop, Stop):
-        raise InputError("stop", stop, "None or an rb.Stop")
+    checked_stop(stop)
     if request.callback is not None and not callable(request.callback):
         raise InputError("callback", request.callback, "a function of a Progress")
     if request.chunk is not None:

@@ -14,11 +14,11 @@ from rollingball.methods.discrete.methods import is_discrete
 from rollingball.methods.discrete.placing import fitted
 from rollingball.methods.discrete.plan import DiscretePlan, Progress, plan_discrete
 from rollingball.methods.discrete.record import recorded
-from rollingball.methods.discrete.stop import stop_rule
 from rollingball.runs.launches import rolled
 from rollingball.runs.plan import Family
 from rollingball.runs.record import to_trajectory
 from rollingball.runs.states import packed
+from rollingball.runs.stop import stop_rule
 from rollingball.runs.trajectory import Trajectory
 
 BLOCK = 128  # threads that share a ball's sums on a CUDA device

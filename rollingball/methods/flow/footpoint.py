@@ -123,4 +123,10 @@ def footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric)
         return False, 0  # this flow knows of one contact only
 
     check = no_events(memory_type, steps, numeric)
-    return FlowFunctions(memory_type, begin, begin, velocity, steps, check, active, retract, frame, is_below)
+
+    @wp.func
+    def slope(x: wide, velocity: wide, p: parameters):
+        _height, gradient = first(vector(x), p)
+        return wp.length(wide(gradient)) / p.wide.loss_scale
+
+    return FlowFunctions(memory_type, begin, begin, velocity, steps, check, active, retract, frame, is_below, slope)

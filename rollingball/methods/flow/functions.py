@@ -26,6 +26,7 @@ class FlowFunctions:
     retract(x, Memory, p, settings) -> x, Memory          put back onto the crease along which the ball slides
     frame(x, Memory, p, settings) -> Frame                the record of a ball at x
     is_below(x, height, Memory, p, settings) -> bool, evaluations   whether a ball so high at x is below a contact
+    slope(x, velocity, p) -> float64                      the norm of the gradient that drives the ball, for stop rules
     """
 
     memory: Any
@@ -38,6 +39,7 @@ class FlowFunctions:
     retract: Any
     frame: Any
     is_below: Any
+    slope: Any
 
 
 @compiled

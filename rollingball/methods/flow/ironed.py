@@ -71,9 +71,13 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
     def stay(x: wide, contacts: memory, p: parameters, settings: Any):
         return x, contacts
 
+    @wp.func
+    def slope(x: wide, velocity: wide, p: parameters):
+        return wp.length(velocity)
+
     retract = stay if kind is CatchUp else crease.retract
     return FlowFunctions(
-        memory, crease.begin, crease.around, velocity, steps, check, crease.active, retract, frame, is_below
+        memory, crease.begin, crease.around, velocity, steps, check, crease.active, retract, frame, is_below, slope
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.codes import FOUND, NO_FOOT, NOTHING, REST, RESTING
+from rollingball.core.codes import CONVERGED, FOUND, NO_FOOT, NOTHING, REST, RESTING, STOP
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric, struct
 from rollingball.methods.event import event_struct
@@ -13,6 +13,7 @@ from rollingball.methods.flow.events import SHORTER
 from rollingball.methods.flow.functions import FlowFunctions, frame_struct
 from rollingball.methods.flow.steps import TINY, flow_steps, state_struct
 from rollingball.methods.integrators.stepper import hermite
+from rollingball.runs.stop import StopRule
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
 
@@ -37,7 +38,7 @@ def flow_rollout(
     steps = flow_steps(flow, parameters, settings_type, numeric, adaptive)
     begin, size, failed, rejected = steps.begin, steps.size, steps.failed, steps.rejected
     accepted, controlled, balanced = steps.accepted, steps.controlled, steps.balanced
-    check, frame_of, is_below = flow.check, flow.frame, flow.is_below
+    check, frame_of, is_below, slope_of = flow.check, flow.frame, flow.is_below, flow.slope
     step, between, travelled = flow.stepper.step, flow.stepper.between, flow.stepper.travelled
     frame_type, event_type = frame_struct(numeric), event_struct(numeric)
     zero, one, stages, fixed = wp.float64(0.0), wp.float64(1.0), flow.stepper.stages, 0 if adaptive else 1
@@ -86,6 +87,19 @@ def flow_rollout(
         return next_frame, below, evaluations
 
     @wp.func
+    def watched(before: State, after: State, p: parameters, settings: settings_type, stop: StopRule):
+        """For how many steps in a row a stop rule holds, with that between two states."""
+        last = frame_of(before.x, before.memory, p, settings)
+        now = frame_of(after.x, after.memory, p, settings)
+        moved = wp.length(now.foot - last.foot)
+        if stop.on_center > 0:
+            rise = now.center_height - last.center_height
+            moved = wp.sqrt(wp.length_sq(now.center - last.center) + rise * rise)
+        holds = slope_of(after.x, after.velocity, p) <= stop.gradient or moved <= stop.displacement
+        holds = holds or now.height / p.wide.loss_scale <= stop.loss
+        return wp.where(holds, before.patience + 1, 0)
+
+    @wp.func
     def log_velocities(velocities: wp.array3d(dtype=wide), ball: int, index: int, result: step_type):
         """Keep the velocities of the stages of a step, and that at its end, as far as there is room."""
         if index < velocities.shape[1]:
@@ -103,6 +117,7 @@ def flow_rollout(
         start: wp.array(dtype=vector),
         save_at: wp.array(dtype=wp.float64),
         duration: wp.float64,
+        stop: StopRule,
         begins: int,
         budget: int,  # steps of this launch
         # in, out:
@@ -164,6 +179,8 @@ def flow_rollout(
                 state.height = state.height - fall
                 log_velocities(velocities, ball, state.steps - earlier, result)
                 after, what = accepted(state, result, end, event, duration, p, settings)
+                if stop.active > 0:
+                    after.patience = watched(state, after, p, settings, stop)
                 state = after
                 noted = what
                 stuck = event != NOTHING and state.hasty > 3
@@ -173,6 +190,9 @@ def flow_rollout(
                 after, what = balanced(state, p, settings)
                 state = after
                 noted = wp.where(what == NOTHING, noted, what)
+            if stop.active > 0 and state.patience >= stop.patience and state.status == FOUND and noted != REST:
+                noted = STOP
+                state.status = CONVERGED
             if noted != NOTHING:
                 if state.events < events.shape[1]:
                     events[ball, state.events] = event_type(state.time, noted, state.memory.count, state.x)

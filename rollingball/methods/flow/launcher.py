@@ -17,6 +17,7 @@ from rollingball.methods.flow.flows import IronedFlow
 from rollingball.methods.flow.kernel import flow_rollout
 from rollingball.methods.flow.plan import FlowPlan
 from rollingball.runs.launcher import Launcher
+from rollingball.runs.stop import stop_rule
 
 MOST_EVENTS = 64  # kept for one ball
 COMMANDS = 8  # launches of a kept one that are recorded
@@ -101,15 +102,20 @@ def flow_launcher(plan: FlowPlan, begins: np.ndarray, kind: Any = None) -> Any:
     places = [array(plan.radius), array(begins, numeric.vector), array(plan.save_at)]
     inputs = [
         surface.parameters(numeric, device), fill(settings, numeric, device), *places, wp.float64(plan.duration),
+        stop_rule(plan.stop),
     ]  # fmt: skip
     states: Any = wp.zeros(balls, dtype=made.state, device=device)
     record = blank(made.frame, (frames, balls), device), blank(made.event, (balls, _most_events(plan)), device, kind=-1)
+    if plan.earlier is not None:
+        states = wp.array(plan.earlier.states(states.numpy()), dtype=made.state, device=device)
     launcher = (kind or FlowLauncher)(made.kernel, inputs, states, *record, device, plan.threads)
     launcher.unlogged = [
         wp.zeros((0, 0), dtype=made.state, device=device),
         wp.zeros((0, 0, 0), dtype=numeric.wide.vector, device=device),
     ]
     launcher.places = places
+    if plan.earlier is not None:
+        launcher.go_on()
     return launcher
 
 
@@ -168,13 +174,13 @@ def _key(plan: FlowPlan, balls: int, threads: int | None) -> Any:
     """What a launcher is made of; None where it is not kept."""
     surface, frames = plan.surface, len(plan.save_at)
     numbers = balls * (frames + _most_events(plan)) * (2 * surface.dim + 4)  # of a frame; an event has fewer
-    if plan.device != "cpu" or 8 * numbers > ROOM:
+    if plan.earlier is not None or plan.device != "cpu" or 8 * numbers > ROOM:
         return None
     params = tuple([_known(value) for value in surface.params.values()])
     if None in params:
         return None
     made = surface.builder, surface.dim, tuple(surface.params), params, surface.loss_scale
-    key = *made, plan.method, balls, frames, plan.duration, threads
+    key = *made, plan.method, balls, frames, plan.duration, plan.stop, threads
     try:
         hash(key)
     except TypeError:  # a number of the method, or the loss scale, is an array

@@ -8,8 +8,10 @@ from rollingball.core.errors import InputError, points
 from rollingball.core.schedule import Schedule
 from rollingball.methods.flow.flows import FootpointFlow
 from rollingball.runs.clock import check_steps, checked_times, over_balls
+from rollingball.runs.continuation import Continuation, continuation
 from rollingball.runs.plan import Plan, shared
 from rollingball.runs.request import Request
+from rollingball.runs.stop import Stop, checked_stop
 
 
 class FlowPlan(Plan, frozen=True, kw_only=True):
@@ -19,15 +21,18 @@ class FlowPlan(Plan, frozen=True, kw_only=True):
     on_center: bool  # whether the start was given as one
     duration: float
     save_at: np.ndarray  # (T,)
+    stop: Stop | None
+    earlier: Continuation | None  # the run that this one goes on from
 
 
 def plan_flow(request: Request) -> FlowPlan:
     """Check every argument of a flow and broadcast starts and radii over its balls."""
     is_footpoint = isinstance(request.method, FootpointFlow)
     checked = shared(request, ("float64",), with_ball=not is_footpoint)
-    ball, on_center = checked["ball"], request.start_center is not None
+    ball, earlier = checked["ball"], continuation(request, request.method)
     if ball is not None and isinstance(ball.radius, Schedule):
         raise InputError("radius", ball.radius, "a number, or one for each ball, in continuous time")
+    on_center = request.start_center is not None
     if (request.start is None) != on_center:
         allowed = "footpoints in start, or horizontal centres in start_center, and not both"
         raise InputError("start", request.start, allowed)
@@ -35,8 +40,16 @@ def plan_flow(request: Request) -> FlowPlan:
         raise InputError("start_center", request.start_center, "nothing: this flow starts from footpoints")
     duration, times = checked_times(request.duration, request.save_at, "a continuous method")
     check_steps(request.method.integrator, duration)
-    field = "start_center" if on_center else "start"
-    places = points(field, getattr(request, field), checked["surface"].dim)
+    field, places = "start_center" if on_center else "start", request.start_center if on_center else request.start
+    if earlier is not None:
+        duration, times = earlier.time + duration, earlier.time + times
+        on_center = (earlier.run.scene.get("run") or {}).get("start") == "center"
+        places = earlier.run.foot[-1] if is_footpoint else earlier.run.center[-1, :, :-1]
     radius = np.zeros(1) if ball is None else ball.radii(1)[0]
-    places, radius = over_balls({field: places, "radius": radius}).values()
-    return FlowPlan(**checked, start=places, on_center=on_center, radius=radius, duration=duration, save_at=times)
+    places, radius = over_balls({field: points(field, places, checked["surface"].dim), "radius": radius}).values()
+    if earlier is not None:
+        earlier.check("radius", "memory.radius", radius)
+    return FlowPlan(
+        **checked, start=places, on_center=on_center, radius=radius, duration=duration, save_at=times,
+        stop=checked_stop(request.stop), earlier=earlier,
+    )  # fmt: skip

@@ -19,7 +19,8 @@ MOST_STEPS = 2000  # of one launch
 
 def roll_flow(plan: FlowPlan) -> Trajectory:
     """Roll balls in continuous time and record them."""
-    begins = _centers(plan) if isinstance(plan.method, IronedFlow) else plan.start
+    places = isinstance(plan.method, IronedFlow) and plan.earlier is None
+    begins = _centers(plan) if places else plan.start
     launcher, key = SHELF.take(plan, begins)
     seconds, interrupted = launcher.roll(plan.duration, MOST_STEPS, plan.progress, plan.surface.name)
     frames, events, states = launcher.host()
@@ -28,8 +29,7 @@ def roll_flow(plan: FlowPlan) -> Trajectory:
     columns["center"] = np.empty((*frames.shape, plan.surface.dim + 1))
     columns["center"][..., :-1], columns["center"][..., -1] = frames["center"], frames["center_height"]
     start = "center" if plan.on_center or plan.lift else "foot"
-    evaluations = states["memory"]["evaluations"]
-    record = timed_record(plan, columns, states, evaluations, events, seconds, interrupted, start=start)
+    record = timed_record(plan, columns, states, "memory.evaluations", events, seconds, interrupted, start=start)
     return to_trajectory(plan, record)
 
 
@@ -44,6 +44,6 @@ def _centers(plan: FlowPlan) -> np.ndarray:
 
 
 FLOW = Family(
-    "a flow", lambda method: isinstance(method, FLOWS), frozenset({"start_center", "duration", "save_at"}), plan_flow,
-    roll_flow,
+    "a flow", lambda method: isinstance(method, FLOWS), frozenset({"start_center", "duration", "save_at", "stop"}),
+    plan_flow, roll_flow,
 )  # fmt: skip

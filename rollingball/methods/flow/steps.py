@@ -41,6 +41,7 @@ def state_struct(memory_type: Any, numeric: Numeric) -> Any:
         hasty: int  # events in a row, with next to no way between them
         stalled: int  # steps in a row in which no time passed
         events: int
+        patience: int  # steps in a row on which a stop rule held
 
     return State
 

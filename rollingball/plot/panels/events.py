@@ -20,6 +20,7 @@ KINDS = {
     5: ("D", "stays after its last bounce", "stays after its last bounce"),
     6: ("P", "rolls", "rolls"),
     7: ("X", "slips", "slips"),
+    8: ("*", "a stop rule is met", "a stop rule is met"),
 }
 REST = 4
 

@@ -1,0 +1,90 @@
+"""Going on with a run in continuous time from its last state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from rollingball.core.errors import InputError
+from rollingball.core.status import Status
+from rollingball.geometry.search.minima import MOST
+from rollingball.runs.states import packed, unpacked
+from rollingball.runs.trajectory import Trajectory
+
+WHOLE = "a trajectory whose final state is that of this method, whole"
+RESET = ("next_frame", "events", "patience")  # of a state, what counts within one run
+
+
+@dataclass(frozen=True, eq=False)
+class Continuation:
+    """The run that another one goes on from.
+
+    Attributes:
+        run: The earlier run.
+        rolls_again: Whether balls that met the earlier run's stop rules roll on, since there are others now.
+    """
+
+    run: Trajectory
+    rolls_again: bool
+
+    @property
+    def time(self) -> float:
+        """The time at which the earlier run ended."""
+        return float(self.run.time[-1])
+
+    def states(self, like: np.ndarray) -> np.ndarray:
+        """The states of the balls at that time, for a kernel whose states are as ``like`` (B,).
+
+        Raises:
+            InputError: for a final state of another method, or one that is not whole.
+        """
+        state = dict(self.run.state or {})
+        counts = [value for name, value in state.items() if name.split(".")[-1] == "count"]
+        shapes = {name: value.shape for name, value in unpacked(like).items()}
+        whole = {name: value.shape for name, value in state.items()} == shapes
+        if not whole or any(((value < 0) | (value > MOST)).any() for value in counts):
+            raise InputError("start", self.run, WHOLE)
+        states = packed({name: value for name, value in state.items() if name not in RESET}, like)
+        if self.rolls_again:
+            states["status"] = np.where(states["status"] == Status.CONVERGED, Status.RUNNING, states["status"])
+        return states
+
+    def check(self, field: str, state: str, values: np.ndarray) -> None:
+        """Refuse a ball that differs from that of the earlier run.
+
+        Args:
+            field: What differs.
+            state: The dotted name under which the states hold it.
+            values: That of the ball now (B,).
+
+        Raises:
+            InputError: where it is not that of the earlier run.
+        """
+        known = (self.run.state or {}).get(state)
+        if known is None:
+            raise InputError("start", self.run, WHOLE)
+        if values.shape not in (known.shape, (1,)) or not (values == known).all():
+            raise InputError(field, values, f"that of the earlier run, {known}")
+
+
+def continuation(request: Any, method: Any) -> Continuation | None:
+    """The run that a request goes on from; None for one that starts from points.
+
+    Raises:
+        InputError: for a run that this method cannot go on from.
+    """
+    run = request.start
+    if not isinstance(run, Trajectory):
+        return None
+    if request.start_center is not None:
+        raise InputError("start_center", request.start_center, "nothing, beside a trajectory in start")
+    if run.state is None or not len(run):
+        raise InputError("start", run, "a trajectory with its final state (not sliced away)")
+    is_flow = run.contacts is not None
+    if not is_flow or run.dim != request.surface.dim or "time" not in run.state:
+        raise InputError("start", run, f"a trajectory of such a method, with d = {request.surface.dim}")
+    earlier = (run.scene.get("run") or {}).get("stop")
+    return Continuation(run, earlier != msgspec.to_builtins(request.stop))
