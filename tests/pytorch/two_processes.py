@@ -1,5 +1,6 @@
 """Run by torchrun in test_distributed.py: each process trains on half of a batch and checks the result of the whole."""
 
+import contextlib
 import copy
 import sys
 import warnings
@@ -9,6 +10,7 @@ import torch.distributed as dist
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
+from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -32,6 +34,32 @@ def network():
 def data():
     generator = torch.Generator().manual_seed(1)
     return torch.randn(16, 6, generator=generator).double(), torch.randint(3, (16,), generator=generator)
+
+
+def train_in_parts(model, batch, rule, steps=4):
+    """Micro-batches inside the closure, of which the last one alone averages gradients over the processes."""
+    optimizer = RollingBall(model.parameters(), **{"lr": 0.2, "radius": 0.3, "loss_scale": 2.0, **rule})
+
+    def closure():
+        optimizer.zero_grad()
+        parts, total = list(zip(*(part.split(4) for part in batch), strict=True)), 0.0
+        for index, (inputs, targets) in enumerate(parts):
+            with contextlib.nullcontext() if index == len(parts) - 1 else model.no_sync():
+                loss = torch.nn.functional.cross_entropy(model(inputs), targets) / len(parts)
+                loss.backward()
+            total = total + loss.detach()
+        return total
+
+    for _ in range(steps):
+        optimizer.step(closure)
+
+
+def refused_of_zero():
+    try:
+        ZeroRedundancyOptimizer(network().parameters(), RollingBall, lr=0.1, radius=0.1)
+    except ValueError as error:
+        return "ZeroRedundancyOptimizer" in str(error)
+    return False
 
 
 def train(model, batch, rule, steps=4, optimizer=None):
@@ -64,6 +92,7 @@ def main():
     inputs, targets = data()
     half = slice(dist.get_rank(), None, 2)
     mine, start = (inputs[half], targets[half]), whole(network())
+    assert refused_of_zero()
     mesh = init_device_mesh("cpu", (2,))
     for name, rule in RULES.items():
         alone = network()
@@ -73,6 +102,10 @@ def main():
         replicated = DistributedDataParallel(network())
         train(replicated, mine, rule)
         check(f"ddp {name}", replicated, expected, start)
+
+        in_parts = DistributedDataParallel(network(), gradient_as_bucket_view=True)
+        train_in_parts(in_parts, mine, rule)
+        check(f"ddp in parts {name}", in_parts, expected, start)
 
         sharded = network()
         for layer in (sharded[0], sharded[2], sharded):

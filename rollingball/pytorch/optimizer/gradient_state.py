@@ -40,11 +40,11 @@ class GradientState:
         self.probed = None if self.probe is None else local(self.probe.grad).clone()  # type: ignore[arg-type]
 
     @contextlib.contextmanager
-    def first_call(self) -> Iterator[None]:
-        """Inside, the closure is called for the first time in a step."""
+    def first_call(self, repeats: bool) -> Iterator[None]:
+        """Inside, the closure is called for the first time in a step, and again later where it ``repeats``."""
         hooks = []
         for index, param in enumerate(self.params):
-            if self.before[index] is not None and param.requires_grad:
+            if self.before[index] is not None and (repeats or param is self.probe):
                 hooks.append(param.register_hook(lambda grad, index=index: self._meet(index)))
         try:
             yield
@@ -94,9 +94,11 @@ class GradientState:
 
 
 def _state(grad: Any) -> tuple[int, int] | None:
+    """The address and the version of a gradient; None where there is none."""
     if grad is None:
         return None
+    if type(grad) is not Tensor:
+        grad = local(grad)
     if grad.layout != torch.strided or grad.is_inference():
         return id(grad), 0
-    part = local(grad)
-    return part.data_ptr(), part._version
+    return grad.data_ptr(), grad._version

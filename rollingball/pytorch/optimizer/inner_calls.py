@@ -69,7 +69,7 @@ class Surroundings:
             if repeats:
                 self._random = RandomState((param.device for param in params), self.generators)
                 stack.enter_context(self._modules.first_call(closure, params))
-            stack.enter_context(self._gradients.first_call())
+            stack.enter_context(self._gradients.first_call(repeats))
             stack.enter_context(torch.enable_grad())
             yield
         self._gradients.check(self.was_zeroed, repeats)

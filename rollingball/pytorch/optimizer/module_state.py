@@ -81,7 +81,7 @@ class ModuleState:
                     meet(part)
 
         hooks = contextlib.ExitStack()
-        if "torch._dynamo" not in sys.modules:
+        if not _compiles():
             hooks.callback(register_module_forward_pre_hook(run).remove)
         elif (key := _code(closure)) not in self._searched:
             self._searched.add(key)
@@ -160,6 +160,18 @@ class ModuleState:
         if value is None or value.numel() > SMALL:
             self._large.add((id(module), name))
         return _Moved(module, name, before, value, after, after.detach().clone())
+
+
+def _compiles() -> bool:
+    """Whether torch.compile has been used in this process; True where that cannot be told."""
+    dynamo = sys.modules.get("torch._dynamo")
+    if dynamo is None:
+        return False
+    try:
+        backends = [backend for backend in dynamo.eval_frame.cached_backends.values() if backend is not None]
+        return bool(backends) or dynamo.convert_frame.FRAME_COUNTER > 0
+    except AttributeError:
+        return True
 
 
 def _code(closure: Any) -> Any:
