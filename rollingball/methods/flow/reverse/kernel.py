@@ -148,8 +148,10 @@ def flow_reverse(
     @wp.func
     def step_and_event(
         before: ball_type,
-        was: state_type,
-        now: state_type,
+        x: wide,
+        memory_before: memory_type,
+        memory_after: memory_type,
+        h: wp.float64,
         k: rows,
         end: wide,
         x_cotangent: wide,
@@ -170,10 +172,9 @@ def flow_reverse(
         """
         cotangents = before
         end_cotangent = x_cotangent
-        h = now.time - was.time
-        memory = was.memory
+        memory = memory_before
         if wp.static(vjp.follows):
-            _speed, followed = field(end, was.memory, p, settings)
+            _speed, followed = field(end, memory_before, p, settings)
             memory = followed
         kind = NOTHING
         factor = one
@@ -190,7 +191,7 @@ def flow_reverse(
                 entry.slot += (method.stages * wp.static(entries) + 2) * most
                 if first:
                     entry.row = -1
-                part, happened = event(end, memory, now.memory, factor, entry, p, settings, points)
+                part, happened = event(end, memory, memory_after, factor, entry, p, settings, points)
                 kind = happened
                 if kind == NOTHING:
                     turn = 2
@@ -207,7 +208,7 @@ def flow_reverse(
             if turn < 2:
                 step_entry.row = -1
             taken, by_h = stepped(
-                was.x, was.memory, h, k, out_cotangent, stage_cotangents, method, step_entry, most, p, settings, points
+                x, memory_before, h, k, out_cotangent, stage_cotangents, method, step_entry, most, p, settings, points
             )
             if turn == 0:
                 ahead = by_h
@@ -271,16 +272,26 @@ def flow_reverse(
                 h = now.time - was.time
                 k = stages_at(velocities, ball, r)
                 end = was.x + h * mean(k, method.table[method.stages], method.stages)
-                with_frames, x_cotangent, k_cotangents, h_cotangent, time_cotangent = frames_inside(
-                    cotangents, was, now, k, ball, save_at, duration, frames, method, p, settings, framed
-                )
+                x_cotangent = wide()
+                k_cotangents = rows()
+                h_cotangent = zero
+                time_cotangent = zero
+                if was.next_frame < now.next_frame:
+                    with_frames, by_x, by_k, by_length, by_time = frames_inside(
+                        cotangents, was, now, k, ball, save_at, duration, frames, method, p, settings, framed
+                    )
+                    cotangents = with_frames
+                    x_cotangent = by_x
+                    k_cotangents = by_k
+                    h_cotangent = by_length
+                    time_cotangent = by_time
                 entry.row = wp.where(points.point.shape[0] > 0, r, -1)
                 entry.slot = method.stages * most * wp.static(entries)
-                part = retract(end, now.x, now.memory, with_frames.x, entry, p, settings, points)
-                cotangents = with_shared(with_frames, part)
+                part = retract(end, now.x, now.memory, cotangents.x, entry, p, settings, points)
+                cotangents = with_shared(cotangents, part)
                 entry.slot = 0
                 with_event, result, by_h, kind = step_and_event(
-                    cotangents, was, now, k, end, part.x, k_cotangents, h_cotangent,
+                    cotangents, was.x, was.memory, now.memory, h, k, end, part.x, k_cotangents, h_cotangent,
                     method, entry, most, velocities[ball, r, 0], p, settings, points,
                 )  # fmt: skip
                 cotangents = with_shared(with_event, result)
