@@ -17,6 +17,7 @@ from rollingball.core.numeric import Numeric
 from rollingball.surfaces.base import Builder, LossFunctions, Surface
 from rollingball.surfaces.bounds import or_infinite, smaller, spectral_norm
 from rollingball.surfaces.catalogue import Cotangents, Matrix, catalogued
+from rollingball.surfaces.missing import filled, known_cells, nearest_known
 from rollingball.surfaces.parameters import complex_step
 from rollingball.surfaces.splines import bounds_table, open_coefficients, periodic_coefficients
 
@@ -77,14 +78,6 @@ def spline(border: str) -> Builder:
         zero, one = wp.float64(0.0), wp.float64(1.0)
 
         @wp.func
-        def is_inside(x: vector, p: Any):
-            within = bool(True)
-            if wp.static(not periodic):
-                for i in range(dim):
-                    within = within and x[i] >= p.low[i] and x[i] <= p.high[i]
-            return within
-
-        @wp.func
         def in_cell(at: wp.float64, low: wp.float64, spacing: wp.float64, cells: int):
             """The cell that holds a coordinate, and the fraction of the cell before it."""
             u, count = (at - low) / spacing, wp.float64(cells)
@@ -101,6 +94,18 @@ def spline(border: str) -> Builder:
             if wp.static(dim == 2):
                 j, u = in_cell(x[1], p.low[1], p.spacing[1], p.coefficients.shape[1] - 3)
             return i, j, t, u
+
+        @wp.func
+        def is_inside(x: vector, p: Any):
+            """Whether x is in the box, in a cell none of whose corners is missing."""
+            within = bool(True)
+            if wp.static(not periodic):
+                for i in range(dim):
+                    within = within and x[i] >= p.low[i] and x[i] <= p.high[i]
+            if within and p.known.shape[0] > 1:  # some heights are missing
+                row, column, _t, _u = place(x, p)
+                within = p.known[row, column] > zero
+            return within
 
         @wp.func
         def combined(rows: wp.vec4d, across: wp.vec4d, i: int, j: int, p: Any):
@@ -245,6 +250,10 @@ def sampled_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangen
         transposed = basis.T @ np.moveaxis(cotangents, axis, 0).reshape(len(basis), -1)
         other_axes = [cotangents.shape[k] for k in range(cotangents.ndim) if k != axis]
         cotangents = np.moveaxis(transposed.reshape(count, *other_axes), 0, axis)
+    if np.isnan(heights).any():  # the spline goes through the nearest height in place of a missing one
+        known = np.zeros(heights.shape)
+        np.add.at(known, nearest_known(np.isnan(heights)), cotangents)
+        cotangents = known
     return {"heights": cotangents}
 
 
@@ -254,6 +263,7 @@ def sampled(
     box: Matrix,
     border: str = "not-a-knot",
     loss_scale: float = 1.0,
+    missing: str = "refuse",
 ) -> Surface:
     """The C2 cubic spline through ``heights`` (N,) or (N, M) on an even grid over ``box``.
 
@@ -266,8 +276,12 @@ def sampled(
         border: "not-a-knot", with samples at both ends of the box and no kink of the third derivative beside them, so
             that a cubic polynomial is itself; or "periodic", where the last sample is one spacing before the end.
         loss_scale: The height in parameter units of one unit of loss.
+        missing: ``"skip"``: heights that are NaN are missing, and the graph has a hole in every cell beside one. The
+            spline goes through the others, and through the nearest height in place of a missing one. ``"refuse"``: they
+            are an error.
     """
-    samples = numbers("heights", heights, "a list or a matrix of finite numbers")
+    skips = one_of("missing", missing, ("refuse", "skip")) == "skip"
+    samples, is_missing = filled("heights", heights, skips)
     if samples.ndim not in (1, 2) or min(samples.shape) < LEAST_SAMPLES:
         raise InputError("heights", heights, f"(N,) or (N, M) finite numbers, {LEAST_SAMPLES} or more along each axis")
     if np.abs(samples).max() > LARGEST:
@@ -289,6 +303,7 @@ def sampled(
         "high": high,
         "spacing": spacing,
         "table": bounds_table(coefficients, spacing),
+        "known": known_cells(is_missing, periodic),
     }
     return Surface("", samples.ndim, spline(border), params, loss_scale)
 

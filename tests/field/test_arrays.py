@@ -171,3 +171,35 @@ def test_zero_stands_for_none_where_it_means_the_same():
     for wrong in (-0.1, "slippery", float("nan")):
         with pytest.raises(rb.InputError, match="friction"):
             rb.RigidBall(friction=wrong)
+
+
+# Holes in sampled surfaces
+
+
+def test_a_sampled_surface_has_a_hole_where_heights_are_missing():
+    axis = np.linspace(-1.0, 1.0, 21)
+    heights = 0.3 * axis[:, None] ** 2 + 0.2 * axis[None] ** 2
+    holed = heights.copy()
+    holed[5, 5] = np.nan
+    box = [[-1.0, 1.0], [-1.0, 1.0]]
+    surface, whole = rb.surfaces.sampled(holed, box, missing="skip"), rb.surfaces.sampled(heights, box)
+    spacing, middle = 0.1, axis[5]
+    around = np.array([[middle + dx * spacing, middle + dy * spacing] for dx in (-0.9, 0.5) for dy in (-0.5, 0.9)])
+    assert np.isnan(surface.value(around)).all()
+    beside = np.array([[middle + 1.1 * spacing, middle], [middle, middle - 1.1 * spacing], [0.5, 0.5]])
+    np.testing.assert_allclose(surface.value(beside), whole.value(beside), atol=0.02)
+    np.testing.assert_allclose(surface.value([[0.5, 0.5]]), whole.value([[0.5, 0.5]]), atol=1e-5)
+    run = rb.simulate(surface, None, rb.GradientDescent(0.1), start=[[0.8, 0.8]], steps=60)
+    np.testing.assert_allclose(run.foot[-1], 0.0, atol=0.1)
+    with pytest.raises(rb.InputError, match="NaN stands at index"):
+        rb.surfaces.sampled(holed, box)
+    with pytest.raises(rb.InputError, match=r"^missing: "):
+        rb.surfaces.sampled(heights, box, missing="perhaps")
+
+
+def test_without_missing_heights_nothing_changes():
+    heights = np.random.default_rng(0).normal(size=(9, 8))
+    points = np.random.default_rng(1).uniform(-1, 1, size=(40, 2))
+    box = [[-1.0, 1.0], [-1.0, 1.0]]
+    one, other = rb.surfaces.sampled(heights, box), rb.surfaces.sampled(heights, box, missing="skip")
+    np.testing.assert_array_equal(one.value(points), other.value(points))
