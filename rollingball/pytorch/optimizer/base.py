@@ -62,10 +62,10 @@ def made_base(base: Callable[..., Optimizer], params: Any, lr: Any, base_kwargs:
         raise InputError("base_kwargs", arguments, f"arguments of {getattr(base, '__name__', base)}: {error}") from None
     except ValueError:  # no signature to look at
         pass
-    made = base(params, lr=lr, **arguments)
-    if not isinstance(made, Optimizer):
+    optimizer = base(params, lr=lr, **arguments)
+    if not isinstance(optimizer, Optimizer):
         raise InputError("base", base, "a class of torch optimizers")
-    return made
+    return optimizer
 
 
 def state_names(base: Optimizer, options: dict[str, Any]) -> set[str]:

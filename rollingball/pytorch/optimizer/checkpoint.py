@@ -13,9 +13,9 @@ from rollingball.pytorch.optimizer.groups import check_group
 
 OWN_STATE = {"offset", "rounding"}
 SCHEDULED = {"initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum", "swa_lr", "param_names"}
-# how an optimizer computes, which stays as this one was made, and what marks a group of RollingBall
+# how an optimizer computes: these stay as they were given to this one
 IMPLEMENTATION = {"foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay"}
-OWN_MARK = "method"
+OWN_MARK = "method"  # a hyperparameter that only groups of RollingBall have
 ELEMENTWISE = OWN_STATE | {"momentum_buffer", "exp_avg", "exp_avg_sq"}
 
 

@@ -135,11 +135,13 @@ class Calls:
         return self.last
 
     def _unscale(self) -> None:
+        """Unscale the gradients of the newest call where the closure scales its loss, and count the call."""
         if self.scaler is not None:
             self.surroundings.unscale(self.optimizer, self.count)
         self.count += 1
 
     def _evaluation(self, returned: Any) -> Evaluation:
+        """Loss and gradients after a call of the closure, which returned ``returned``."""
         for param in (*self.params, *self.other_params):
             if param.grad is not None and param.grad.layout != torch.strided:
                 raise RuntimeError("RollingBall does not support sparse gradients: make the layer's sparse=False")
@@ -152,6 +154,7 @@ class Calls:
         return Evaluation(self._loss(returned) if self.needs_loss else None, grads, norm, others)
 
     def _loss(self, returned: Any) -> Tensor:
+        """The loss in what a call returned, averaged over processes."""
         found = loss_of(returned)
         if isinstance(found, Tensor):
             loss = found.full_tensor() if hasattr(found, "full_tensor") else found

@@ -43,6 +43,7 @@ def touch(calls: Calls, ball: Sphere, offsets: Tensors, steps: int) -> None:
 
 
 def _climb(calls: Calls, ball: Sphere, center: Tensors, offsets: Tensors, steps: int) -> None:
+    """Iterate s <- rho g / w in inner calls; leave the highest contact in ``offsets`` and its gradient in ``.grad``."""
     best, best_grads = [torch.zeros_like(x) for x in offsets], clones(calls.here.grads)
     best_others = clones(calls.here.others)
     space, start = calls.space, calls.here._replace(grads=[], others=[])

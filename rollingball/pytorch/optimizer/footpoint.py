@@ -1,4 +1,4 @@
-"""Algorithm 1 of the paper on all parameters: lift the ball, push its centre along the tangent, project it back.
+"""Algorithm 1 of the paper on all parameters: find the centre, move it along the tangent plane, project it back.
 
 With g = L grad f at the foot theta and w = sqrt(1 + |g|^2), the centre is (theta - s, L f + rho / w), s = rho g / w.
 Its step h (SGD's -lr grad f, or any optimizer's) is tangent as (h, g.h): the candidate c. The new foot is a minimum of
@@ -87,6 +87,8 @@ def warn_of_failures(count: int, report: ProjectionReport) -> None:
 
 
 class _Point(NamedTuple):
+    """A point x at which the distance D to the candidate centre, and its gradient R, have been evaluated."""
+
     x: Tensors
     slope: Tensors  # R
     gradient: Tensors  # g, with L and the sign
@@ -112,6 +114,7 @@ class _Projection:
         self.eps = max(torch.finfo(view.dtype).eps for view in calls.views) if calls.views else 0.0
 
     def point(self, x: Tensors, at: Evaluation) -> _Point:
+        """D and its gradient at x, from the loss and the gradient that were evaluated there."""
         assert at.loss is not None
         loss, norm = float(at.loss), float(at.norm)
         drop = self.scale * (loss - self.base) - self.lift
@@ -125,6 +128,7 @@ class _Projection:
         return _Point(x, slope, gradient, abs(self.scale) * norm, drop, square, noise)
 
     def move_to(self, x: Tensors) -> _Point:
+        """Put the parameters at x and evaluate D there, by one call of the closure."""
         copy_(self.calls.views, x, self.ball.foreach)
         return self.point(x, self.calls.again())
 
@@ -141,7 +145,7 @@ def roll(
     Args:
         calls: The closure, called once at the foot.
         ball: The ball.
-        offsets: Local tensors; on return they hold s of the new foot, so that the centre is the parameters less s.
+        offsets: Local tensors; on return they hold s of the new foot, so that the centre is the parameters minus s.
         projection: How the foot is found.
         move_center: Moves the parameters, which show the centre, by the gradients of the last call.
     """
@@ -188,6 +192,7 @@ def _paper(problem: _Projection, start: _Point, projection: GradientProjection) 
 
 
 def _lbfgs(problem: _Projection, start: _Point, projection: LBFGSProjection) -> tuple[bool, _Point]:
+    """Minimize D by limited-memory BFGS; whether a step became short enough, and the point of least D."""
     here, memory, space, foreach = start, _Memory(projection.history), problem.space, problem.ball.foreach
     length, moved = math.sqrt(space.dot(start.x, start.x)), False
     del start
@@ -213,8 +218,9 @@ def _lbfgs(problem: _Projection, start: _Point, projection: LBFGSProjection) -> 
             there = problem.move_to(add(here.x, along, share, foreach))
             if there.square <= here.square + 2e-4 * share * fall + 2 * slack:
                 break
-            bend = 0.5 * (there.square - here.square) - share * fall
-            shorter = -0.5 * share * share * fall / bend if math.isfinite(bend) and bend > 0 else 0.1 * share
+            # the least of the parabola through both values of D and the slope along the direction
+            excess = 0.5 * (there.square - here.square) - share * fall
+            shorter = -0.5 * share * share * fall / excess if math.isfinite(excess) and excess > 0 else 0.1 * share
             share = min(max(shorter, 0.1 * share), 0.5 * share)
         memory.learn(here, there, problem)
         here, moved = there, True
@@ -230,12 +236,13 @@ def _flat(point: _Point, vector: Tensors, problem: _Projection, factor: float) -
 
 
 class _Memory:
-    """Pairs of moves and of the changes of R they brought, the newest last."""
+    """The last steps in x and the changes of the gradient R over them, from which BFGS estimates curvature."""
 
     def __init__(self, history: int) -> None:
         self.history, self.pairs = history, list[tuple[Tensors, Tensors, float]]()
 
     def learn(self, here: _Point, there: _Point, problem: _Projection) -> None:
+        """Keep the step between two points, where the curvature along it is positive."""
         move = add(there.x, here.x, -1.0, problem.ball.foreach)
         change = add(there.slope, here.slope, -1.0, problem.ball.foreach)
         product = problem.space.dot(move, change)

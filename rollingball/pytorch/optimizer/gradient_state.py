@@ -87,6 +87,7 @@ class GradientState:
             self.added.append(local(grad.detach()).any() if grad.layout == torch.strided else torch.tensor(True))
 
     def _is_untouched(self) -> bool:
+        """Whether every gradient is still the tensor, with the values, that it was before the call."""
         assert self.probe is not None
         grad = self.probe.grad
         same = all(_state(param.grad) == before for param, before in zip(self.params, self.before, strict=True))

@@ -133,6 +133,7 @@ class ModuleState:
     def _note(
         self, module: Module, buffers: list[_Buffer], others: list[tuple[Tensor, Any]], own: set[int], is_new: bool
     ) -> None:
+        """Add a module's buffers and the gradients of parameters that are not the optimizer's, as they are now."""
         for name, tensor in vars(module)["_buffers"].items():
             if not isinstance(tensor, Tensor) or tensor.is_meta or tensor.is_inference():
                 continue
@@ -175,16 +176,18 @@ def _compiles() -> bool:
 
 
 def _code(closure: Any) -> Any:
-    """What tells closures apart that are made anew in every step: their code, or their class."""
+    """The code of a closure, or its class: the same for closures that are defined anew in each step of a loop."""
     return closure.__code__ if hasattr(closure, "__code__") else type(closure)
 
 
 def _gradient_state(param: Tensor) -> Any:
+    """What changes where a gradient is replaced or written to; None where there is no gradient."""
     grad = param.grad
     return None if grad is None else (id(grad), grad.data_ptr() if grad.layout == torch.strided else 0, grad._version)
 
 
 def _put(module: Module, name: str, tensor: Tensor, value: Tensor | None) -> None:
+    """Make a tensor the buffer of a module, with the given values where there are some."""
     with torch.no_grad():
         if vars(module)["_buffers"].get(name) is not tensor:
             vars(module)["_buffers"][name] = tensor

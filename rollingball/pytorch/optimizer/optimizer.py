@@ -331,16 +331,18 @@ class RollingBall(Optimizer):
             self.base.state = defaultdict(dict, {p: own for p, own in kept.items() if own})
 
     def _shows_foot(self) -> bool:
+        """Whether the parameters are the foot between steps, by the rule that the groups have now."""
         first = self.param_groups[0]
         return first["method"] == "footpoint" or first["contact_steps"] == 0
 
     def _is_state_initialization(self) -> bool:
-        """Whether this is the call by which torch.distributed.checkpoint has state made: lr 0, all gradients zero."""
+        """Whether torch.distributed.checkpoint calls step so that the state exists: lr 0 and all gradients zero."""
         grads = [p.grad for group in self.param_groups for p in group["params"] if p.grad is not None]
         still = not self.state and all(float(group["lr"]) == 0 for group in self.param_groups)
         return still and bool(grads) and not any(local(grad).any() for grad in grads)
 
     def _begin(self) -> None:
+        """Create the state of all parameters without moving them."""
         calls = Calls(None, self, self._surroundings)
         calls.first()
         kept_offsets(self.state, calls.params, self._shows_foot())

@@ -65,6 +65,7 @@ class RadiusScheduler:
         self._write(self._last)
 
     def _write(self, radius: float) -> None:
+        """Set the radius of the groups that are on the ball."""
         for index, group in enumerate(self.optimizer.param_groups):
             if index in self.left_out:
                 continue
@@ -188,6 +189,7 @@ class ReduceRadiusOnPlateau(RadiusScheduler):
 
 
 def _factor(name: str, value: Any) -> float:
+    """A number, 0 or above, or an InputError that names the argument."""
     if not_negative(name, value).ndim != 0:
         raise InputError(name, value, "one finite number, 0 or above")
     return float(value)

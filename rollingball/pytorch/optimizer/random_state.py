@@ -46,7 +46,7 @@ class RandomState:
 
     @contextlib.contextmanager
     def replayed(self) -> Iterator[None]:
-        """Draw again what was drawn since this was made; afterwards go on as if nothing had been drawn inside."""
+        """Inside, generators repeat the numbers since this object was created; afterwards they go on from now."""
         after = self._now()
         self._set(self.first)
         try:
@@ -55,11 +55,13 @@ class RandomState:
             self._set(after)
 
     def _now(self) -> tuple[Any, ...]:
+        """The state of every generator."""
         on_devices = [_module(device).get_rng_state(*_index(device)) for device in self.devices]
         given = [_state(generator) for generator in self.generators]
         return torch.get_rng_state(), on_devices, random.getstate(), np.random.get_state(), given
 
     def _set(self, state: tuple[Any, ...]) -> None:
+        """Put every generator into a state that :meth:`_now` returned."""
         cpu, on_devices, python, of_numpy, given = state
         torch.set_rng_state(cpu)
         for device, there in zip(self.devices, on_devices, strict=True):
@@ -71,6 +73,7 @@ class RandomState:
 
 
 def _module(device: torch.device) -> Any:
+    """The torch module of a device type, such as torch.cuda."""
     return torch.get_device_module(device)
 
 
@@ -80,12 +83,14 @@ def _index(device: torch.device) -> tuple[torch.device, ...]:
 
 
 def _state(generator: Any) -> Any:
+    """The state of a generator of torch, NumPy or Python."""
     if isinstance(generator, np.random.Generator):
         return generator.bit_generator.state
     return generator.getstate() if isinstance(generator, random.Random) else generator.get_state()
 
 
 def _set_state(generator: Any, state: Any) -> None:
+    """Put a generator into a state that :func:`_state` returned."""
     if isinstance(generator, np.random.Generator):
         generator.bit_generator.state = state
     elif isinstance(generator, random.Random):

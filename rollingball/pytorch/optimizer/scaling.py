@@ -111,5 +111,5 @@ def refuse_handed_over(optimizer: Any) -> None:
 
 def copied(state: Any) -> Any:
     """A copy of an optimizer's state, to go back to."""
-    held = {p: {k: v.clone() if isinstance(v, Tensor) else v for k, v in own.items()} for p, own in state.items()}
-    return defaultdict(dict, held)
+    copies = {p: {k: v.clone() if isinstance(v, Tensor) else v for k, v in own.items()} for p, own in state.items()}
+    return defaultdict(dict, copies)

@@ -1,6 +1,7 @@
 """Arithmetic on lists of tensors seen as one vector: foreach operations, and one norm over all devices and shards.
 
-All of it works on real tensors of this process: :func:`local` gives them as views of sharded and of complex ones.
+Every function takes real tensors of this process: of a sharded or complex tensor, :func:`local` gives the part here
+as a real view.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ PLAIN = (torch.nn.Parameter, Tensor)  # by far the most common, and quick to tel
 
 
 def is_sharded(tensor: Tensor) -> bool:
-    """Whether a tensor is a DTensor; importing torch.distributed.tensor to ask would cost every user its start."""
+    """Whether a tensor is a DTensor; importing torch.distributed.tensor to ask would slow every start."""
     return type(tensor) not in PLAIN and hasattr(tensor, "to_local") and hasattr(tensor, "device_mesh")
 
 
@@ -90,7 +91,7 @@ def clones(tensors: Tensors) -> Tensors:
 
 
 def select_(condition: Tensor, to: Tensors, other: Tensors) -> None:
-    """``to = other`` where the condition (one boolean, on the device) holds; nothing of ``other`` enters else."""
+    """``to = other`` where the condition, one boolean on the device, holds; otherwise ``to`` stays as it is."""
     for x, y in zip(to, other, strict=True):
         x.copy_(torch.where(condition.to(x.device, non_blocking=True), y, x))
 
@@ -132,6 +133,7 @@ class Space:
         return float(self._total([torch.sum(x * y, dtype=self.exact) for x, y in zip(one, other, strict=True)]))
 
     def _total(self, parts: Tensors) -> Tensor:
+        """The sum of one number for each parameter, over all devices and over the processes of shards."""
         total = torch.zeros((), dtype=parts[0].dtype if parts else self.dtype, device=self.device)
         groups: dict[Any, list[int]] = {}
         for index, param in enumerate(self.params):
@@ -147,7 +149,7 @@ class Space:
 
 
 def _sharding(param: Tensor) -> Any:
-    """None for a tensor that is whole here, else its mesh and the mesh's dimensions that it is split over."""
+    """The device mesh of a sharded tensor and the mesh dimensions it is split over; None for a tensor that is whole."""
     if not is_sharded(param):
         return None
     dims = tuple(dim for dim, placement in enumerate(param.placements) if placement.is_shard())  # type: ignore[attr-defined]

@@ -46,6 +46,7 @@ def arguments_of(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def _moved(value: Any, device: torch.device) -> Any:
+    """A value with all tensors in it, also inside tuples, lists and dictionaries, on a device."""
     if isinstance(value, Tensor):
         return value.to(device)
     if isinstance(value, dict):

@@ -16,7 +16,7 @@ from rollingball.core.errors import InputError
 
 Direction = dict[str, Tensor]
 NORMALIZE = ("filter", "layer", None)
-DEPENDENT = 1e-6  # a direction of which less than this share is new
+DEPENDENT = 1e-6  # directions are dependent where a smaller share of one lies outside the span of the others
 
 
 def wide(tensor: Tensor) -> Tensor:
@@ -30,6 +30,7 @@ def dot(one: Direction, other: Direction) -> float:
 
 
 def _exact(tensor: Tensor) -> torch.dtype:
+    """The widest floating-point type of the device of a tensor."""
     return torch.float32 if tensor.device.type == "mps" else torch.float64
 
 
@@ -104,6 +105,7 @@ def normalized(direction: Direction, origin: dict[str, Tensor], normalize: str |
 
 
 def _ratio(over: Tensor, under: Tensor) -> Tensor:
+    """The quotient, or 0 where the denominator is 0."""
     return torch.where(under > 0, over / torch.where(under > 0, under, torch.ones_like(under)), torch.zeros_like(over))
 
 
@@ -114,7 +116,7 @@ def principal(differences: Sequence[Direction]) -> tuple[list[Direction], np.nda
         differences: Three or more, one of which may be zero.
 
     Returns:
-        Two orthonormal directions, signs chosen so that the last point less the mean is on the positive side; and the
+        Two orthonormal directions, signs chosen so that the last point minus the mean is on the positive side; and the
         variances (n,), descending.
 
     Raises:

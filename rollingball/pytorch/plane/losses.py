@@ -148,10 +148,10 @@ class MeanLoss:
                 if not parts:  # the loss is linear
                     continue
                 along = torch.stack([part.to(parts[0]) for part in parts]).sum()
-                bends = torch.autograd.grad(along, list(leaves.values()), allow_unused=True)
-                for name, bend in zip(leaves, bends, strict=True):
-                    if bend is not None:
-                        result[name].add_(bend.to(result[name]), alpha=share)
+                products = torch.autograd.grad(along, list(leaves.values()), allow_unused=True)
+                for name, product in zip(leaves, products, strict=True):
+                    if product is not None:
+                        result[name].add_(product.to(result[name]), alpha=share)
         return {name: tensor / weight for name, tensor in result.items()}
 
     def recomputed(self, parameters: Parameters) -> Parameters:
@@ -173,6 +173,7 @@ class MeanLoss:
         return np.array([float(self._loss(_first(stacked), inputs, targets, None))])
 
     def _loss(self, parameters: Parameters, inputs: Any, targets: Any, buffers: Parameters | None) -> Tensor:
+        """The loss of one batch at one point, a tensor without axes."""
         arguments, named = arguments_of(inputs)
         buffers = _buffers(self.model, self.own) if buffers is None else buffers
         outputs = functional_call(self.model, (parameters, buffers), arguments, named)
@@ -183,6 +184,7 @@ class MeanLoss:
         return loss.reshape(())
 
     def _chunk(self, placed: Placed, point: np.ndarray, chunk: int | None) -> int:
+        """How many points are evaluated at once."""
         if not self._may_batch:
             return 1
         if chunk is not None:
@@ -194,6 +196,7 @@ class MeanLoss:
 
     @contextlib.contextmanager
     def _quiet(self) -> Iterator[None]:
+        """The model in evaluation mode, and no gradients."""
         with evaluation_mode(self.model), torch.no_grad():
             yield
 
@@ -238,19 +241,23 @@ def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
 
 
 def _device(model: torch.nn.Module) -> torch.device:
+    """The device of the first parameter of a model."""
     return next((param.device for param in model.parameters()), torch.device("cpu"))
 
 
 def _buffers(model: torch.nn.Module, own: Parameters) -> Parameters:
+    """Copies of the buffers of a model, with those given in place of its own."""
     return {name: own.get(name, buffer).detach().to(buffer, copy=True) for name, buffer in model.named_buffers()}
 
 
 def _first(stacked: Parameters) -> Parameters:
+    """The first of the points that are stacked along the first axis of each tensor."""
     return {name: tensor[0] for name, tensor in stacked.items()}
 
 
 @contextlib.contextmanager
 def _bar(progress: bool, total: int) -> Iterator[Callable[[int], Any]]:
+    """A progress bar, or nothing that looks like one."""
     if not progress:
         yield lambda count: None
         return

@@ -88,8 +88,8 @@ class LossPlane:
             model: The model; its trainable parameters move.
             loss_fn: ``loss_fn(model(inputs), targets)``, the mean over a batch.
             batches: Pairs (inputs, targets), a list or a DataLoader.
-            normalize: ``filter`` or ``layer``: lengths from the model (Li et al. 2018; tensors in less than two
-                dimensions do not move with ``filter``), and directions as they are. None: directions orthonormal.
+            normalize: ``filter`` or ``layer``: lengths from the model (Li et al. 2018; tensors of fewer than two
+                dimensions do not move with ``filter``), and directions are not made orthonormal. None: they are.
             span: The box is [-span, span] along both axes.
             grid: See :class:`GridOptions`.
 
@@ -209,8 +209,9 @@ class LossPlane:
 
         Args:
             point: Coordinates.
-            model: For a plane with recomputed running statistics: the model ...
-            batches: ... and the batches, from which those at the point are computed. Else buffers are the origin's.
+            model: The model, needed for a plane with recomputed running statistics.
+            batches: The batches that its running statistics at the point are computed from. On other planes buffers are
+                those of the origin.
 
         Raises:
             InputError: for a point that is none, and without a model and batches where they are needed.
@@ -255,6 +256,7 @@ class LossPlane:
 
     @classmethod
     def _measured(cls, chosen: Choice, model: Any, loss_fn: Any, batches: Any, grid: GridOptions) -> LossPlane:
+        """The plane of a choice of origin and directions, with its losses on the grid."""
         recompute = bool(grid.get("recompute_batchnorm", False))
         kind, origin, directions, tied, box, details, is_orthonormal = chosen
         losses = MeanLoss(model, loss_fn, batches, origin, recompute)

@@ -159,6 +159,7 @@ def checked_box(box: Any) -> np.ndarray:
 
 
 def _resolution(value: Any) -> tuple[int, int]:
+    """The numbers of points along both axes, or an InputError."""
     allowed = f"an odd number, {LEAST_RESOLUTION} or above, or two"
     pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     if len(pair) != 2:

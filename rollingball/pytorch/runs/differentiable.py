@@ -1,4 +1,4 @@
-"""A run as a torch function: tensors that made it in, what was recorded of it out, and the derivative backwards."""
+"""A run as a torch.autograd.Function: start and numbers go in, recorded tensors come out, derivatives go back."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def roll(
     """
     checked_method(method, is_continuous(adjoint))
     if options.get("lift"):
-        allowed = "False where derivatives are asked for: how a lifted start depends on what made it is not followed"
+        allowed = "False where derivatives are asked for: the derivative of a lifted start is not computed"
         raise InputError("lift", True, allowed)
     for name, tensor in {**numbers, **parameters}.items():
         if not isinstance(tensor, Tensor) or not tensor.dtype.is_floating_point:
@@ -58,7 +58,7 @@ def roll(
 
 
 def _check_flow(numbers: dict[str, Tensor], options: dict[str, Any]) -> None:
-    """What of a flow cannot be a tensor, or not one of that shape."""
+    """Refuse tensors in place of numbers that a flow does not have, or of a shape that it does not take."""
     if "lr" in numbers:
         raise InputError("lr", numbers["lr"], "nothing: in continuous time there is a duration")
     for name, most in (("radius", 1), ("duration", 0)):
@@ -73,6 +73,8 @@ def _check_flow(numbers: dict[str, Tensor], options: dict[str, Any]) -> None:
 
 
 class _Roll(torch.autograd.Function):
+    """The run as a differentiable function of its start, numbers and surface parameters."""
+
     @staticmethod
     def forward(  # type: ignore[override]
         ctx: Any,
@@ -126,7 +128,7 @@ class _Roll(torch.autograd.Function):
 
 
 class _Once(torch.autograd.Function):
-    """Gives derivatives of a run as they are; they have none themselves, by the tensors that made the run."""
+    """The identity on first derivatives of a run, whose own derivative is refused."""
 
     @staticmethod
     def forward(ctx: Any, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
@@ -142,6 +144,7 @@ class _Once(torch.autograd.Function):
 
 
 def _plain(tensor: Tensor) -> np.ndarray:
+    """A tensor as a float64 array on the host, without its gradient."""
     return tensor.detach().cpu().double().numpy()
 
 
@@ -155,6 +158,7 @@ def _scheduled(name: str, value: np.ndarray, options: dict[str, Any]) -> Any:
 
 
 def _with_parameters(surface: Surface, values: dict[str, Any]) -> Surface:
+    """The surface with other values of its parameters, or an InputError for a name that it does not have."""
     if not values:
         return surface
     recipe = surface.recipe
@@ -183,8 +187,8 @@ def _of(found: Any, name: str, tensor: Tensor) -> np.ndarray:
     return found.duration if name == "duration" else found.loss_scale
 
 
-def _summed(bar: np.ndarray, tensor: Tensor) -> Tensor:
-    """A derivative by each of many, summed over those that shared one number."""
-    whole = torch.as_tensor(np.array(bar), dtype=tensor.dtype, device=tensor.device)
+def _summed(derivative: np.ndarray, tensor: Tensor) -> Tensor:
+    """A derivative by each ball and step, summed over those that share one number of the tensor."""
+    whole = torch.as_tensor(np.array(derivative), dtype=tensor.dtype, device=tensor.device)
     padded = (1,) * (whole.ndim - tensor.ndim) + tuple(tensor.shape)
     return whole.sum_to_size(padded).reshape(tensor.shape)

@@ -39,8 +39,8 @@ def export_state_dict(
             record them.
         ball: The number of the ball.
         on: ``foot``, or ``center`` for the horizontal position of the centre.
-        model: For a plane with recomputed running statistics, see :meth:`LossPlane.state_dict`.
-        batches: As well.
+        model: The model, for a plane with recomputed running statistics (see :meth:`LossPlane.state_dict`).
+        batches: The batches that these statistics are computed from.
 
     Returns:
         A state_dict of tensors of its own.
@@ -78,7 +78,7 @@ def load_into(
     """Load the parameters of one ball at one frame into a model, in place.
 
     Args:
-        model: The model, of the structure that the plane or the run was made of.
+        model: The model, with the parameters that the plane or the run has.
         trajectory: As for :func:`export_state_dict`, and so are the others.
         frame: The number of the frame.
         plane: The plane; None for a run in all parameters, which leaves buffers as they are.
@@ -121,7 +121,7 @@ def write_checkpoints(
 ) -> list[Path]:
     """Write every so many frames, and the last, as safetensors files that ``safetensors.torch.load_file`` reads.
 
-    The folder appears when all of it is written, or not at all.
+    The folder appears once all files are written, or not at all.
 
     Args:
         trajectory: As for :func:`export_state_dict`, and so are the others.
@@ -130,8 +130,8 @@ def write_checkpoints(
         plane: The plane; None for a run in all parameters.
         ball: The number of the ball.
         on: ``foot`` or ``center``.
-        model: For a plane with recomputed running statistics.
-        batches: As well.
+        model: The model, for a plane with recomputed running statistics.
+        batches: The batches that these statistics are computed from.
 
     Returns:
         The files, ``step-00000120.safetensors`` and so on; their metadata has the step and the recorded loss.
@@ -165,6 +165,7 @@ def write_checkpoints(
 
 
 def _index(field: str, value: Any, count: int) -> None:
+    """Refuse an index that is out of range, by its name."""
     allowed = f"a whole number from {-count} to {count - 1}"
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not -count <= value < count:
         raise InputError(field, value, allowed)

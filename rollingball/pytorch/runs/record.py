@@ -29,7 +29,7 @@ class Recorder:
     """Records where the ball is at every ``every``-th step of a RollingBall optimizer, from the first on.
 
     A frame is the ball before a step: the foot at which the step takes its gradient, the centre above it, and f at the
-    foot. ``gap`` is an estimate: the distance of the centre from the tangent plane at the foot, less the radius; 0
+    foot. ``gap`` is an estimate: the distance of the centre from the tangent plane at the foot minus the radius; 0
     where the foot is that of the centre, and never more. ``residual`` is |s - rho g / w|, of ``footpoint`` what the
     projection reported. The loss and the gradient are those of the batch that the step saw.
 
@@ -44,8 +44,9 @@ class Recorder:
     Args:
         optimizer: The optimizer, which is recorded until :meth:`close`.
         every: Steps from one frame to the next, 1 or more.
-        folder: Where each frame is written as it is made; needed above four million parameters. None: memory.
-        model: For the names of the parameters, so that frames load into it; else those that the optimizer was given.
+        folder: The folder that each frame is written to; needed above four million parameters. None: in memory.
+        model: The model, whose parameter names the frames get, so that they load into it. None: the names that the
+            optimizer was given.
         center: Whether the whole centre is recorded, or only its norm and height; by default up to four million
             parameters.
         shard_bytes: The size above which a frame is split over several files.
@@ -104,7 +105,7 @@ class Recorder:
         ]
 
     def _next_step(self) -> int:
-        """The step of the newest frame where the parameters are still those of it, else the one after."""
+        """The step of the newest frame where the parameters are still those of that frame; otherwise the step after."""
         recording, part = self.recording, "foot" if self.optimizer._shows_foot() else "center"
         newest, kept = recording.frames[-1]["step"], recording.tensors(len(recording.frames) - 1, part)
         if kept is None:
@@ -127,7 +128,7 @@ class Recorder:
             self.began = time.perf_counter() - last["seconds"]
 
     def note(self, loss: Any) -> None:
-        """Give the loss of the step just made, where the optimizer makes its steps without a closure."""
+        """Give the loss of the last step, where the optimizer takes its steps without a closure."""
         frames = self.recording.frames
         if frames and frames[-1]["step"] == self.step - 1:
             self.recording.note(float(loss_of(loss)))
@@ -160,6 +161,7 @@ class Recorder:
         return self.recording.trajectory(plane)
 
     def _before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Before a step: keep the parameters that it starts from, where it is recorded."""
         self.began = time.perf_counter() if self.began is None else self.began
         self._shown = None
         if self.step % self.every == 0:
@@ -174,6 +176,7 @@ class Recorder:
         self._rates.append(lr.detach().clone() if isinstance(lr, Tensor) else lr)
 
     def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """After a step: add its frame, where it is recorded."""
         if self._shown is not None:
             foot, offsets = self._shown, self._kept
             if not optimizer._shows_foot():
@@ -183,7 +186,7 @@ class Recorder:
         self.step += 1
 
     def _settle(self, shown: list[Tensor]) -> None:
-        """What a frame needs of the time before its step."""
+        """Keep what a frame needs from before its step: the parameters shown, the time, the counts."""
         self._shown = shown
         self.time += sum(float(rate) for rate in self._rates)
         self._rates = []
@@ -216,6 +219,7 @@ class Recorder:
         self.recording.add({**self._numbers, **numbers}, feet, across)
 
     def _is_first_foot(self) -> bool:
+        """Whether ``footpoint`` has taken no step yet, so that the first centre is not known."""
         first = not any("offset" in self.optimizer.state.get(param, {}) for param in self.params)
         return first and self.optimizer.param_groups[0]["method"] == "footpoint"
 
@@ -243,13 +247,16 @@ class Recorder:
         return call_aside(closure, self.params, self.optimizer.generators)
 
     def _radius(self) -> float:
+        """The radius of the ball now."""
         return float(one_ball(self.optimizer.param_groups).radius)
 
     def _scale(self) -> float:
+        """The loss scale L, negative where the loss is maximized."""
         group = self.optimizer.param_groups[0]
         return -group["loss_scale"] if group["maximize"] else group["loss_scale"]
 
     def _names(self, model: torch.nn.Module | None) -> list[str]:
+        """The name of each parameter, in the order of the optimizer."""
         if model is None:
             given = [name for group in self.optimizer.param_groups for name in group.get("param_names", [])]
             return given if len(given) == len(self.params) else [f"parameter{k}" for k in range(len(self.params))]
@@ -261,6 +268,7 @@ class Recorder:
         return [known[id(param)] for param in self.params]
 
     def _scene(self, size: int) -> dict[str, Any]:
+        """The settings of the run, as plain numbers and strings."""
         group = self.optimizer.param_groups[0]
         plain = {name: value for name, value in group.items() if isinstance(value, (bool, int, float, str))}
         plain |= {"lr": float(group["lr"]), "radius": self._radius()}
@@ -273,4 +281,5 @@ class Recorder:
 
 
 def _dot(one: list[Tensor], other: list[Tensor]) -> float:
+    """The inner product of two lists of tensors, summed in float64."""
     return float(sum(torch.sum(x * y, dtype=torch.float64).item() for x, y in zip(one, other, strict=True)))

@@ -37,7 +37,7 @@ class Recording:
 
     Attributes:
         table: The parameters: names, shapes, types.
-        scene: What made the run.
+        scene: The settings of the run: loss scale, ball, optimizer, versions.
         folder: Where the frames are; None for memory.
         frames: The numbers of each frame by name, and in a folder the names of its files.
         kept: In memory, the foot and the centre of each frame.
@@ -99,11 +99,13 @@ class Recording:
             raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
 
     def _write_list(self, frames: list[dict[str, Any]]) -> None:
+        """Write the list with these frames, whole or not at all."""
         assert self.folder is not None
         content = {"rollingball": FORMAT, "parameters": self.table, "scene": self.scene, "frames": frames}
         write_beside(self.folder / LIST, json.dumps(content, indent=1).encode())
 
     def _write(self, stem: str, tensors: State) -> list[str]:
+        """Write tensors to files that begin with ``stem``; their names."""
         assert self.folder is not None
         shards, size = [{}], 0  # type: list[State], int
         for name, tensor in tensors.items():
@@ -183,6 +185,7 @@ class Recording:
         )
 
     def _flat(self, tensors: State) -> np.ndarray:
+        """The tensors of a frame as one vector."""
         exact = any(row["dtype"] == "float64" for row in self.table)
         return flattened([tensors[row["name"]] for row in self.table], torch.float64 if exact else torch.float32)
 
@@ -193,7 +196,7 @@ def begin(
     """A recording without frames; or that of the folder, to go on with.
 
     Raises:
-        FileError: for a folder that has a recording already where none is gone on with, or that cannot be made.
+        FileError: for a folder that has a recording already, unless it is resumed, or that cannot be created.
         InputError: naming ``folder``, for a recording of other parameters.
     """
     path = None if folder is None else Path(folder)
@@ -231,6 +234,7 @@ def read_recording(folder: str | Path, plane: LossPlane | None = None) -> Trajec
 
 
 def _read(folder: Path) -> Recording:
+    """The recording in a folder, or a FileError."""
     path = folder / LIST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

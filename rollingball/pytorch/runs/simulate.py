@@ -1,4 +1,4 @@
-"""simulate as a torch function: balls start from a tensor, and what was recorded of them are tensors beside it."""
+"""simulate as a torch function: balls start from a tensor, and the recorded arrays are tensors on its device."""
 
 from __future__ import annotations
 
@@ -96,17 +96,17 @@ def simulate(
     Where a tensor given requires grad, ``foot``, ``center`` and ``loss`` carry the derivative of the run (see
     :func:`rollingball.derivatives`); it is computed in float64, and the run goes by way of the host. Discrete methods
     have one, and flows with an explicit integrator: of a ball with several contacts, through ``center``.
-    Else the kernel reads ``start`` where it is, and writes foot, loss and residual where they stay: nothing of these
-    is copied, and on a CUDA device it runs in torch's current stream. The final status of each ball comes by way of
-    the host. Continuous methods, exact projections (GlobalProjection), ``lift``, ``gap`` and the tensors that stand in
-    for numbers go by way of the host as a whole.
+    Where no tensor requires grad, the kernel reads ``start`` in place and writes foot, loss and residual into the
+    tensors that are returned, without a copy; on a CUDA device it runs in torch's current stream. The final status of
+    each ball comes by way of the host. Runs of continuous methods, with exact projections (GlobalProjection), with
+    ``lift`` or ``gap``, or with tensors in place of numbers go by way of the host as a whole.
 
     Args:
         surface: The loss.
         ball: Its radius; None for a method without a ball.
         method: How it moves.
         start: First footpoints (B, d), or (d,) for one; float64, or float32 for discrete methods.
-        start_center: In place of it, the horizontal positions of the first centres, for a continuous method.
+        start_center: In place of ``start``, the horizontal positions of the first centres, for a continuous method.
         radius: In place of the ball's: one number, one for each ball (B,), or for each step too (steps, 1 or B).
         lr: In place of the method's, in the same shapes.
         duration: For a continuous method, the time to roll. By its derivative the times of all frames stretch with it,
@@ -167,6 +167,7 @@ def _directly(
     progress: bool = False,
     callback: Any = None,
 ) -> TorchTrajectory:
+    """A run of a discrete method on the device of ``start``, without a copy to the host."""
     import warp as wp
 
     start = start.reshape(1, -1) if start.ndim == 1 else start
@@ -214,6 +215,7 @@ def _directly(
 
 
 def _is_exact(method: Any) -> bool:
+    """Whether every foot of a method is the nearest point of the graph, by a search."""
     return isinstance(getattr(method, "projection", None), GlobalProjection)
 
 
