@@ -242,3 +242,66 @@ def test_a_run_between_frames_is_saved_and_loaded(tmp_path):
     between = rolled_run().at([0.05, 0.15])
     between.save(tmp_path / "run")
     np.testing.assert_array_equal(rb.Trajectory.load(tmp_path / "run").step, [0.5, 1.5])
+
+
+SMALL = """
+[surface]
+type = "sine"
+amplitude = 1.0
+frequency = 1.0
+loss_scale = 1.0
+[ball]
+radius = [0.5, 0.3]
+start = [[0.9], [-0.4]]
+lift = false
+[[run]]
+method = "footpoint-rbo"
+lr = 0.02
+steps = 5
+every = 2
+projection = { type = "newton", tol = 1e-10, max_iterations = 50 }
+stop = { gradient = 1e-6, patience = 2 }
+[[run]]
+method = "gradient-descent"
+lr = 0.02
+steps = 5
+[[run]]
+method = "heavy-ball"
+lr = 0.02
+momentum = 0.9
+steps = 5
+"""
+NUMBERS = [part for part in STRANGE if isinstance(part, (int, float))] + [1e-8, 1e-3, 0.3, 5.0, 1e3, 1e8, 1e150, 7, 400]
+
+
+def test_a_scene_of_strange_numbers_is_refused_or_rolls(request):
+    """Only numbers change, so that no new kernel is compiled, and each scene that passes its check is rolled."""
+    ends = Counter()
+    for number in range(request.config.getoption("--mutants")):
+        chance, table = random.Random(number), tomllib.loads(SMALL)
+        leaves = [path for path in places_of(table) if path and isinstance(_at(table, path), (int, float))]
+        for _ in range(chance.randrange(1, 4)):
+            *parents, last = chance.choice(leaves)
+            _at(table, parents)[last] = chance.choice(NUMBERS)
+        try:
+            scene = to_scene(table)
+            scene.check()
+            if any(run.steps > 1000 for run in scene.run):
+                ends["long"] += 1
+                continue
+            for index, run in enumerate(scene.run):
+                made = scene.roll(index, gap=None)
+                assert made.steps.max(initial=0) <= run.steps
+                assert len(made.messages()) == made.balls
+            ends["rolled"] += 1
+        except rb.InputError as error:
+            ends["refused"] += one_line(error)
+    print("rolled", dict(ends))
+    assert sum(ends.values()) == request.config.getoption("--mutants")
+    assert min(ends["refused"], ends["rolled"]) > 0
+
+
+def _at(table, path):
+    for part in path:
+        table = table[part]
+    return table

@@ -48,7 +48,8 @@ def times(plan: DiscretePlan, step: np.ndarray) -> np.ndarray:
     """The sum of the learning rates of the steps before each frame, (T,) or (T, B)."""
     last = int(step[-1])
     rates = plan.lr[np.minimum(np.arange(max(last, 1)), len(plan.lr) - 1)]
-    sums = np.concatenate([np.zeros((1, rates.shape[1])), np.cumsum(rates, axis=0)])[step]
+    with np.errstate(over="ignore"):  # learning rates near the largest number have an infinite sum
+        sums = np.concatenate([np.zeros((1, rates.shape[1])), np.cumsum(rates, axis=0)])[step]
     return sums[:, 0] if plan.lr.shape[1] == 1 else sums
 
 
