@@ -1,4 +1,4 @@
-"""What NumPy, torch and Warp people pass: tensors, types and devices as objects, and values that differ in the last bit."""
+"""What NumPy, torch and Warp people pass: tensors, types and devices as objects, values that differ by the last bit."""
 
 import numpy as np
 import pytest
