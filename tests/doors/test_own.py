@@ -123,6 +123,27 @@ def test_it_is_saved_and_goes_on_bit_for_bit(tmp_path):
     np.testing.assert_array_equal(later.foot, whole.foot)
 
 
+@pytest.mark.parametrize("method", [lambda lr: Nesterov(lr, 0.8), lambda lr: rb.MomentumRBO(lr, 0.8)])
+def test_it_is_differentiated_like_the_momentum_of_the_library(method):
+    def end(start, lr):
+        ball = None if method(lr).rolls is False else rb.Ball(0.05)
+        return rb.simulate(BOWL, ball, method(lr), start=start, steps=12, gap=None)
+
+    def slope(values, size):
+        """The derivative at 0 from values at +-1, +-2 and +-3 sizes, to sixth order."""
+        return sum(c * (values[k] - values[-k]) for k, c in ((1, 45), (2, -9), (3, 1))) / (60 * size)
+
+    start, lr, cotangent = np.array([1.0, -2.0]), 0.05, np.array([0.7, -1.1])
+    by = rb.derivatives(end(start, lr), {"foot": cotangent[None]})
+    steps = [k for k in range(-3, 4) if k]
+    for axis in range(2):
+        size, move = 1e-3, 1e-3 * np.eye(2)[axis]
+        ends = {k: float(end(start + k * move, lr).foot[-1, 0] @ cotangent) for k in steps}
+        np.testing.assert_allclose(by.start[0, axis], slope(ends, size), rtol=1e-9)
+    ends = {k: float(end(start, lr + k * 1e-4).foot[-1, 0] @ cotangent) for k in steps}
+    np.testing.assert_allclose(by.lr[0], slope(ends, 1e-4), rtol=1e-9)
+
+
 def test_a_class_that_nobody_registered_goes_on_in_the_process_that_used_it(tmp_path):
     @dataclass(frozen=True)
     class Plain(Nesterov):
