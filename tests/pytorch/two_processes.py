@@ -14,6 +14,7 @@ from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
+from rollingball.core.errors import InputError
 from rollingball.pytorch import GradientProjection, LBFGSProjection, RollingBall
 
 RULES = {
@@ -88,6 +89,25 @@ def check(name, model, expected, start):
     assert error < 1e-12, f"{name}: off by {error}"
 
 
+def refuses_a_sum(model, batch, optimizer):
+    """Whether a closure that does not zero the gradients of a sharded model is refused."""
+
+    def closure():
+        loss = torch.nn.functional.cross_entropy(model(batch[0]), batch[1])
+        loss.backward()
+        return loss
+
+    optimizer.zero_grad()
+    closure()
+    try:
+        optimizer.step(closure)
+    except InputError as error:
+        return "adds to the gradients" in str(error)
+    finally:
+        optimizer.zero_grad()
+    return False
+
+
 def main():
     inputs, targets = data()
     half = slice(dist.get_rank(), None, 2)
@@ -116,6 +136,9 @@ def main():
         state = copy.deepcopy(get_optimizer_state_dict(sharded, optimizer))
         train(sharded, mine, rule, steps=2, optimizer=optimizer)
         check(f"fsdp {name}", sharded, expected, start)
+
+        if name != "single":  # which calls its closure once
+            assert refuses_a_sum(sharded, mine, optimizer), f"fsdp {name}: gradients were added"
 
         # the distributed checkpoint API makes state by a step without a closure, then fills it
         with torch.no_grad():

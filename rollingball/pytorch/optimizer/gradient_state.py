@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rollingball.core.errors import InputError
-from rollingball.pytorch.optimizer.tensors import local
+from rollingball.pytorch.optimizer.tensors import is_sharded, local
 
 ACCUMULATES = (
     "one that begins with optimizer.zero_grad(): this one adds to gradients of earlier calls, which inner calls cannot "
@@ -34,6 +34,7 @@ class GradientState:
         self.began_zero = [False] * len(params)
         self.added: list[Tensor] = []
         self.met = False
+        self.marked: tuple[Tensor, Tensor] | None = None
         here = [param for param in params if param.grad is not None and param.grad.numel()]
         self.probe = min(here, key=lambda param: param.numel()) if here else None  # type: ignore[arg-type]
         # a replayed CUDA graph writes gradients without a new version
@@ -42,7 +43,9 @@ class GradientState:
     @contextlib.contextmanager
     def first_call(self, repeats: bool) -> Iterator[None]:
         """Inside, the closure is called for the first time in a step, and again later where it ``repeats``."""
-        hooks = []
+        hooks: list[Any] = []
+        if repeats:
+            self._mark_shards()
         for index, param in enumerate(self.params):
             if self.before[index] is not None and (repeats or param is self.probe):
                 hooks.append(param.register_hook(lambda grad, index=index: self._meet(index)))
@@ -51,6 +54,29 @@ class GradientState:
         finally:
             for hook in hooks:
                 hook.remove()
+
+    def _mark_shards(self) -> None:
+        """Put a NaN into one number of a sharded gradient: no hook sees how those arrive, but a sum keeps the NaN."""
+        for param in self.params:
+            if param.grad is not None and is_sharded(param.grad) and local(param.grad).numel():
+                first = local(param.grad).view(-1)[:1]
+                if bool(torch.isfinite(first)) and bool(local(param.grad).any()):
+                    self.marked = param, first.clone()
+                    with torch.no_grad():
+                        first.fill_(float("nan"))
+                    return
+
+    def _marks_are_there(self) -> bool:
+        """Whether the NaN of a sharded gradient has come through the call; its place then has its number of before."""
+        if self.marked is None:
+            return False
+        param, number = self.marked
+        first = None if param.grad is None else local(param.grad).view(-1)[:1]
+        came_through = first is not None and bool(torch.isnan(first))
+        if first is not None and came_through:
+            with torch.no_grad():
+                first.copy_(number)
+        return came_through
 
     def check(self, was_zeroed: bool, repeats: bool) -> None:
         """Refuse a closure that took no gradients, or one that inner calls cannot repeat.
@@ -64,6 +90,8 @@ class GradientState:
         """
         if self.probe is not None and not self.met and not was_zeroed and self._is_untouched():
             raise InputError("closure", "a function that calls no backward()", STALE)
+        if self._marks_are_there() and not was_zeroed:
+            raise InputError("closure", "a function that adds to the gradients it finds", ACCUMULATES)
         if repeats and self.added and not was_zeroed:
             sums = torch.stack([one.to(self.added[0].device) for one in self.added])
             if bool(sums.any()):
