@@ -58,26 +58,37 @@ def some(mask: Any) -> bool:
     return bool(np.count_nonzero(mask) if mask.ndim else mask)
 
 
-def numbers(field: str, value: Any, allowed: str = "finite numbers") -> FloatArray:
-    """``value`` as a float64 array of its own shape, or an :class:`InputError` where not all are finite numbers.
+def array_of(field: str, value: Any, allowed: str) -> NDArray[Any]:
+    """``value`` as an array of its own shape and type, or an :class:`InputError` where it is none of numbers.
 
-    The error says where a NaN or an infinity stands. Masked entries are refused, and so are torch tensors that require
-    a gradient, which would be lost.
+    Masked entries are refused, and so are torch tensors that require a gradient, which would be lost.
     """
-    if type(value) is float and math.isfinite(value):  # the commonest case, in a fifth of the time
-        return np.array(value)
-    if getattr(value, "requires_grad", False) and hasattr(value, "detach"):
-        what = "numbers that carry no gradient; rb.pytorch.simulate differentiates by tensors, and detach() drops it"
-        raise InputError(field, value, f"{allowed}, {what}")
-    if np.ma.is_masked(value):
-        raise InputError(field, value, f"{allowed}, none of them masked")
+    for part in value if isinstance(value, (list, tuple)) else (value,):
+        if getattr(part, "requires_grad", False) and hasattr(part, "detach"):
+            where = "rb.pytorch.simulate differentiates by tensors, and detach() drops it"
+            raise InputError(field, value, f"{allowed}, numbers that carry no gradient; {where}")
+        if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
+            raise InputError(field, value, f"{allowed}, none of them masked")
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         raise InputError(field, value, allowed) from None
-    if array.dtype.kind not in "iuf":  # "2" and True are not numbers here
+    # "2" and True are not numbers here; scenes would write a view of memory as text
+    if array.dtype.kind not in "iuf" or isinstance(value, memoryview):
         raise InputError(field, value, allowed)
-    floats = array.astype(np.float64)
+    return array
+
+
+def numbers(field: str, value: Any, allowed: str = "finite numbers") -> FloatArray:
+    """``value`` as a float64 array of its own shape, or an :class:`InputError` where not all are finite numbers.
+
+    The error says where a NaN or an infinity stands. What :func:`array_of` refuses is refused.
+    """
+    if type(value) is float and math.isfinite(value):  # the commonest case, in a fifth of the time
+        return np.array(value)
+    array = array_of(field, value, allowed)
+    with np.errstate(over="ignore"):  # a long double beyond float64 is infinite
+        floats = array.astype(np.float64)
     if floats.size == 0:
         raise InputError(field, value, f"{allowed}, one or more")
     if some(~np.isfinite(floats)):
@@ -140,9 +151,16 @@ def whole(field: str, value: Any, least: int = 0) -> int:
 
 def one_of(field: str, value: Any, choices: Sequence[str]) -> str:
     """``value`` if it is among ``choices``, or an :class:`InputError` that lists them."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:  # an array is compared entry by entry
         raise InputError(field, value, ", ".join(repr(choice) for choice in choices))
     return str(value)
+
+
+def flag(field: str, value: Any) -> bool:
+    """``value`` if it is True or False, also of NumPy; the text "False" would be true."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise InputError(field, value, "True or False")
+    return bool(value)
 
 
 def within_rounding(values: FloatArray, low: float, high: float) -> FloatArray | None:

@@ -94,8 +94,10 @@ def _plain(value: Any) -> Any:
     """The value with every array as a list, as in a JSON or TOML file."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
+    if isinstance(value, np.ma.MaskedArray):
+        value = value.astype(np.float64).filled(np.nan)
+    if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):  # tensors of torch and Warp too
+        return np.asarray(value).tolist()
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value

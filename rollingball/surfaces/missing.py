@@ -4,24 +4,26 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.core.errors import numbers
+from rollingball.core.errors import InputError, array_of, numbers
 
 
 def filled(field: str, heights: Any, skips: bool) -> tuple[np.ndarray, np.ndarray]:
     """Heights with the nearest one in place of each that is missing, and which are missing.
 
     Raises:
-        InputError: for what is no array of finite numbers; with ``skips`` NaN stand for missing ones.
+        InputError: for what is no array of finite numbers; with ``skips`` NaN and masked ones stand for missing ones.
     """
-    try:
-        array = np.asarray(heights, dtype=np.float64) if skips else np.zeros(0)
-    except (TypeError, ValueError):
-        array = np.zeros(0)
-    is_missing = np.isnan(array)
-    if not is_missing.any() or is_missing.all():
-        samples = numbers(field, heights, "a list or a matrix of finite numbers")
+    allowed = "a list or a matrix of finite numbers"
+    if not skips:
+        samples = numbers(field, heights, allowed)
         return samples, np.zeros(samples.shape, dtype=bool)
-    return numbers(field, array[nearest_known(is_missing)], "a list or a matrix of finite numbers"), is_missing
+    is_masked = np.ma.getmaskarray(heights) if isinstance(heights, np.ma.MaskedArray) else False
+    array = array_of(field, np.ma.getdata(heights) if is_masked is not False else heights, allowed)
+    is_missing = np.isnan(array) | is_masked
+    if is_missing.size and is_missing.all():
+        raise InputError(field, heights, f"{allowed}, one of them not missing")
+    known = array[nearest_known(is_missing)] if is_missing.any() else array
+    return numbers(field, known, allowed), is_missing
 
 
 def nearest_known(is_missing: np.ndarray) -> tuple[np.ndarray, ...]:

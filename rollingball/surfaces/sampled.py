@@ -276,9 +276,9 @@ def sampled(
         border: "not-a-knot", with samples at both ends of the box and no kink of the third derivative beside them, so
             that a cubic polynomial is itself; or "periodic", where the last sample is one spacing before the end.
         loss_scale: The height in parameter units of one unit of loss.
-        missing: ``"skip"``: heights that are NaN are missing, and the graph has a hole in every cell beside one. The
-            spline goes through the others, and through the nearest height in place of a missing one. ``"refuse"``: they
-            are an error.
+        missing: ``"skip"``: heights that are NaN or masked are missing, and the graph has a hole in every cell beside
+            one. The spline goes through the others, and through the nearest height in place of a missing one.
+            ``"refuse"``: they are an error.
     """
     skips = one_of("missing", missing, ("refuse", "skip")) == "skip"
     samples, is_missing = filled("heights", heights, skips)

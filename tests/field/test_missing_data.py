@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import rollingball as rb
 
@@ -125,3 +126,43 @@ def test_without_missing_heights_nothing_changes():
     box = [[-1.0, 1.0], [-1.0, 1.0]]
     one, other = rb.surfaces.sampled(heights, box), rb.surfaces.sampled(heights, box, missing="skip")
     np.testing.assert_array_equal(one.value(points), other.value(points))
+
+
+# Tensors and masks
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.int16])
+def test_a_tensor_of_heights_is_ironed_as_its_array_is(dtype):
+    heights = torch.from_numpy(np.random.default_rng(5).normal(size=(9, 7)) * 50).to(dtype)
+    for options in ({}, {"missing": "skip"}):
+        ironed = rb.iron_grid(heights, 1.0, 2.0, **options)
+        np.testing.assert_array_equal(ironed.heights, rb.iron_grid(heights.numpy(), 1.0, 2.0).heights)
+        assert ironed.heights.dtype == (np.float32 if dtype == torch.float32 else np.float64)
+
+
+@pytest.mark.parametrize("options", [{}, {"missing": "skip"}])
+def test_heights_with_a_gradient_are_refused_in_either_way(options, no_compiling):
+    heights = torch.ones(6, dtype=torch.float64, requires_grad=True)
+    for call in (
+        lambda: rb.iron_grid(heights, 1.0, 1.0, **options),
+        lambda: rb.surfaces.sampled(heights, [[0.0, 1.0]], **options),
+        lambda: rb.iron_grid(torch.ones(6, dtype=torch.bfloat16), 1.0, 1.0, **options),
+    ):
+        with pytest.raises(rb.InputError, match=r"^heights: got tensor"):
+            call()
+
+
+def test_masked_heights_of_a_sampled_surface_are_missing_as_nan_are(tmp_path):
+    heights = np.sin(np.linspace(0, 3, 12))
+    masked = np.ma.array(np.where(heights > 0.95, 1000.0, heights), mask=heights > 0.95)
+    surface = rb.surfaces.sampled(masked, [[0, 3]], missing="skip")
+    same = rb.surfaces.sampled(np.where(heights > 0.95, np.nan, heights), [[0, 3]], missing="skip")
+    places = np.linspace(0.01, 2.99, 50)[:, None]
+    np.testing.assert_array_equal(surface.value(places), same.value(places))
+    assert np.isnan(surface.value([np.pi / 2]))
+    run = rb.simulate(surface, None, DESCENT, start=[0.3], steps=2, gap=None)
+    run.save(tmp_path / "run.safetensors")
+    longer = rb.resume(rb.Trajectory.load(tmp_path / "run.safetensors"), 2, gap=None)
+    np.testing.assert_array_equal(longer.foot, rb.simulate(same, None, DESCENT, start=[0.3], steps=4, gap=None).foot)
+    with pytest.raises(rb.InputError, match=r"^heights: .*masked"):
+        rb.surfaces.sampled(masked, [[0, 3]])

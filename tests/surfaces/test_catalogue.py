@@ -361,6 +361,7 @@ REFUSED = {
         [[-1e308, 1e308]],
     ],
     "border": ["natural", None, 3.0, ["periodic"], ""],
+    "missing": ["fill", None, True, np.nan, ["skip"], np.array(["skip", "refuse"])],
 }
 GOOD = {
     "plane": {"slope": [1.0, 2.0]},

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.core.errors import InputError, numbers, one_of, positive, positive_scalar, whole
+from rollingball.core.errors import InputError, array_of, numbers, one_of, positive, positive_scalar, whole
 from rollingball.core.launch import device_name, launch
 from rollingball.core.numeric import PRECISIONS
 from rollingball.geometry.ironing.dilation import LANES, Grid, cell_kernel, plain_plane_below, summary_kernel
@@ -137,10 +137,12 @@ def _dilate_volume(
 def _samples(heights: Any, skips: bool) -> tuple[np.ndarray, np.ndarray]:
     """The samples as a contiguous array of float32 or float64 of their own, and which are missing."""
     allowed = "finite numbers of shape (N,), (N, M) or (N, M, K)"
-    array, is_missing = np.ma.getdata(heights), np.ma.getmaskarray(heights)
+    is_masked = isinstance(heights, np.ma.MaskedArray)
+    array = array_of("heights", np.ma.getdata(heights) if is_masked else heights, allowed)
+    is_missing = np.ma.getmaskarray(heights) if is_masked else np.zeros(array.shape, dtype=bool)
     if array.dtype.kind == "f" and skips:
         is_missing = is_missing | np.isnan(array)
-    numbers("heights", np.where(is_missing, 0, array) if is_missing.any() else heights, allowed)
+    numbers("heights", np.where(is_missing, 0, array) if is_missing.any() else array, allowed)
     if array.ndim not in (1, 2, 3):
         raise InputError("heights", heights, allowed)
     if is_missing.all():
