@@ -74,6 +74,9 @@ class Calls:
         needs_loss: Whether the rule uses the value of the loss.
         repeats: Whether inner calls will follow.
         scaler: The GradScaler that the closure scales its loss with, or None.
+
+    Raises:
+        InputError: for a closure that is no function, such as the loss itself.
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class Calls:
         repeats: bool = False,
         scaler: Any = None,
     ) -> None:
+        if closure is not None and not callable(closure):
+            raise InputError("closure", closure, "the function itself, as in step(closure); not what it returned")
         self.closure, self.optimizer, self.surroundings = closure, optimizer, surroundings
         self.needs_loss, self.repeats = needs_loss, repeats
         self.scaler = scaler if scaler is not None and scaler.is_enabled() else None

@@ -5,25 +5,33 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
-from rollingball.core.errors import InputError, one_of, whole
+from rollingball.core.errors import InputError, flag, one_of, whole
 from rollingball.pytorch.optimizer.sphere import Sphere
 
 ONE_BALL = ("radius", "loss_scale", "method", "contact_steps", "maximize", "max_grad_norm")
 
 
 def check_group(values: dict[str, Any]) -> None:
-    """Refuse hyperparameters that cannot be used, by name."""
+    """Refuse hyperparameters that cannot be used, by name; a NumPy array of no axis becomes its number."""
+    for name in ("maximize", "capturable", "foreach"):
+        if name in values and (name != "foreach" or values[name] is not None):
+            values[name] = flag(name, values[name])
     for name in ("lr", "radius", "loss_scale", "momentum", "weight_decay", "max_grad_norm"):
         if name not in values or (name == "max_grad_norm" and values[name] is None):
             continue
+        if isinstance(values[name], np.ndarray) and values[name].ndim == 0:
+            values[name] = values[name].item()
         value, is_positive = values[name], name in ("loss_scale", "max_grad_norm")
         allowed = "one finite number above 0" if is_positive else "one finite number, 0 or above"
+        number: Any
         if isinstance(value, Tensor):
             number = value.item() if value.numel() == 1 and name in ("lr", "radius") else None
         else:
-            number = None if isinstance(value, (bool, str)) else value
+            is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+            number = value if is_number else None
         try:
             good = number is not None and 0 <= number < float("inf") and (number > 0 or not is_positive)
         except (TypeError, ValueError):  # ValueError: an array of several numbers

@@ -16,9 +16,10 @@ from rollingball.core.errors import InputError
 def checked_generators(value: Any) -> tuple[Any, ...]:
     """``value`` as a tuple of random generators, or an InputError that names ``generators``."""
     allowed = "a list of torch.Generator, numpy.random.Generator, numpy.random.RandomState or random.Random"
-    if not isinstance(value, Iterable):
-        raise InputError("generators", value, allowed)
-    generators = tuple(value)
+    try:
+        generators = tuple(value)
+    except TypeError:
+        raise InputError("generators", value, allowed) from None
     kinds = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
     for generator in generators:
         if not isinstance(generator, kinds):
