@@ -10,6 +10,7 @@ file names the class by a tag, and has the arguments of its constructor as keys:
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import re
@@ -49,22 +50,32 @@ class Registry:
         """Let files name ``cls``; a class of a user's with the same name is replaced.
 
         Raises:
-            InputError: for the name of a class of the library, or one that a file cannot give.
+            InputError: for the name of a class of the library, or one that a file cannot give; and for a constructor
+                whose arguments a file cannot give.
         """
-        if self._own.get(name, cls) is not cls:
-            raise InputError("name", name, f"a name that no {self.kind} of the library has")
-        if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
-            raise InputError("name", name, "lower-case letters, digits and '-', the first a letter")
+        self._check_name(cls, name)
+        check_readable(self.kind, cls, name, self.tag_field)
         with _LOCK:
             self.classes[name] = cls
             _TABLES.clear()
 
+    def _check_name(self, cls: type, name: Any) -> None:
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+            raise InputError("name", name, "lower-case letters, digits and '-', the first a letter")
+        if self._own.get(name, cls) is not cls:
+            raise InputError("name", name, f"a name that no {self.kind} of the library has")
+
     def name(self, cls: type) -> str:
-        """The name of a class; one that nobody registered is remembered from now on, so that its runs can go on."""
+        """The name of a class; one that nobody registered is remembered from now on, so that its runs can go on.
+
+        It is not remembered where a file cannot give the arguments of its constructor.
+        """
         for name, known in self.classes.items():
             if known is cls:
                 return name
-        self.add(cls, name_of(cls))
+        self._check_name(cls, name_of(cls))
+        with contextlib.suppress(InputError):
+            self.add(cls, name_of(cls))
         return name_of(cls)
 
     def tables(self, extra: Callable[[type], list[Any]] = lambda cls: []) -> tuple[Any, ...]:
@@ -82,6 +93,7 @@ class Registry:
 
 
 REGISTRIES: dict[Any, Registry] = {}
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _LOCK = threading.RLock()
 _TABLES: dict[Any, Any] = {}
 _CLASS_OF: dict[type, Any] = {}  # by the table
@@ -106,7 +118,7 @@ def table_of(kind: str, factory: Any, name: str, tag_field: str, extra: tuple[An
     key = (kind, factory, name, tag_field, repr(extra))
     with _LOCK:
         if key not in _TABLES:
-            hints = get_type_hints(inspect.unwrap(factory))
+            hints = _hints(factory)
             fields: list[Any] = []
             for parameter in inspect.signature(factory).parameters.values():
                 hint = _readable(hints[parameter.name])
@@ -121,6 +133,37 @@ def table_of(kind: str, factory: Any, name: str, tag_field: str, extra: tuple[An
         return _TABLES[key]
 
 
+def _hints(factory: Any) -> dict[str, Any]:
+    """The types of the arguments of a class or function by name; a plain class annotates them in its __init__."""
+    hints = get_type_hints(inspect.unwrap(factory))
+    return {**hints, **get_type_hints(vars(factory).get("__init__", factory))} if isinstance(factory, type) else hints
+
+
+def check_readable(kind: str, cls: type, name: str, tag_field: str) -> None:
+    """Refuse a class whose constructor's arguments the tables of a file cannot give.
+
+    One such class among many would keep every file from being read.
+
+    Raises:
+        InputError: naming ``cls`` and the argument.
+    """
+    allowed = f"a {kind} whose constructor's arguments have names, and annotations of types that TOML has"
+    try:
+        hints = _hints(cls)
+        for parameter in inspect.signature(cls).parameters.values():
+            if parameter.kind not in _NAMED or parameter.name not in hints or parameter.name == tag_field:
+                raise InputError("cls", cls, f"{allowed}; not {parameter}")
+        msgspec.convert({tag_field: name}, table_of(kind, cls, name, tag_field))
+    except msgspec.ValidationError:  # an argument without a default is missing, as it may be
+        return
+    except (NameError, AttributeError, TypeError) as error:
+        raise InputError("cls", cls, f"{allowed} ({error})") from None
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("cls", cls, f"{allowed} ({error})") from None
+
+
 def built(table: Any) -> Any:
     """The object that an instance of a table of :func:`table_of` describes; the fields besides are left out."""
     factory = _CLASS_OF[type(table)]
@@ -130,12 +173,16 @@ def built(table: Any) -> Any:
 
 def written(value: Any) -> Any:
     """A value as plain JSON: arrays become lists, and an object of a registered kind a table with its name."""
-    if isinstance(value, (dict, list, tuple, str, int, float, type(None))):
-        return msgspec.to_builtins(value, enc_hook=lambda item: item.tolist())
-    registry = registry_of(value)
-    if registry is None:
-        return msgspec.to_builtins(value, enc_hook=lambda item: item.tolist())
-    fields = {name: written(getattr(value, name)) for name in _arguments(value.__class__)}
+    plain = isinstance(value, (dict, list, tuple, str, int, float, type(None)))
+    registry = None if plain else registry_of(value)
+    if registry is None:  # also arrays of NumPy, torch and Warp
+        return msgspec.to_builtins(value, enc_hook=lambda item: np.asarray(item).tolist())
+    arguments = _arguments(value.__class__)
+    lacking = [name for name in arguments if not hasattr(value, name)]
+    if lacking:
+        allowed = f"an object that keeps the arguments of its constructor, as {', '.join(lacking)}"
+        raise InputError(registry.kind, value, allowed)
+    fields = {name: written(getattr(value, name)) for name in arguments}
     return {registry.tag_field: registry.name(type(value)), **fields}
 
 

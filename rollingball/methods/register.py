@@ -35,11 +35,12 @@ def register(cls: Class, name: str | None = None) -> Class:
         ``cls``.
 
     Raises:
-        InputError: for a class that is none of these, or a name that a class of the library has.
+        InputError: for a class that is none of these, for a name that a class of the library has, and for a constructor
+            whose arguments a file cannot give: without a name, an annotation, or of a type that TOML does not have.
     """
     for registry, members in MEMBERS:
         if isinstance(cls, type) and all(hasattr(cls, member) for member in members):
-            registry.add(cls, name or name_of(cls))
+            registry.add(cls, name_of(cls) if name is None else name)
             return cls
     allowed = "; or ".join(f"a {registry.kind}: a class with {', '.join(members)}" for registry, members in MEMBERS)
     raise InputError("cls", cls, allowed)

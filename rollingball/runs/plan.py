@@ -10,9 +10,10 @@ import msgspec
 import numpy as np
 
 from rollingball.core.ball import Ball
-from rollingball.core.errors import InputError, one_of, whole
+from rollingball.core.errors import InputError, flag, one_of, whole
 from rollingball.core.launch import device_name
 from rollingball.core.numeric import precision
+from rollingball.core.registry import written
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.runs.request import Request
 from rollingball.runs.trajectory import Trajectory
@@ -72,18 +73,17 @@ def shared(request: Request, dtypes: tuple[str, ...], with_ball: bool = True) ->
         raise InputError("ball", request.ball, "a Ball, such as rb.Ball(radius=1.0)")
     if request.gap is not None and not isinstance(request.gap, GlobalProjection):
         raise InputError("gap", request.gap, "a GlobalProjection or None")
-    if not isinstance(request.lift, bool):
-        raise InputError("lift", request.lift, "True or False")
     if request.threads is not None:
         whole("threads", request.threads, 1)
     one_of("dtype", precision(request.dtype), dtypes)
+    written(request.method)  # for the scene of the run, which would else fail after it
     return {
         "surface": checked_surface(request.surface),
         "ball": request.ball,
         "method": request.method,
         "device": device_name(request.device),
-        "lift": request.lift,
+        "lift": flag("lift", request.lift),
         "gap": request.gap,
         "threads": request.threads,
-        "progress": bool(request.progress),
+        "progress": flag("progress", request.progress),
     }

@@ -7,14 +7,14 @@ import numpy as np
 import warp as wp
 
 from rollingball.core.compiled import compiled
-from rollingball.core.errors import InputError, positive, whole
 from rollingball.core.errors import points as checked_points
+from rollingball.core.errors import positive, whole
 from rollingball.core.launch import device_name, launch
 from rollingball.core.numeric import Numeric, fill, layout, struct
 from rollingball.core.status import Status
 from rollingball.geometry.foot.foot import foot_struct
 from rollingball.geometry.foot.nearest import nearest_program
-from rollingball.geometry.foot.projection import GlobalProjection, Projection
+from rollingball.geometry.foot.projection import GlobalProjection, Projection, checked_projection
 from rollingball.geometry.search.minima import NOT_SEARCHED, certificates, lowest_of, minima_struct, ordered
 from rollingball.surfaces.base import Surface, SurfaceFunctions, checked_surface, kernel_options
 
@@ -81,8 +81,7 @@ def project(
     """
     checked_surface(surface)
     projection = GlobalProjection() if projection is None else projection
-    if not isinstance(projection, Projection):
-        raise InputError("projection", projection, "a GlobalProjection, NewtonProjection or GradientProjection")
+    checked_projection(projection, "a GlobalProjection, NewtonProjection or GradientProjection")
     if threads is not None:
         whole("threads", threads, 1)
     where = checked_points("points", points, surface.dim + 1)

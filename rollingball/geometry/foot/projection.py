@@ -52,6 +52,15 @@ class Projection(Protocol):
         ...
 
 
+def checked_projection(
+    value: Any, allowed: str = "a GradientProjection or a NewtonProjection", field: str = "projection"
+) -> Any:
+    """``value``, or an InputError for what is no projection, such as its class."""
+    if isinstance(value, type) or not isinstance(value, Projection):
+        raise InputError(field, value, allowed)
+    return value
+
+
 class GradientProjection(msgspec.Struct, frozen=True, tag="gradient", tag_field="type", forbid_unknown_fields=True):
     """The paper's projector: ``steps`` iterations of x <- x - step_size R(x), from the current foot.
 

@@ -10,7 +10,7 @@ from rollingball.core.errors import InputError, one_of, scalar
 from rollingball.core.numeric import Numeric
 from rollingball.core.schedule import over_steps
 from rollingball.geometry.foot.implicit import project_program
-from rollingball.geometry.foot.projection import NewtonProjection, Projection
+from rollingball.geometry.foot.projection import NewtonProjection, Projection, checked_projection
 from rollingball.geometry.normal import center_above, rise_above
 from rollingball.methods.discrete.program import Program, state_struct
 from rollingball.methods.discrete.rolling import Rate, _projected
@@ -46,8 +46,7 @@ class MomentumRBO(msgspec.Struct, frozen=True, tag="momentum-rbo", tag_field="me
         over_steps("lr", self.lr, 1)
         if not 0 <= scalar("momentum", self.momentum) < 1:
             raise InputError("momentum", self.momentum, "a number in [0, 1)")
-        if not isinstance(self.projection, Projection):
-            raise InputError("projection", self.projection, "a GradientProjection or a NewtonProjection")
+        checked_projection(self.projection)
         one_of("metric", self.metric, ("ambient", "parameter"))
 
     def settings(self) -> dict[str, Any]:

@@ -7,11 +7,11 @@ import warp as wp
 
 from rollingball.core.codes import DIVERGED, FOUND
 from rollingball.core.compiled import compiled
-from rollingball.core.errors import InputError
+from rollingball.core.errors import flag
 from rollingball.core.numeric import Numeric
 from rollingball.core.schedule import Schedule, over_steps
 from rollingball.geometry.foot.implicit import project_program
-from rollingball.geometry.foot.projection import NewtonProjection, Projection
+from rollingball.geometry.foot.projection import NewtonProjection, Projection, checked_projection
 from rollingball.geometry.normal import center_above, rise_above, steepness
 from rollingball.methods.discrete.program import Program, state_struct
 from rollingball.surfaces.base import SurfaceFunctions
@@ -39,8 +39,7 @@ class FootpointRBO(msgspec.Struct, frozen=True, tag="footpoint-rbo", tag_field="
 
     def __post_init__(self) -> None:
         over_steps("lr", self.lr, 1)
-        if not isinstance(self.projection, Projection):
-            raise InputError("projection", self.projection, "a GradientProjection or a NewtonProjection")
+        checked_projection(self.projection)
 
     def settings(self) -> dict[str, Any]:
         """The numbers that the kernel needs."""
@@ -74,10 +73,8 @@ class DistanceRBO(msgspec.Struct, frozen=True, tag="distance-rbo", tag_field="me
 
     def __post_init__(self) -> None:
         over_steps("lr", self.lr, 1)
-        if not isinstance(self.projection, Projection):
-            raise InputError("projection", self.projection, "a GradientProjection or a NewtonProjection")
-        if not isinstance(self.reproject, bool):
-            raise InputError("reproject", self.reproject, "True or False")
+        checked_projection(self.projection)
+        flag("reproject", self.reproject)
 
     def settings(self) -> dict[str, Any]:
         """The numbers that the kernel needs."""

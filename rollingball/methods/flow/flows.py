@@ -4,8 +4,9 @@ import math
 from typing import Any, ClassVar
 
 import msgspec
+import numpy as np
 
-from rollingball.core.errors import InputError, one_of, positive_scalar
+from rollingball.core.errors import InputError, flag, one_of, positive_scalar
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods.flow.footpoint import footpoint_program
@@ -46,13 +47,12 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
     def __post_init__(self) -> None:
         _check_integrator(self.integrator, _serves)
         one_of("metric", self.metric, ("parameter", "ambient"))
-        if not isinstance(self.reproject, bool):
-            raise InputError("reproject", self.reproject, "True or False")
+        flag("reproject", self.reproject)
         if self.metric == "ambient" and not self.reproject:
             raise InputError("reproject", False, 'True, with metric = "ambient"')
         if isinstance(self.integrator, CatchUp) and not self.reproject:
             raise InputError("reproject", False, "True, with CatchUp")
-        if self.stride != math.inf:
+        if np.ndim(self.stride) or self.stride != math.inf:
             positive_scalar("stride", self.stride)
         if not isinstance(self.search, GlobalProjection):
             raise InputError("search", self.search, "a GlobalProjection")
@@ -115,5 +115,5 @@ def _serves(kind: Any) -> bool:
 
 
 def _check_integrator(integrator: Any, serves: Any) -> None:
-    if not isinstance(integrator, Integrator) or not serves(type(integrator)):
+    if isinstance(integrator, type) or not isinstance(integrator, Integrator) or not serves(type(integrator)):
         raise InputError("integrator", integrator, known(serves))
