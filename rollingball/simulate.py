@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.ball import Ball
-from rollingball.core.errors import BallError
+from rollingball.core.errors import BallError, InputError, flag
 from rollingball.core.status import Status
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods import Flow, Method, RigidBall
@@ -94,7 +94,7 @@ def simulate(
         stop=stop, device=device, dtype=dtype, seed=seed, lift=lift, gap=gap, threads=threads, chunk=chunk,
         progress=progress, callback=callback,
     )  # fmt: skip
-    family = family_of(method)
+    family, throw = family_of(method), flag("throw", throw)
     return _judged(family.roll(family.checked(request)), throw)
 
 
@@ -138,6 +138,11 @@ def resume(
     Raises:
         InputError: for a trajectory without its final state, or whose surface cannot be built from its scene.
     """
+    for name in ("surface", "ball", "method", "start"):
+        if name in options:
+            raise InputError(
+                name, options[name], "nothing: it is that of the run; simulate takes others, with start=run"
+            )
     surface, ball, method, defaults = rebuilt(trajectory)
     if trajectory.contacts is not None:
         defaults = {name: value for name, value in defaults.items() if name not in ("start", "duration")}

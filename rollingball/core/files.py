@@ -55,11 +55,11 @@ def write_beside(path: Path, content: bytes) -> None:
         if fcntl is None:
             os.replace(temporary, path)
         synchronise(path.parent)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-        raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise FileError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
 
 @contextlib.contextmanager

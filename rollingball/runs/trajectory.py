@@ -99,14 +99,10 @@ class Trajectory:
         """The chosen frames of every ball; an int gives a trajectory of one frame."""
         if isinstance(frames, tuple):
             raise IndexError("a trajectory is indexed by frames alone; select() picks balls")
-        if isinstance(frames, (int, np.integer)):
-            if not -len(self) <= frames < len(self):
-                raise IndexError(f"frame {frames} of {len(self)}")
-            frames = [int(frames)]
-        pick: Any = frames
-        if not isinstance(frames, slice):
-            listed = list(frames)
-            pick = np.asarray(listed) if listed else np.zeros(0, dtype=int)
+        try:
+            pick = _pick("frames", frames, len(self))
+        except InputError as error:
+            raise IndexError(str(error)) from None
         chosen = np.arange(len(self))[pick]
         keeps_end = len(chosen) > 0 and chosen[-1] == len(self) - 1
         parts = {name: array[pick] for name, array, axis in self._arrays("T") if axis == 0}
@@ -126,7 +122,7 @@ class Trajectory:
         Raises:
             InputError: for a ball that is not there, and for what picks none.
         """
-        pick = _pick(balls, self.balls)
+        pick = _pick("balls", balls, self.balls)
         parts: Any = {
             name: array[:, pick] if axis else array[pick] for name, array, axis in self._arrays("B") if axis is not None
         }
@@ -230,22 +226,23 @@ def _joined(events: dict[str, np.ndarray] | None, later: dict[str, np.ndarray] |
     return {name: np.take_along_axis(part, shaped[part.ndim], axis=1)[:, :most] for name, part in both.items()}
 
 
-def _pick(balls: Any, count: int) -> Any:
-    """What picks balls out of ``count``, as numpy takes it: a slice, whole numbers (K,) or a mask (B,)."""
-    if isinstance(balls, slice):
-        return balls
+def _pick(field: str, chosen: Any, count: int) -> Any:
+    """What picks balls or frames out of ``count``, as numpy takes it: a slice, whole numbers (K,) or a mask (B,)."""
+    if isinstance(chosen, slice):
+        return chosen
     allowed = f"whole numbers within [-{count}, {count}), a slice, or a mask of {count}"
-    listed = list(balls) if isinstance(balls, Iterable) and not isinstance(balls, np.ndarray) else balls
     try:
+        # arrays and tensors are iterable too, but not those of no axis
+        listed = list(chosen) if isinstance(chosen, Iterable) and not hasattr(chosen, "__array__") else chosen
         pick = np.atleast_1d(np.asarray(listed))
-    except ValueError:  # rows of several lengths
-        raise InputError("balls", balls, allowed) from None
+    except (TypeError, ValueError, RuntimeError):  # such as rows of several lengths
+        raise InputError(field, chosen, allowed) from None
     if pick.shape == (0,) and pick.dtype.kind != "b":
         return np.zeros(0, dtype=int)
     masks = pick.dtype.kind == "b" and pick.shape == (count,)
     numbered = pick.dtype.kind in "iu" and pick.ndim == 1 and ((-count <= pick) & (pick < count)).all()
     if not masks and not numbered:
-        raise InputError("balls", balls, allowed)
+        raise InputError(field, chosen, allowed)
     return pick
 
 

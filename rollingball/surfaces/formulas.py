@@ -5,7 +5,7 @@ Nothing of the text is evaluated in Python.
 
 import functools
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,7 +167,12 @@ def formula(
     """
     if not isinstance(text, str):
         raise InputError("formula", text, "text such as 'x**2 + sin(y)'")
-    names = variables.replace(",", " ").split() if isinstance(variables, str) else list(variables)
+    if constants is not None and not isinstance(constants, Mapping):
+        raise InputError("constants", constants, "numbers by their names")
+    try:
+        names = variables.replace(",", " ").split() if isinstance(variables, str) else list(variables)
+    except TypeError:
+        raise InputError("variables", variables, "names, in a list or separated by spaces") from None
     constant_values = dict(constants or {})
     for name in [*names, *constant_values]:
         if not isinstance(name, str) or not name.isidentifier():

@@ -84,3 +84,89 @@ def test_zero_stands_for_none_where_it_means_the_same():
     for wrong in (-0.1, "slippery", float("nan")):
         with pytest.raises(rb.InputError, match="friction"):
             rb.RigidBall(friction=wrong)
+
+
+# Numbers of NumPy, tensors and arrays in every place
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int16, np.int32, np.uint64])
+def test_counts_of_small_types_do_not_overflow_and_are_saved(kind, tmp_path):
+    wanted = rb.simulate(SINE, None, DESCENT, start=[1.0], steps=127, every=100, seed=3)
+    run = rb.simulate(SINE, None, DESCENT, start=[1.0], steps=kind(127), every=kind(100), seed=kind(3))
+    np.testing.assert_array_equal(run.step, [0, 100, 127])
+    np.testing.assert_array_equal(run.foot, wanted.foot)
+    run.save(tmp_path / "run.safetensors")
+    assert rb.Trajectory.load(tmp_path / "run.safetensors").scene == wanted.scene
+
+
+def test_arrays_of_torch_and_warp_are_saved_as_numbers(tmp_path):
+    surface = rb.surfaces.sine(amplitude=torch.tensor(2.0), loss_scale=np.float32(0.5))
+    for radius in (torch.tensor([0.1, 0.2]), wp.array([0.1, 0.2], dtype=wp.float64)):
+        run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(torch.tensor(0.125)), start=[0.5], steps=2)
+        run.save(tmp_path / "run.safetensors")
+        scene = rb.Trajectory.load(tmp_path / "run.safetensors").scene
+        np.testing.assert_allclose(scene["ball"]["radius"], [0.1, 0.2], rtol=1e-7)
+        assert (scene["surface"]["amplitude"], scene["run"]["lr"]) == (2.0, 0.125)
+
+
+def test_what_a_scene_cannot_hold_or_float64_is_refused(no_compiling):
+    for radius in (memoryview(np.array([0.1])), np.longdouble("1e400")):
+        with pytest.raises(rb.InputError, match=r"^radius: got"):
+            rb.Ball(radius)
+
+
+def test_a_list_with_a_gradient_or_a_mask_in_it_is_refused(no_compiling):
+    inside = torch.nn.Parameter(torch.tensor(0.5))
+    with pytest.raises(rb.InputError, match=r"^start: got .*rb\.pytorch\.simulate"):
+        rb.simulate(SINE, None, DESCENT, start=[inside], steps=1)
+    row = np.ma.array([1.0, 9.0, 1.0], mask=[False, True, False])
+    with pytest.raises(rb.InputError, match=r"^heights: got .*masked"):
+        rb.iron_grid([row, row], 1.0, 1.0)
+
+
+@pytest.mark.parametrize("several", [np.array(["a", "b"]), np.array([1.0, 2.0])])
+def test_an_array_in_place_of_a_word_or_a_number_is_refused(several, no_compiling):
+    calls = {
+        "dtype": lambda: rb.simulate(SINE, None, DESCENT, start=[1.0], steps=1, dtype=several),
+        "border": lambda: rb.iron_grid(np.zeros(4), 1.0, 1.0, border=several),
+        "schedule.kind": lambda: rb.Schedule([1.0], kind=several),
+        "stop.on": lambda: rb.Stop(gradient=1.0, on=several),
+        "metric": lambda: rb.IronedFlow(metric=several),
+        "contact": lambda: rb.RigidBall(contact=several),
+        "stride": lambda: rb.RigidBall(stride=several),
+    }
+    for field, call in calls.items():
+        with pytest.raises(rb.InputError, match=rf"^{field}: got array"):
+            call()
+    with pytest.raises(rb.InputError, match=r"^stride: got array"):
+        rb.IronedFlow(stride=several)
+
+
+@pytest.mark.parametrize("field", ["progress", "throw", "lift"])
+def test_the_word_false_is_not_true(field, no_compiling):
+    for value in ("False", 0, None, np.array([True, True])):
+        with pytest.raises(rb.InputError, match=rf"^{field}: got .*True or False"):
+            rb.simulate(SINE, BALL, rb.FootpointRBO(0.1), start=[1.0], steps=1, **{field: value})
+
+
+def test_names_of_a_formula_are_names(no_compiling):
+    for names in (None, 3, torch.tensor(1.0)):
+        with pytest.raises(rb.InputError, match=r"^variables: got"):
+            rb.formula("x**2", names)
+    with pytest.raises(rb.InputError, match=r"^constants: got"):
+        rb.formula("a*x**2", "x", [0.5])
+
+
+@pytest.mark.parametrize("frame", [np.array(2), torch.tensor(2), np.int8(2)])
+def test_a_frame_is_chosen_by_a_whole_number_of_any_kind(frame):
+    run = rb.simulate(SINE, None, DESCENT, start=[1.0], steps=4)
+    assert run[frame].step.tolist() == [2]
+    for wrong in (1.0, None, "2", [[0, 1]], [1.5], [True, False], ..., torch.tensor(1.5)):
+        with pytest.raises(IndexError, match=r"frames: got .* a mask of 5"):
+            run[wrong]
+
+
+def test_a_name_that_no_file_has_is_one_error(tmp_path):
+    run = rb.simulate(SINE, None, DESCENT, start=[1.0], steps=1)
+    with pytest.raises(rb.FileError, match="cannot be written"):
+        run.save(f"{tmp_path}/a\0b")

@@ -135,3 +135,10 @@ def test_rules_that_a_method_has_not_are_refused(no_compiling):
         rb.simulate(SINE, None, rb.GradientDescent(0.1), start=[1.0], steps=1, stop=rb.Stop(energy=1.0))
     with pytest.raises(rb.InputError, match=r"^stop: got 'soon'"):
         roll("body", duration=1.0, stop="soon")
+
+
+@pytest.mark.parametrize("field", ["surface", "ball", "method", "start"])
+def test_resume_takes_what_made_the_run_from_the_run(field):
+    run = rb.simulate(SINE, None, rb.GradientDescent(0.1), start=[1.0], steps=2)
+    with pytest.raises(rb.InputError, match=rf"^{field}: got .* of the run"):
+        rb.resume(run, 2, **{field: SINE})

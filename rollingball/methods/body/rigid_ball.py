@@ -4,6 +4,7 @@ import math
 from typing import Any, ClassVar
 
 import msgspec
+import numpy as np
 
 from rollingball.core.codes import COULOMB, FRICTIONLESS, NO_SLIP
 from rollingball.core.errors import InputError, not_negative, one_of, positive_scalar, scalar
@@ -75,7 +76,7 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
             raise InputError("integrator", self.integrator, allowed)
         if self.search is not None and not isinstance(self.search, GlobalProjection):
             raise InputError("search", self.search, "a GlobalProjection or None")
-        if self.stride != math.inf:
+        if np.ndim(self.stride) or self.stride != math.inf:
             positive_scalar("stride", self.stride)
         if self.contact == "unilateral" and self.search is None:
             raise InputError("search", None, "a GlobalProjection, with unilateral contact")

@@ -75,9 +75,8 @@ def plan_discrete(request: Request) -> DiscretePlan:
         raise InputError("callback", request.callback, "a function of a Progress")
     if request.chunk is not None:
         whole("chunk", request.chunk, 1)
-    whole("steps", steps)
-    whole("every", every, 1)
-    whole("seed", request.seed)
+    # as Python's numbers: those of NumPy overflow, and a scene cannot hold them
+    steps, every, seed = whole("steps", steps), whole("every", every, 1), whole("seed", request.seed)
     state, earlier = None, 0
     if isinstance(start, Trajectory):
         state, earlier, start = _state_of(start, surface.dim, dtype, stop)
@@ -104,7 +103,7 @@ def plan_discrete(request: Request) -> DiscretePlan:
     places = np.ascontiguousarray(np.broadcast_to(places, (balls, surface.dim)))
     return DiscretePlan(
         **checked, start=places, state=state, earlier=earlier, radius=radius, lr=lr, steps=steps, every=every,
-        stop=stop, numeric=Numeric(surface.dim, dtype), seed=request.seed,
+        stop=stop, numeric=Numeric(surface.dim, dtype), seed=seed,
         chunk=request.chunk, callback=request.callback,
     )  # fmt: skip
 

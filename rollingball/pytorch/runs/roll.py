@@ -60,7 +60,7 @@ def roll_model(
     """
     if not isinstance(model, torch.nn.Module):
         raise InputError("model", model, "a torch.nn.Module")
-    whole("steps", steps)
+    steps = whole("steps", steps)
     checked_batches(batches)
     if method is not None:
         options = {**_options(method), **options}
