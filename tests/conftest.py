@@ -18,6 +18,7 @@ def pytest_addoption(parser):
     parser.addoption("--trials", type=int, default=5, help="cold starts of four threads in test_threads.py")
     parser.addoption("--kills", type=int, default=5, help="processes killed by each test of tests/faults that kills")
     parser.addoption("--mutants", type=int, default=200, help="damaged files in each test of tests/faults that damages")
+    parser.addoption("--dimensions", default="17", help="dimensions of test_every_function.py, such as 5,8,16,32,64")
 
 
 def pytest_configure(config):
