@@ -148,4 +148,4 @@ def resume(
         defaults = {name: value for name, value in defaults.items() if name not in ("start", "duration")}
     more = {"steps": steps, "duration": duration}
     later = simulate(surface, ball, method, start=trajectory, **{**defaults, **more, **options})
-    return trajectory.append(later)
+    return trajectory.followed_by(later)

@@ -32,8 +32,21 @@ class Continuation:
 
     @property
     def time(self) -> float:
-        """The time at which the earlier run ended."""
-        return float(self.run.time[-1])
+        """The time at which the earlier run ended: that of its balls, which may be later than its last frame.
+
+        Raises:
+            InputError: for a run that was interrupted where its balls had come to several times.
+        """
+        frame, state = float(self.run.time[-1]), self.run.state or {}
+        if "status" not in state or "time" not in state or state["status"].shape != state["time"].shape:
+            raise InputError("start", self.run, WHOLE)
+        times = state["time"][state["status"] == Status.RUNNING]
+        first, last = float(times.min(initial=np.inf)), float(times.max(initial=frame))
+        rounding = 8 * np.finfo(np.float64).eps * abs(last)
+        if last - first > rounding:
+            allowed = "a trajectory whose balls ended at one time; interrupted, they had come to"
+            raise InputError("start", self.run, f"{allowed} {first:g} to {last:g}: begin anew from its last frame")
+        return last if last - frame > rounding else frame
 
     def states(self, like: np.ndarray) -> np.ndarray:
         """The states of the balls at that time, for a kernel whose states are as ``like`` (B,).

@@ -173,16 +173,25 @@ class Trajectory:
         same = later.foot.shape[1:] == self.foot.shape[1:] and kinds[0] == kinds[1]
         if not same or not np.array_equal(later.foot[0], self.foot[-1], equal_nan=True):
             raise InputError("later", later, "a trajectory whose first frame is this one's last")
+        return self.followed_by(later)
+
+    def followed_by(self, later: Trajectory) -> Trajectory:
+        """This run and one that went on from it, as :meth:`append` joins them.
+
+        A run in continuous time may have ended after its last frame; then ``later`` begins after it, and all of its
+        frames are taken.
+        """
+        is_shared = later.contacts is None or later.time.flat[0] <= self.time.flat[-1]
+        own, a, b = len(self) - is_shared, self.time, later.time
         parts: Any = {}
         for name, array, axis in self._arrays("T"):
             if axis == 0 and name != "time":
                 # the shared frame is the later run's: only it knows the radius of the step that follows
-                parts[name] = np.concatenate([array[:-1], getattr(later, name)])
-        a, b = self.time, later.time
+                parts[name] = np.concatenate([array[:own], getattr(later, name)])
         if a.ndim != b.ndim:
             a, b = (np.broadcast_to(t.reshape(len(t), -1), (len(t), self.balls)) for t in (a, b))
-        parts["time"] = np.concatenate([a, b[1:] - b[:1] + a[-1:]])
-        parts["step"] = np.concatenate([self.step, later.step[1:] - later.step[0] + self.step[-1]])
+        parts["time"] = np.concatenate([a, b[1:] - b[:1] + a[-1:] if is_shared else b])
+        parts["step"] = np.concatenate([self.step[:own], later.step - later.step[0] + self.step[-1] + (not is_shared)])
         return replace(
             later,
             **parts,

@@ -142,3 +142,28 @@ def test_resume_takes_what_made_the_run_from_the_run(field):
     run = rb.simulate(SINE, None, rb.GradientDescent(0.1), start=[1.0], steps=2)
     with pytest.raises(rb.InputError, match=rf"^{field}: got .* of the run"):
         rb.resume(run, 2, **{field: SINE})
+
+
+@pytest.mark.parametrize("name", ["footpoint", "body"])
+def test_a_run_whose_last_frame_is_before_its_end_goes_on_from_its_end(name, tmp_path):
+    times = np.arange(5) / 4
+    whole = roll(name, duration=1.0, save_at=times)
+    half = roll(name, duration=0.5, save_at=times[:2])
+    half.save(tmp_path / "half.safetensors")
+    half = rb.Trajectory.load(tmp_path / "half.safetensors")
+    alone = roll(name, start=half, duration=0.5, save_at=times[:3])
+    longer = rb.resume(half, duration=0.5, save_at=times[:3], gap=None)
+    np.testing.assert_array_equal(alone.time, times[2:])
+    np.testing.assert_array_equal(longer.time, times)
+    np.testing.assert_array_equal(longer.step, np.arange(5))
+    for field in FIELDS:
+        np.testing.assert_array_equal(getattr(alone, field), getattr(whole, field)[2:], err_msg=field)
+        np.testing.assert_array_equal(getattr(longer, field), getattr(whole, field), err_msg=field)
+
+
+@pytest.mark.parametrize("name", ["footpoint", "body"])
+def test_a_run_whose_balls_were_interrupted_at_several_times_is_not_gone_on_from(name):
+    half = roll(name, duration=0.5)
+    half.state["time"][...] = [0.53, 0.61]
+    with pytest.raises(rb.InputError, match=r"^start: got .* interrupted, they had come to 0\.53 to 0\.61"):
+        roll(name, start=half, duration=1.0)
