@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from rollingball.core.errors import whole
+from rollingball.core.errors import flag, whole
 from rollingball.derivatives.backwards import backwards, parts_of
 from rollingball.derivatives.check import check_step
 from rollingball.derivatives.recorded import flow_plan, is_flow, plan_of
@@ -67,6 +67,7 @@ def derivatives(
     """
     if checkpoint_every is not None:
         whole("checkpoint_every", checkpoint_every, 1)
+    parameters, throw = flag("parameters", parameters), flag("throw", throw)
     continuous = is_continuous(adjoint)
     reverse: Any
     if is_flow(trajectory):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,8 @@ def compare(
     Raises:
         InputError: for runs of other balls or dimensions, or that share no time.
     """
+    if not isinstance(discrete, (Trajectory, Iterable)):
+        raise InputError("discrete", discrete, "a Trajectory, or several")
     runs = [discrete] if isinstance(discrete, Trajectory) else list(discrete)
     if not runs or not all(isinstance(run, Trajectory) for run in runs):
         raise InputError("discrete", discrete, "a Trajectory, or several")

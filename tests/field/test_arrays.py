@@ -170,3 +170,35 @@ def test_a_name_that_no_file_has_is_one_error(tmp_path):
     run = rb.simulate(SINE, None, DESCENT, start=[1.0], steps=1)
     with pytest.raises(rb.FileError, match="cannot be written"):
         run.save(f"{tmp_path}/a\0b")
+
+
+# Callbacks
+
+
+def test_what_a_callback_writes_into_its_frame_does_not_change_the_run():
+    def scribble(progress):
+        for part in (progress.foot, progress.center, progress.loss):
+            part[...] = 99.0
+
+    options = {"start": [[1.0], [2.0]], "steps": 20, "chunk": 5}
+    scribbled = rb.simulate(SINE, None, DESCENT, callback=scribble, **options)
+    plain = rb.simulate(SINE, None, DESCENT, **options)
+    for field in ("foot", "center", "loss"):
+        np.testing.assert_array_equal(getattr(scribbled, field), getattr(plain, field))
+
+
+def test_a_callback_gives_one_answer():
+    with pytest.raises(rb.InputError, match=r"^callback: got array.* one answer"):
+        rb.simulate(SINE, None, DESCENT, start=[[1.0], [2.0]], steps=4, callback=lambda p: p.loss < 0.1)
+    ended = rb.simulate(SINE, None, DESCENT, start=[1.0], steps=4, chunk=1, callback=lambda p: p.loss < 10)
+    assert len(ended) == 2
+
+
+def test_flags_of_derivatives_are_flags_and_comparisons_are_of_runs():
+    run = rb.simulate(SINE, None, DESCENT, start=[1.0], steps=2)
+    for field in ("throw", "parameters"):
+        with pytest.raises(rb.InputError, match=rf"^{field}: got 'False'"):
+            rb.derivatives(run, {"loss": [1.0]}, **{field: "False"})
+    for wrong in (None, 3):
+        with pytest.raises(rb.InputError, match=r"^discrete: got"):
+            rb.compare(wrong, run)

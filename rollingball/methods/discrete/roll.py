@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
+from rollingball.core.errors import InputError
 from rollingball.core.launch import launch, load
 from rollingball.core.numeric import fill, layout
 from rollingball.methods.discrete.kernel import rollout
@@ -78,7 +79,7 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
         launch(program.kernel, balls, [*inputs, *numbers, states, *record.values()], device, plan.threads, block)
         wp.synchronize_device(device)
         done, begin = done + size, 0
-        ended = plan.callback is not None and plan.callback(_progress(plan, record, done))
+        ended = plan.callback is not None and _answer(plan.callback(_progress(plan, record, done)))
         return 1.0 if ended or done >= plan.steps else done / plan.steps
 
     bar = (plan.surface.name, plan.steps, "step") if plan.progress else None
@@ -86,9 +87,17 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
     return {**record, "states": states, "seconds": seconds, "done": done, "interrupted": interrupted}
 
 
+def _answer(answer: Any) -> bool:
+    """Whether the answer of a callback is true."""
+    try:
+        return bool(answer)
+    except (ValueError, RuntimeError):  # an array of several
+        raise InputError("callback", answer, "a function with one answer, such as (p.loss < 0.1).all()") from None
+
+
 def _progress(plan: DiscretePlan, record: dict[str, Any], done: int) -> Progress:
     frame = done // plan.every if done < plan.steps else len(plan.frames) - 1
-    now = {name: array[frame : frame + 1].numpy()[0] for name, array in record.items() if name != "residual"}
+    now = {name: array[frame : frame + 1].numpy()[0].copy() for name, array in record.items() if name != "residual"}
     center = np.concatenate([now["center"], now["center_height"][:, None]], axis=1)
     return Progress(done, plan.steps, now["foot"], center, now["height"] / plan.surface.loss_scale)
 
