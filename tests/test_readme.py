@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rollingball.app import cli
+from rollingball.app import cli, commands
 from rollingball.app.scene import load_scene
 
 ROOT = Path(__file__).parent.parent
@@ -39,14 +39,15 @@ def test_commands_exist(monkeypatch, tmp_path):
     (listing,) = blocks("text")
     called = []
     # what takes minutes, or serves a page until it is interrupted, is parsed here and run by tests of its own
-    kinds = (cli.Demo, cli.Run, cli.Sensitivity, cli.Plot, cli.Animate, cli.View, cli.Paper, cli.Scenes, cli.Doctor)
+    names = ("Demo", "Run", "Sensitivity", "Plot", "Animate", "View", "Paper", "Scenes", "Doctor")
+    kinds = [getattr(commands, name) for name in names]
     for kind in kinds:
-        monkeypatch.setattr(kind, "run", lambda self, overrides: called.append((type(self), overrides)))
+        monkeypatch.setattr(kind, "__call__", lambda self, overrides: called.append((type(self), overrides)))
     lines = [line.split("  ")[0] for line in listing.splitlines() if line.startswith("rollingball")]
     for line in lines:
         cli.main(shlex.split(line)[1:])
     assert {kind for kind, _ in called} == set(kinds)
-    assert (cli.Run, {"ball.radius": "5"}) in called
+    assert (commands.Run, {"ball.radius": "5"}) in called
 
 
 def test_there_are_two_set_up_commands_of_one_line():

@@ -11,7 +11,8 @@ import pytest
 import rollingball as rb
 
 BEGIN = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 import numpy as np, warp as wp
 wp.config.log_level = wp.LOG_WARNING
 import rollingball as rb
@@ -48,7 +49,15 @@ def test_a_run_that_takes_hours_ends_within_a_second_and_keeps_its_frames(kind, 
     assert np.isfinite(run.center).all()
 
 
-def test_the_first_interrupt_waits_for_the_launch_and_the_second_does_not():
+@pytest.fixture
+def interruptible():
+    """Python's own answer to Ctrl-C, which is ignored where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_first_interrupt_waits_for_the_launch_and_the_second_does_not(interruptible):
     from rollingball.core.interrupt import Interruption
 
     with Interruption() as interruption:
