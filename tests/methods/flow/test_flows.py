@@ -278,7 +278,7 @@ def test_the_discrete_method_tends_to_the_flow_in_one_dimension(radius, duration
         ("start_center", {"start": None, "start_center": [[1.0, 2.0]]}),
         ("start_center", {"start": None, "start_center": [1.0], "method": rb.FootpointFlow()}),
         ("steps", {"steps": 10}),
-        ("stop", {"stop": rb.Stop(gradient=1e-3)}),
+        ("stop.energy", {"stop": rb.Stop(energy=1e-3)}),
         ("callback", {"callback": print}),
         ("chunk", {"chunk": 5}),
         ("lift", {"lift": 1}),

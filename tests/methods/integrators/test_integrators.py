@@ -338,7 +338,9 @@ def test_bad_numbers_are_refused_by_name(name, no_compiling):
             with pytest.raises(rb.InputError, match=r"^step: got"):
                 FIXED[name][0](value)
             continue
-        for field in ("rtol", "atol", "first_step"):
+        for field in (
+            ("rtol", "atol", "first_step") if value != 0.0 else ("rtol", "atol")
+        ):  # a first step of 0 is chosen
             with pytest.raises(rb.InputError, match=f"^{field}: got"):
                 PAIRS[name][0](**{field: value})
 
