@@ -600,7 +600,7 @@ def test_a_scene_may_ask_for_it(tmp_path):
     )
     scene = load_scene(tmp_path / "scene.toml")
     scene.check()
-    assert scene.run[0].projection == rb.GlobalProjection(nodes=5000, tie=1e-8)
+    assert scene.arguments(0)[1].projection == rb.GlobalProjection(nodes=5000, tie=1e-8)
 
 
 # Arguments
