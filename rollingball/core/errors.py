@@ -149,9 +149,10 @@ def whole(field: str, value: Any, least: int = 0) -> int:
     return int(value)
 
 
-def one_of(field: str, value: Any, choices: Sequence[str]) -> str:
+def one_of(field: str, value: Any, choices: Sequence[str | None]) -> str:
     """``value`` if it is among ``choices``, or an :class:`InputError` that lists them."""
-    if not isinstance(value, str) or value not in choices:  # an array is compared entry by entry
+    is_word = value is None or isinstance(value, str)  # an array would be compared entry by entry
+    if not is_word or value not in choices:
         raise InputError(field, value, ", ".join(repr(choice) for choice in choices))
     return str(value)
 

@@ -131,7 +131,6 @@ def test_parting_is_the_largest_ratio_among_neighbours():
         ({"count": 2.5}, "count"),
         ({"count": [3, 3]}, "count"),
         ({"surface": 3}, "surface"),
-        ({"method": rb.MomentumRBO(0.1)}, "method"),
         ({"method": rb.RigidBall()}, "method"),
         ({"steps": None}, "steps"),
         ({"start": [[1.0]]}, "start"),
@@ -216,7 +215,6 @@ def test_the_command_writes_numbers_and_a_picture(tmp_path, capsys):
     [
         (["demo"], "$.sensitivity"),
         (["sensitivity-sine", "--sensitivity.count", "0"], "$.sensitivity.count"),
-        (["sensitivity-sine", "--run.0.method", "momentum-rbo"], "method: got 'MomentumRBO'"),
     ],
 )
 def test_the_command_meets_bad_input_in_one_line(given, said, tmp_path, capsys, no_compiling):
