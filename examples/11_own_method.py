@@ -72,12 +72,9 @@ class Ralston:
 bowl = rb.surfaces.quadratic([[1.0, 0.0], [0.0, 10.0]])
 run = rb.simulate(bowl, None, Nesterov(lr=0.05), start=[[3.0, 1.0]], steps=100)
 print(f"Nesterov: loss {run.loss[0, 0]:.3g} -> {run.loss[-1, 0]:.3g} in 100 steps")
-longer = rb.resume(run, 100)
-print(f"and after 100 more: {longer.loss[-1, 0]:.3g}")
+print(f"and after 100 more: {rb.resume(run, 100).loss[-1, 0]:.3g}")
 
-ends = []
-for step in (0.1, 0.05, 0.025):
-    flow = rb.simulate(bowl, rb.Ball(0.05), rb.IronedFlow(Ralston(step)), start=[[3.0, 1.0]], duration=1.0)
-    ends.append(flow.center[-1, 0, :2])
+flows = [rb.IronedFlow(Ralston(step)) for step in (0.1, 0.05, 0.025)]
+ends = [rb.simulate(bowl, rb.Ball(0.05), flow, start=[[3.0, 1.0]], duration=1.0).center[-1, 0] for flow in flows]
 coarse, fine = np.linalg.norm(ends[0] - ends[1]), np.linalg.norm(ends[1] - ends[2])
 print(f"Ralston: halving the step divides the change by {coarse / fine:.2f}; 4 is the second order")

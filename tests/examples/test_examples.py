@@ -3,6 +3,7 @@
 import importlib
 import json
 import math
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -196,8 +197,15 @@ def test_energy_is_kept_in_rolling_and_never_gained_in_bouncing(example, tmp_pat
     assert found["gap"] > -1e-6
 
 
-def test_there_are_ten_and_each_is_about_a_page():
-    assert [name[:2] for name in NUMBERED] == [f"{number:02}" for number in range(1, 11)]
+def test_methods_of_ones_own_roll_and_have_their_order(capsys):
+    found = runpy.run_path(str(FOLDER / "11_own_method.py"))
+    assert found["run"].loss[-1, 0] < 1e-3 * found["run"].loss[0, 0]
+    assert 3.5 < found["coarse"] / found["fine"] < 4.5
+    assert "4 is the second order" in capsys.readouterr().out
+
+
+def test_there_are_eleven_and_each_is_about_a_page():
+    assert [name[:2] for name in NUMBERED] == [f"{number:02}" for number in range(1, 12)]
     for name in NUMBERED:
         assert len((FOLDER / f"{name}.py").read_text().splitlines()) <= 80
         assert name in (FOLDER / "README.md").read_text()
