@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
 import numpy as np
 
 from rollingball.core.errors import InputError
 from rollingball.core.status import Status
 from rollingball.geometry.search.minima import MOST
+from rollingball.runs.request import Request
 from rollingball.runs.states import packed, unpacked
+from rollingball.runs.stop import has_other_rules
 from rollingball.runs.trajectory import Trajectory
 
 WHOLE = "a trajectory whose final state is that of this method, whole"
@@ -83,7 +83,7 @@ class Continuation:
             raise InputError(field, values, f"that of the earlier run, {known}")
 
 
-def continuation(request: Any, method: Any) -> Continuation | None:
+def continuation(request: Request) -> Continuation | None:
     """The run that a request goes on from; None for one that starts from points.
 
     Raises:
@@ -99,5 +99,4 @@ def continuation(request: Any, method: Any) -> Continuation | None:
     is_flow = run.contacts is not None
     if not is_flow or run.dim != request.surface.dim or "time" not in run.state:
         raise InputError("start", run, f"a trajectory of such a method, with d = {request.surface.dim}")
-    earlier = (run.scene.get("run") or {}).get("stop")
-    return Continuation(run, earlier != msgspec.to_builtins(request.stop))
+    return Continuation(run, has_other_rules(run.scene, request.stop))

@@ -78,3 +78,8 @@ def checked_stop(stop: Any, has_energy: bool = False) -> Stop | None:
     if stop is not None and stop.energy is not None and not has_energy:
         raise InputError("stop.energy", stop.energy, "None, for a method without mass")
     return stop
+
+
+def has_other_rules(scene: dict[str, Any], stop: Stop | None) -> bool:
+    """Whether the run of a scene had other stop rules than those now, so that balls that met them roll again."""
+    return bool((scene.get("run") or {}).get("stop") != msgspec.to_builtins(stop))

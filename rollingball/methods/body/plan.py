@@ -42,7 +42,7 @@ def plan_body(request: Request) -> BodyPlan:
     """Check every argument of a run and broadcast starts, radii, masses and inertias over its balls."""
     checked, method = shared(request, ("float64",)), request.method
     ball, dim, start_center = checked["ball"], checked["surface"].dim, request.start_center
-    earlier = continuation(request, method)
+    earlier = continuation(request)
     if isinstance(ball.radius, Schedule):
         raise InputError("radius", ball.radius, "a number, or one for each ball, of a ball with mass")
     method.check_dim(dim)

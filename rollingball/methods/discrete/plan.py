@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from rollingball.core.errors import InputError, points, whole
@@ -17,7 +16,7 @@ from rollingball.methods.discrete.program import state_struct
 from rollingball.runs.plan import Plan, shared
 from rollingball.runs.request import Request
 from rollingball.runs.states import unpacked
-from rollingball.runs.stop import Stop, checked_stop
+from rollingball.runs.stop import Stop, checked_stop, has_other_rules
 from rollingball.runs.trajectory import Trajectory
 
 MOST_FRAMES = 10**9  # of all balls together; each takes some tens of bytes
@@ -108,11 +107,6 @@ def plan_discrete(request: Request) -> DiscretePlan:
     )  # fmt: skip
 
 
-def converged_under_another(run: Trajectory, stop: Stop | None) -> bool:
-    """Whether an earlier run had other stop rules than those now, so that balls that met them roll again."""
-    return (run.scene.get("run") or {}).get("stop") != msgspec.to_builtins(stop)
-
-
 def roll_on(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """``state`` with every converged ball running again."""
     status = np.where(state["status"] == Status.CONVERGED, Status.RUNNING, state["status"]).astype(
@@ -134,5 +128,5 @@ def _state_of(
     found = {name: value.shape for name, value in trajectory.state.items()}
     if found != wanted:
         raise InputError("start", trajectory, "a trajectory whose final state is whole: " + ", ".join(wanted))
-    state = roll_on(trajectory.state) if converged_under_another(trajectory, stop) else trajectory.state
+    state = roll_on(trajectory.state) if has_other_rules(trajectory.scene, stop) else trajectory.state
     return state, int(trajectory.step[-1]), trajectory.foot[-1]

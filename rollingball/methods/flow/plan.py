@@ -29,7 +29,7 @@ def plan_flow(request: Request) -> FlowPlan:
     """Check every argument of a flow and broadcast starts and radii over its balls."""
     is_footpoint = isinstance(request.method, FootpointFlow)
     checked = shared(request, ("float64",), with_ball=not is_footpoint)
-    ball, earlier = checked["ball"], continuation(request, request.method)
+    ball, earlier = checked["ball"], continuation(request)
     if ball is not None and isinstance(ball.radius, Schedule):
         raise InputError("radius", ball.radius, "a number, or one for each ball, in continuous time")
     on_center = request.start_center is not None
