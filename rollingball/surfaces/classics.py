@@ -61,9 +61,9 @@ def rosenbrock_bounds(x: Any, reach: wp.float64, p: Any):
     for i in range(1, len(x)):
         linear = wp.max(linear, wp.sqrt(wp.float64(576.0) * x[i - 1] * x[i - 1] + wp.float64(16.0)))
     beside = wp.where(len(x) == 2, wp.float64(4.0), wp.float64(5.656854249492381))
-    here = spectral_norm(rosenbrock_hessian(x, p))
+    curvature = spectral_norm(rosenbrock_hessian(x, p))
     steepness = wp.length(rosenbrock_gradient(x, p))
-    return quartic_bounds(steepness, here, b * (linear + beside), wp.float64(12.0) * b, reach)
+    return quartic_bounds(steepness, curvature, b * (linear + beside), wp.float64(12.0) * b, reach)
 
 
 def rosenbrock_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangents:
@@ -259,8 +259,8 @@ def himmelblau_hessian(x: Any, p: Any):
 def himmelblau_bounds(x: Any, reach: wp.float64, p: Any):
     far = wp.max(wp.abs(x[0]), wp.abs(x[1]))
     linear = wp.sqrt(wp.float64(576.0) * far * far + wp.float64(16.0)) + wp.float64(5.656854249492381)
-    here = spectral_norm(himmelblau_hessian(x, p))
-    return quartic_bounds(wp.length(himmelblau_gradient(x, p)), here, linear, wp.float64(12.0), reach)
+    curvature = spectral_norm(himmelblau_hessian(x, p))
+    return quartic_bounds(wp.length(himmelblau_gradient(x, p)), curvature, linear, wp.float64(12.0), reach)
 
 
 @catalogued(no_parameters)

@@ -13,18 +13,18 @@ def inner_struct(numeric: Numeric) -> Any:
     """The struct of the points of each step, and of the cotangents of L f and of its gradient there.
 
     Its arrays have the shape (steps, points of a step, balls). Until a step has been reversed, its ``height`` and
-    ``slope`` hold L f and its gradient themselves, and ``bend`` (points of a step, balls) holds the Hessians.
+    ``slope`` hold L f and its gradient themselves, and ``hessian`` (points of a step, balls) holds the Hessians.
     """
     points: Any = wp.array(dtype=numeric.vector, ndim=3)
     numbers: Any = wp.array(dtype=wp.float64, ndim=3)
-    bends: Any = wp.array(dtype=numeric.matrix, ndim=2)
+    hessians: Any = wp.array(dtype=numeric.matrix, ndim=2)
 
     @wp.struct
     class Inner:
         point: points
         height: numbers
         slope: points
-        bend: bends
+        hessian: hessians
 
     return Inner
 
@@ -46,5 +46,5 @@ def inner_record(numeric: Numeric, rows: int, count: int, balls: int, device: st
     inner.point = zeros(numeric.vector, rows, count, balls)
     inner.height = zeros(wp.float64, rows, count, balls)
     inner.slope = zeros(numeric.vector, rows, count, balls)
-    inner.bend = zeros(numeric.matrix, count, balls)
+    inner.hessian = zeros(numeric.matrix, count, balls)
     return inner

@@ -102,7 +102,7 @@ def differentiable(
     class StepParameters:
         wide: wide_type
         narrow: narrow_type
-        here: known_type  # the foot that was recorded after the step in hand
+        recorded: known_type  # the foot that was recorded after the step in hand
         notes: notes_type
         ball: int
         row: int
@@ -116,13 +116,13 @@ def differentiable(
         return q
 
     @wp.func
-    def is_here(x: vector, p: StepParameters):
-        return x == p.here.point
+    def is_recorded(x: vector, p: StepParameters):
+        return x == p.recorded.point
 
     @wp.func
     def known_at(x: vector, p: StepParameters):
-        known = p.here
-        if not is_here(x, p):
+        known = p.recorded
+        if not is_recorded(x, p):
             height, gradient, hessian = plain_second(x, plain_parameters(p))
             known.point = x
             known.height = height
@@ -153,9 +153,9 @@ def differentiable(
 
     @wp.func
     def first(x: vector, p: StepParameters):
-        height = p.here.height
-        gradient = p.here.gradient
-        if not is_here(x, p):
+        height = p.recorded.height
+        gradient = p.recorded.gradient
+        if not is_recorded(x, p):
             height, gradient = plain_first(x, plain_parameters(p))
         return height, gradient
 

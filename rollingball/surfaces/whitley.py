@@ -69,16 +69,16 @@ def whitley_hessian(x: Any, p: Any):
 def whitley_inner_curvatures(a: wp.float64, b: wp.float64, pair: bool):
     """The norm of the Hessian of y(a, b) and the slope of its growth; without ``pair``, those of y(a, a)."""
     across = wp.float64(1200.0) * a * a
-    here, linear = wp.float64(0.0), wp.float64(0.0)
+    curvature, linear = wp.float64(0.0), wp.float64(0.0)
     if pair:
         mean = HALF * (across - wp.float64(400.0) * b + wp.float64(202.0))
         difference = mean - wp.float64(202.0)
-        here = wp.abs(mean) + wp.sqrt(difference * difference + wp.float64(160000.0) * a * a)
+        curvature = wp.abs(mean) + wp.sqrt(difference * difference + wp.float64(160000.0) * a * a)
         linear = wp.float64(400.0) * (wp.sqrt(wp.float64(36.0) * a * a + wp.float64(1.0)) + wp.float64(1.0))
     else:
-        here = wp.abs(across - wp.float64(1200.0) * a + wp.float64(202.0))
+        curvature = wp.abs(across - wp.float64(1200.0) * a + wp.float64(202.0))
         linear = wp.abs(wp.float64(2400.0) * a - wp.float64(1200.0))
-    return here, linear
+    return curvature, linear
 
 
 @wp.func

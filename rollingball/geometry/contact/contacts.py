@@ -201,15 +201,15 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         close = same * q.radius
         level = wp.float64(4.0) * wp.sqrt(exact * q.radius)
         apart = wp.where(level > close, level, close)
-        found = from_seeds(known, first, low, high, apart, tie, q, p, settings)
+        touching = from_seeds(known, first, low, high, apart, tie, q, p, settings)
         if settings.nodes > 0 and dim <= 2:
             rely = estimate(first, low, high, p, settings)
             within = wp.where(known.count == 0, tie, wp.min(tie, exact))
             flat = wp.float64(0.25) * q.radius
-            found = branch_and_bound(found, low, high, apart, flat, tie, within, exact, rely, q, p, settings)
-            if found.count > 0:
-                found.status = FOUND
-        return found
+            touching = branch_and_bound(touching, low, high, apart, flat, tie, within, exact, rely, q, p, settings)
+            if touching.count > 0:
+                touching.status = FOUND
+        return touching
 
     return contact_from
 
@@ -256,7 +256,7 @@ def _kernel(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric)
         low: vector,
         high: vector,
         # out:
-        found: wp.array(dtype=minima),
+        contacts_of_ball: wp.array(dtype=minima),
         slopes: wp.array2d(dtype=vector),
         slope: wp.array(dtype=vector),
         first_ball: int,
@@ -268,15 +268,15 @@ def _kernel(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric)
         q.radius = radius[ball]
         q.low = low
         q.high = high
-        here = contact(q, p, settings)
+        touching = contact(q, p, settings)
         table = rows()
         k = int(0)
-        while k < here.count:
-            g = slope_at(here.points[k], here.values[k], q, p)
+        while k < touching.count:
+            g = slope_at(touching.points[k], touching.values[k], q, p)
             slopes[ball, k] = g
             table[k] = g
             k += 1
-        found[ball] = here
-        slope[ball] = least_norm(table, here.count)
+        contacts_of_ball[ball] = touching
+        slope[ball] = least_norm(table, touching.count)
 
     return touch

@@ -132,18 +132,18 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             bound = wp.max(bound, -top)
         s = sideways(middle, q)
         square = q.radius * q.radius - wp.dot(s, s)
-        here = infinite
+        current = infinite
         at = middle
         if square > zero:
             cap = wp.sqrt(square)
-            here = -(height + cap)
+            current = -(height + cap)
             if wp.isfinite(curvature):
-                bound = wp.max(bound, lower_bound(one / cap, here, g, curvature, s, half, q))
+                bound = wp.max(bound, lower_bound(one / cap, current, g, curvature, s, half, q))
         else:  # across the rim of the ball: where its cap is highest, or cells would be halved to no end there
             for i in range(dim):
                 inside = wp.clamp(q.center[i], middle[i] - half[i], middle[i] + half[i])
                 at[i] = wp.clamp(inside, q.low[i], q.high[i])
-            here = value(at, q, p)
+            current = value(at, q, p)
         if wp.isfinite(curvature) and q.rounder > zero:
             tangent = -height - half_ * (q.rounder * square + one / q.rounder)
             bound = wp.max(bound, lower_bound(q.rounder, tangent, g, curvature, s, half, q))
@@ -151,7 +151,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
         for i in range(dim):
             if q.core[i] > zero:
                 least_curvature = -curvature
-        return at, here, bound, steady, least_curvature
+        return at, current, bound, steady, least_curvature
 
     @wp.func
     def clamped(x: wide, q: query):
@@ -203,48 +203,53 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
         return straight * (radius / wp.sqrt(wp.length_sq(straight) + up * up)) - s
 
     @wp.func
+    def model(x: wide, s: wide, g: wide, hessian: matrix, q: query):
+        """The ball at the offset s: the part of s that may move, the cap's height, the radius there, slope, Hessian."""
+        square = q.radius * q.radius - wp.dot(s, s)
+        least_square = wp.float64(1e-24) * q.radius * q.radius
+        cap = wp.sqrt(wp.where(square > least_square, square, least_square))
+        slope = s / cap - g
+        # at a border of the graph that the slope presses against, a coordinate stays: the ball is a section of it
+        free = s
+        fixed = wide()
+        for i in range(dim):
+            if (x[i] <= q.low[i] and slope[i] > zero) or (x[i] >= q.high[i] and slope[i] < zero):
+                slope[i] = zero
+                free[i] = zero
+                fixed[i] = one
+        radius = wp.sqrt(wp.length_sq(free) + cap * cap)
+        # the curvature that the sphere adds, by its normal slope; 1 / cap at a contact
+        rounder = (wp.dot(g, free) + cap) / (radius * radius)
+        if rounder <= zero:
+            rounder = one / cap
+        a = wp.outer(free, free) * (rounder / (cap * cap)) - hessian
+        for i in range(dim):
+            if q.core[i] == zero or s[i] != zero:
+                a[i, i] += rounder
+            if fixed[i] > zero:
+                for j in range(dim):
+                    a[i, j] = zero
+                    a[j, i] = zero
+                a[i, i] = one
+        return free, cap, radius, slope, a
+
+    @wp.func
     def polish(start: wide, q: query, p: parameters, settings: Any):
         x = clamped(start, q)
         height, gradient, hessian = second(vector(x), p)
         evaluations = int(1)
-        here = value(x, q, p)
+        current = value(x, q, p)
         shift = zero
         done = bool(False)
-        if not (here < infinite):
+        if not (current < infinite):
             done = True
         iteration = int(0)
         while not done and iteration < settings.max_iterations:
             iteration += 1
             s = sideways(x, q)
-            square = q.radius * q.radius - wp.dot(s, s)
-            least_square = wp.float64(1e-24) * q.radius * q.radius
-            cap = wp.sqrt(wp.where(square > least_square, square, least_square))
-            g = wide(gradient)
-            slope = s / cap - g
-            # at a border of the graph that the slope presses against, a coordinate stays: the ball is a section of it
-            free = s
-            fixed = wide()
-            for i in range(dim):
-                if (x[i] <= q.low[i] and slope[i] > zero) or (x[i] >= q.high[i] and slope[i] < zero):
-                    slope[i] = zero
-                    free[i] = zero
-                    fixed[i] = one
-            radius = wp.sqrt(wp.length_sq(free) + cap * cap)
-            # the curvature that the sphere adds, by its normal slope; 1 / cap at a contact
-            rounder = (wp.dot(g, free) + cap) / (radius * radius)
-            if rounder <= zero:
-                rounder = one / cap
-            a = wp.outer(free, free) * (rounder / (cap * cap)) - matrix(hessian)
-            for i in range(dim):
-                if q.core[i] == zero or s[i] != zero:
-                    a[i, i] += rounder
-                if fixed[i] > zero:
-                    for j in range(dim):
-                        a[i, j] = zero
-                        a[j, i] = zero
-                    a[i, i] = one
+            free, cap, radius, slope, a = model(x, s, wide(gradient), matrix(hessian), q)
             least_shift = wp.float64(1e-3) * (one / q.radius + wp.sqrt(wp.ddot(a, a)))
-            slack = wp.float64(4.0) * rounding * (wp.abs(here) + wp.abs(height))
+            slack = wp.float64(4.0) * rounding * (wp.abs(current) + wp.abs(height))
             step, smallest = damped_step(a, slope, shift, wp.float64(0.1) * q.radius)
             step = step * wp.min(half_ * q.radius / wp.max(wp.length(step), wp.float64(1e-300)), one)
             out = wp.dot(free, step)
@@ -256,27 +261,28 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
             trial = clamped(x + way, q)
             there = value(trial, q, p)
             evaluations += 1
-            if not (there < here - slack) and size > wp.float64(1e-9) * q.radius:
+            if not (there < current - slack) and size > wp.float64(1e-9) * q.radius:
                 # a valley all around the ball bends away from the step
                 turned = clamped(x + rotated(free, step) - free, q)
                 lower = value(turned, q, p)
                 evaluations += 1
-                if lower < here:
+                if lower < current:
                     trial = turned
                     there = lower
-            newton = smallest > zero and there <= here + slack
+            newton = smallest > zero and there <= current + slack
             if not newton:
                 # the contact of a plane as steep as the loss is here lies uphill, and never beyond the ball's rim
+                g = wide(gradient)
                 aim = g * (q.radius / wp.sqrt(one + wp.dot(g, g))) - s
                 share = one
                 tries = int(0)
-                while tries < 4 and not (there < here - slack):
+                while tries < 4 and not (there < current - slack):
                     tries += 1
                     trial = clamped(x + share * aim, q)
                     there = value(trial, q, p)
                     evaluations += 1
                     share = wp.float64(0.25) * share
-            if newton or there < here - slack:
+            if newton or there < current - slack:
                 # what rounding alone moves it by
                 noise = wp.float64(8.0) * rounding * wp.length(s) / (cap * wp.max(smallest, wp.float64(1e-300)))
                 noise = wp.max(noise, wp.float64(4.0) * rounding * (wp.length(x) + q.radius))
@@ -284,7 +290,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                 settled = size <= noise and smallest > wp.float64(0.9) * shift  # at no saddle that the shift hides
                 done = newton and whole and (tiny or settled)
                 x = trial
-                here = there
+                current = there
                 height, gradient, hessian = second(vector(x), p)
                 evaluations += 1
                 shift = wp.where(newton and shift > least_shift, wp.float64(0.2) * shift, zero)
@@ -292,16 +298,16 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                 shift = wp.max(wp.float64(4.0) * shift, least_shift)
                 if whole and size <= wp.float64(1e-8) * q.radius:
                     iteration = settings.max_iterations
-        if not done and here < infinite:
-            x, here, more = at_kink(x, here, wp.float64(1e-3) * q.radius, q, p)
+        if not done and current < infinite:
+            x, current, more = at_kink(x, current, wp.float64(1e-3) * q.radius, q, p)
             evaluations += more
-        return x, here, evaluations
+        return x, current, evaluations
 
     @wp.func
-    def at_minimum(x: wide, here: wp.float64, q: query, p: parameters):
+    def at_minimum(x: wide, lowness: wp.float64, q: query, p: parameters):
         height, _gradient, hessian = second(vector(x), p)
         sharper = q
-        sharper.rounder = one / wp.max(-here - height, wp.float64(1e-12) * q.radius)
+        sharper.rounder = one / wp.max(-lowness - height, wp.float64(1e-12) * q.radius)
         return sharper, metric(sharper.rounder * (x - q.center)) * sharper.rounder - matrix(hessian)
 
     return Objective(query, value, slope_of, examine, polish, at_minimum)

@@ -69,7 +69,7 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         g = wide(gradient)
         away = middle - wide(q.center)
         drop = height - q.center_height
-        here = half_ * (wp.dot(away, away) + drop * drop)
+        current = half_ * (wp.dot(away, away) + drop * drop)
         rise, curvature = spread(x, wp.length(g), wp.length(half), estimate, p)
         if rise < zero:
             return middle, infinite, infinite, 1, zero
@@ -84,7 +84,7 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         if wp.isfinite(curvature):
             bound = wp.max(bound, lower_bound(drop, away, drop, g, curvature, half))
             bound = wp.max(bound, lower_bound(q.drop, away, drop, g, curvature, half))
-        return middle, here, bound, steady, least_curvature
+        return middle, current, bound, steady, least_curvature
 
     @wp.func
     def polish(start: wide, q: query, p: parameters, settings: Any):
@@ -95,15 +95,15 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         guess.gradient = gradient
         foot = project(q.center, q.center_height, guess, p, settings)
         x = wide(foot.point)
-        here = value(x, q, p)
+        current = value(x, q, p)
         evaluations = foot.evaluations + 2
-        if foot.status != FOUND and wp.isfinite(here):
-            x, here, more = at_kink(x, here, wp.float64(1e-3) * wp.sqrt(here), q, p)
+        if foot.status != FOUND and wp.isfinite(current):
+            x, current, more = at_kink(x, current, wp.float64(1e-3) * wp.sqrt(current), q, p)
             evaluations += more
-        return x, here, evaluations
+        return x, current, evaluations
 
     @wp.func
-    def at_minimum(x: wide, here: wp.float64, q: query, p: parameters):
+    def at_minimum(x: wide, current: wp.float64, q: query, p: parameters):
         height, gradient, hessian = second(vector(x), p)
         sharper = q
         sharper.drop = height - q.center_height

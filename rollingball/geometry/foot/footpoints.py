@@ -179,7 +179,7 @@ def _search_kernel(functions: SurfaceFunctions, search: Any, settings_layout: An
         center_heights: wp.array(dtype=wp.float64),
         first: wp.array(dtype=vector),
         # out:
-        found: wp.array(dtype=minima),
+        minima_of_ball: wp.array(dtype=minima),
         residual: wp.array(dtype=wp.float64),
         status: wp.array(dtype=wp.int32),
         above: wp.array(dtype=wp.int32),
@@ -188,12 +188,12 @@ def _search_kernel(functions: SurfaceFunctions, search: Any, settings_layout: An
         i = first_point + wp.tid()
         center = centers[i]
         center_height = center_heights[i]
-        here = search(center, center_height, first[i], p, settings)
-        x = vector(here.points[lowest_of(here)])
+        feet = search(center, center_height, first[i], p, settings)
+        x = vector(feet.points[lowest_of(feet)])
         height, gradient = first_of(x, p)
         residual[i] = wp.length(x - center + (height - center_height) * gradient)
-        status[i] = here.status
-        found[i] = here
+        status[i] = feet.status
+        minima_of_ball[i] = feet
         above[i] = wp.where(height_of(center, p) > center_height, 0, 1)
 
     return find

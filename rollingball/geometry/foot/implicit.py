@@ -40,23 +40,23 @@ def _implicit(search: Search | None, surface: DifferentiableFunctions, numeric: 
 
     @wp.func
     def foot_of(center: vector, center_height: wp.float64, guess: foot_type, p: parameters, settings: settings_type):
-        here = p.here
+        known = p.recorded
         if wp.static(searched is not None):
-            allowed = p.error * (one + wp.length(here.point))
-            drop = here.height - center_height
-            _l, found = vjp(drop, here.gradient, here.hessian, here.point - center, here.gradient, allowed)
-            if found < 1:
+            allowed = p.error * (one + wp.length(known.point))
+            drop = known.height - center_height
+            _l, outcome = vjp(drop, known.gradient, known.hessian, known.point - center, known.gradient, allowed)
+            if outcome < 1:
                 foot = searched(center, center_height, guess, plain_parameters(p), settings)
-                here = known_at(foot.point, p)
-        return here
+                known = known_at(foot.point, p)
+        return known
 
     @wp.func
     def project(center: vector, center_height: wp.float64, guess: foot_type, p: parameters, settings: settings_type):
-        here = foot_of(center, center_height, guess, p, settings)
+        known = foot_of(center, center_height, guess, p, settings)
         foot = guess
-        foot.point = here.point
-        foot.height = here.height
-        foot.gradient = here.gradient
+        foot.point = known.point
+        foot.height = known.height
+        foot.gradient = known.gradient
         foot.status = FOUND
         return foot
 
@@ -69,18 +69,18 @@ def _implicit(search: Search | None, surface: DifferentiableFunctions, numeric: 
         settings: settings_type,
         cotangent: foot_type,
     ):
-        here = foot_of(center, center_height, guess, p, settings)
-        drop = here.height - center_height
-        allowed = p.error * (one + wp.length(here.point))
-        x_cotangent = cotangent.point + cotangent.height * here.gradient + here.hessian * cotangent.gradient
-        solved, found = vjp(drop, here.gradient, here.hessian, here.point - center, x_cotangent, allowed)
-        if found == 0:
+        known = foot_of(center, center_height, guess, p, settings)
+        drop = known.height - center_height
+        allowed = p.error * (one + wp.length(known.point))
+        x_cotangent = cotangent.point + cotangent.height * known.gradient + known.hessian * cotangent.gradient
+        solved, outcome = vjp(drop, known.gradient, known.hessian, known.point - center, x_cotangent, allowed)
+        if outcome == 0:
             p.notes.status[p.ball] = FOCAL_POINT
-        elif found < 0:
+        elif outcome < 0:
             p.notes.status[p.ball] = NO_FOOT
-        along = wp.dot(here.gradient, solved)
+        along = wp.dot(known.gradient, solved)
         wp.adjoint[center] += solved
         wp.adjoint[center_height] += along
-        note(reserve(1, p), here, cotangent.height - along, cotangent.gradient - drop * solved, p)
+        note(reserve(1, p), known, cotangent.height - along, cotangent.gradient - drop * solved, p)
 
     return project

@@ -31,7 +31,7 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     vector, dim, wide, parameters = numeric.vector, numeric.dim, numeric.wide.vector, functions.parameters
     objective = distance_objective(functions, numeric)
     query, value = distance_query(numeric), objective.value
-    search, minima = search_program(objective, numeric), minima_struct(numeric)
+    search, minima_type = search_program(objective, numeric), minima_struct(numeric)
     from_seeds, branch_and_bound = search.from_seeds, search.branch_and_bound
     estimate, domain = hessian_estimate_program(functions, numeric), functions.domain
     ratios = wide(*golden_ratios(dim))
@@ -63,9 +63,9 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
                     share = ratios[i] * wp.float64(seed + 1) + half_
                     x[i] += reach * (two * (share - wp.floor(share)) - wp.float64(1.0))
                 x, _same = inside(x, x, p)
-                here = value(x, q, p)
-                if here < best or (wp.isfinite(here) and not wp.isfinite(best)):
-                    best = here
+                squared = value(x, q, p)
+                if squared < best or (wp.isfinite(squared) and not wp.isfinite(best)):
+                    best = squared
                     place = x
                 seed += 1
             reach = two * reach
@@ -90,9 +90,9 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         low, high = inside(c - aside, c + aside, p)
         tie = reach * (wp.float64(settings.tie) * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
         same = wp.max(SAME * reach, FLAT * wp.sqrt(tie))
-        found = from_seeds(minima(), begin, low, high, same, tie, q, p, settings)
-        if found.count > 0 and settings.nodes > 0 and dim <= 2:
-            reach = wp.sqrt(two * (found.best + tie)) * wider
+        minima = from_seeds(minima_type(), begin, low, high, same, tie, q, p, settings)
+        if minima.count > 0 and settings.nodes > 0 and dim <= 2:
+            reach = wp.sqrt(two * (minima.best + tie)) * wider
             for i in range(dim):
                 aside[i] = reach
             low, high = inside(c - aside, c + aside, p)
@@ -101,8 +101,8 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             same = wp.max(SAME * reach, FLAT * wp.sqrt(tie))
             exact = reach * (EXACT * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
             flat = wp.float64(0.25) * reach
-            found = branch_and_bound(found, low, high, same, flat, tie, tie, exact, rely, q, p, settings)
-        return found
+            minima = branch_and_bound(minima, low, high, same, flat, tie, tie, exact, rely, q, p, settings)
+        return minima
 
     return nearest
 
@@ -116,11 +116,11 @@ def global_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
     @wp.func
     def project(center: vector, center_height: wp.float64, guess: foot_type, p: parameters, settings: Any):
-        found = nearest(center, center_height, wide(guess.point), p, settings)
+        minima = nearest(center, center_height, wide(guess.point), p, settings)
         foot = guess
         foot.status = NO_FOOT
-        if found.count > 0:
-            foot.point = vector(found.points[lowest_of(found)])
+        if minima.count > 0:
+            foot.point = vector(minima.points[lowest_of(minima)])
             foot.status = FOUND
         height, gradient = first(foot.point, p)
         foot.height = height
@@ -128,7 +128,7 @@ def global_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         drop = height - center_height
         slope = wide(foot.point) - wide(center) + drop * wide(gradient)
         foot.residual = scalar(wp.length(slope))
-        foot.evaluations = found.evaluations + 1
+        foot.evaluations = minima.evaluations + 1
         if not wp.isfinite(height):
             foot.status = NOT_FINITE
         return foot

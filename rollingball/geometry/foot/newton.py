@@ -50,7 +50,7 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         return best
 
     @wp.func
-    def escape(x: vector, a: matrix, center: vector, center_height: wp.float64, here: wp.float64, p: parameters):
+    def escape(x: vector, a: matrix, center: vector, center_height: wp.float64, current: wp.float64, p: parameters):
         """From a maximum or saddle of D: a lower point across it (x itself if there is none), and its trials."""
         vectors, diagonal = eigenvectors(a)
         lowest = int(0)
@@ -61,24 +61,24 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         for i in range(dim):
             along[i] = vectors[i, lowest]
         best = x
-        length = wp.float64(0.1) * wp.sqrt(wp.float64(2.0) * here)
+        length = wp.float64(0.1) * wp.sqrt(wp.float64(2.0) * current)
         halvings = int(0)
         while halvings < 24 and wp.length_sq(wide(best) - wide(x)) == zero:
-            best = lower(x, along, length, center, center_height, here - wp.float64(16.0) * rounding * here, p)
+            best = lower(x, along, length, center, center_height, current - wp.float64(16.0) * rounding * current, p)
             length = length * half
             halvings += 1
         return best, 2 * halvings
 
     @wp.func
-    def off_a_kink(x: vector, center: vector, center_height: wp.float64, here: wp.float64, p: parameters):
+    def off_a_kink(x: vector, center: vector, center_height: wp.float64, current: wp.float64, p: parameters):
         """At a kink the derivatives given may vanish where D does not rise: x, or a lower point beside it."""
         best = x
-        length = wp.float64(1e-4) * wp.sqrt(wp.float64(2.0) * here)
+        length = wp.float64(1e-4) * wp.sqrt(wp.float64(2.0) * current)
         for i in range(dim):
             along = wide()
             along[i] = one
             if wp.length_sq(wide(best) - wide(x)) == zero:
-                best = lower(x, along, length, center, center_height, here * wp.float64(0.99999), p)
+                best = lower(x, along, length, center, center_height, current * wp.float64(0.99999), p)
         return best
 
     @wp.func
@@ -99,15 +99,43 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
         return step
 
     @wp.func
+    def back_in_the_valley(trial: vector, gradient: vector, missed: wp.float64, p: parameters):
+        """The valley of D bends with the surface: a point at the height that a step aimed at, and L f there."""
+        steep = wide(gradient)
+        nearer = vector(wide(trial) - steep * (missed / (one + wp.length_sq(steep))))
+        height, nearer_gradient, hessian = second(nearer, p)
+        return nearer, height, nearer_gradient, hessian
+
+    @wp.func
+    def stuck(
+        x: vector,
+        a: matrix,
+        slope: wide,
+        smallest: wp.float64,
+        center: vector,
+        center_height: wp.float64,
+        current: wp.float64,
+        p: parameters,
+    ):
+        """At a maximum or saddle of D: a lower point, its trials, and why there is none."""
+        across, tries = escape(x, a, center, center_height, current, p)
+        status = NO_FOOT
+        if wp.length_sq(wide(across) - wide(x)) == zero:
+            status = FOCAL_POINT
+            if not wp.isfinite(smallest + wp.length_sq(slope)):
+                status = NOT_FINITE
+        return across, tries, status
+
+    @wp.func
     def project(center: vector, center_height: wp.float64, guess: foot, p: parameters, settings: Any):
         x = guess.point
         height, gradient, hessian = second(x, p)
-        here = half_square(x, height, center, center_height)
+        current = half_square(x, height, center, center_height)
         evaluations = int(1)
         shift = zero
         last_size = wp.float64(1e300)
         status = NO_FOOT
-        if not wp.isfinite(here):
+        if not wp.isfinite(current):
             status = NOT_FINITE
         iteration = int(0)
         while status == NO_FOOT and iteration < settings.max_iterations:
@@ -133,7 +161,7 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
                     trial = vector(wide(x) - newton)
                     status = FOUND
                     if iteration == 1:
-                        beside = off_a_kink(x, center, center_height, here, p)
+                        beside = off_a_kink(x, center, center_height, current, p)
                         evaluations += 2 * dim
                         if wp.length_sq(wide(beside) - wide(x)) > zero:
                             trial = beside
@@ -148,24 +176,18 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
                     if wp.length_sq(wide(trial) - wide(x)) == zero:
                         status = FOUND
                 elif resting:
-                    across, tries = escape(x, a, center, center_height, here, p)
+                    trial, tries, status = stuck(x, a, slope, smallest, center, center_height, current, p)
                     evaluations += tries
-                    trial = across
                     predicted = zero
-                    if wp.length_sq(wide(across) - wide(x)) == zero:
-                        status = FOCAL_POINT
-                        if not wp.isfinite(smallest + wp.length_sq(slope)):
-                            status = NOT_FINITE
             there_height, there_gradient, there_hessian = second(trial, p)
             evaluations += 1
             there = half_square(trial, there_height, center, center_height)
-            slack = wp.float64(16.0) * rounding * here + rounding_of_height * wp.abs(drop) * wp.abs(height)
-            if predicted > slack and not (here - there >= wp.float64(0.25) * predicted):
-                # the valley of D bends with the surface: go back to the height that the step was meant to reach
-                steep = wide(there_gradient)
+            slack = wp.float64(16.0) * rounding * current + rounding_of_height * wp.abs(drop) * wp.abs(height)
+            if predicted > slack and not (current - there >= wp.float64(0.25) * predicted):
                 missed = there_height - height - wp.dot(g, wide(trial) - wide(x))
-                nearer = vector(wide(trial) - steep * (missed / (one + wp.length_sq(steep))))
-                nearer_height, nearer_gradient, nearer_hessian = second(nearer, p)
+                nearer, nearer_height, nearer_gradient, nearer_hessian = back_in_the_valley(
+                    trial, there_gradient, missed, p
+                )
                 evaluations += 1
                 nearer_there = half_square(nearer, nearer_height, center, center_height)
                 if nearer_there < there or not wp.isfinite(there):
@@ -177,12 +199,12 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
             last_size = wp.float64(1e300)
             # close to a foot the heights of a steep surface are too coarse to judge a step by D: there R judges it
             ahead = (wide(trial) - wide(center)) + (there_height - center_height) * wide(there_gradient)
-            closer = smallest > zero and there <= here * nearly_one
+            closer = smallest > zero and there <= current * nearly_one
             closer = closer and wp.length_sq(ahead) < wp.float64(0.25) * wp.length_sq(slope)
-            if closer or there <= here - wp.float64(1e-4) * predicted + slack:
+            if closer or there <= current - wp.float64(1e-4) * predicted + slack:
                 if shift == zero:
                     last_size = size
-                if not closer and here - there < wp.float64(0.25) * predicted - slack:
+                if not closer and current - there < wp.float64(0.25) * predicted - slack:
                     shift = wp.max(wp.float64(2.0) * shift, least_shift)
                 else:
                     shift = wp.where(shift > wp.float64(4.0) * least_shift, wp.float64(0.25) * shift, zero)
@@ -190,7 +212,7 @@ def newton_program(surface: SurfaceFunctions, numeric: Numeric) -> Any:
                 height = there_height
                 gradient = there_gradient
                 hessian = there_hessian
-                here = there
+                current = there
             else:
                 shift = wp.max(wp.float64(4.0) * shift, least_shift)
         result = guess

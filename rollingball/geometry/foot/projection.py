@@ -222,9 +222,9 @@ def _unrolled(surface: DifferentiableFunctions, numeric: Numeric) -> Any:
         if wp.static(searches):
             foot = iterated(center, center_height, guess, plain_parameters(p), settings)
         else:
-            foot.point = p.here.point
-            foot.height = p.here.height
-            foot.gradient = p.here.gradient
+            foot.point = p.recorded.point
+            foot.height = p.recorded.height
+            foot.gradient = p.recorded.gradient
         foot.status = FOUND
         return foot
 
@@ -239,7 +239,7 @@ def _unrolled(surface: DifferentiableFunctions, numeric: Numeric) -> Any:
     ):
         begin = reserve(settings.steps, p)
         if begin >= 0:
-            known = p.here
+            known = p.recorded
             known.point = guess.point
             known.height = guess.height
             known.gradient = guess.gradient
@@ -247,7 +247,7 @@ def _unrolled(surface: DifferentiableFunctions, numeric: Numeric) -> Any:
                 away = known.point - center + (known.height - center_height) * known.gradient
                 known = known_at(known.point - settings.step_size * away, p)
                 keep(begin + k, known.point, known.height, known.gradient, p)
-                p.notes.inner.bend[begin + k, p.ball] = known.hessian
+                p.notes.inner.hessian[begin + k, p.ball] = known.hessian
             x_cotangent = cotangent.point
             height_cotangent = cotangent.height
             slope_cotangent = cotangent.gradient
@@ -256,7 +256,7 @@ def _unrolled(surface: DifferentiableFunctions, numeric: Numeric) -> Any:
                 known.point = p.notes.inner.point[p.row, slot, p.ball]
                 known.height = p.notes.inner.height[p.row, slot, p.ball]
                 known.gradient = p.notes.inner.slope[p.row, slot, p.ball]
-                x_cotangent += height_cotangent * known.gradient + p.notes.inner.bend[slot, p.ball] * slope_cotangent
+                x_cotangent += height_cotangent * known.gradient + p.notes.inner.hessian[slot, p.ball] * slope_cotangent
                 note(slot, known, height_cotangent, slope_cotangent, p)
                 # of R at the iterate before this one
                 residual_cotangent = -settings.step_size * x_cotangent

@@ -70,9 +70,9 @@ class IronedSurface(Surface):
 
     def hessian(self, x: Any) -> np.ndarray:
         """The Hessian at ``x`` (d,) or (B, d): (d, d) or (B, d, d), NaN at kinks."""
-        bend = super().hessian(x)
-        kinks = self.kinks(x).reshape(bend.shape[:-2])
-        return np.where(kinks[..., None, None], np.nan, bend)
+        hessian = super().hessian(x)
+        kinks = self.kinks(x).reshape(hessian.shape[:-2])
+        return np.where(kinks[..., None, None], np.nan, hessian)
 
 
 def ironed(
@@ -174,7 +174,7 @@ def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
         wide = numeric.wide
         functions = base.functions(wide)
         vector, matrix, point = numeric.vector, numeric.matrix, wide.vector
-        dim, minima, query = numeric.dim, minima_struct(wide), contact_query(wide)
+        dim, minima_type, query = numeric.dim, minima_struct(wide), contact_query(wide)
         contact, slope_at = contact_program(functions, wide), slope_program(functions, wide)
         least_norm, hessian_of = least_norm_program(MOST, wide), height_hessian(functions, wide)
         unbounded = unbounded_query(wide)
@@ -188,44 +188,44 @@ def _builder(base: SurfaceKind, search: SettingsKind) -> Builder:
             return contact(q, p.base, p.search), q
 
         @wp.func
-        def descent(found: minima, q: query, p: Any):
+        def descent(minima: minima_type, q: query, p: Any):
             """The point of least norm in the convex hull of the slopes of the contacts."""
             table = rows()
             k = int(0)
-            while k < found.count:
-                table[k] = slope_at(found.points[k], found.values[k], q, p.base)
+            while k < minima.count:
+                table[k] = slope_at(minima.points[k], minima.values[k], q, p.base)
                 k += 1
-            return least_norm(table, found.count)
+            return least_norm(table, minima.count)
 
         @wp.func
-        def curvature(found: minima, q: query, p: Any):
+        def curvature(minima: minima_type, q: query, p: Any):
             """The Hessian of the height of the ball, by its highest contact."""
-            highest = lowest_of(found)
-            foot = found.points[highest]
-            slope = slope_at(foot, found.values[highest], q, p.base)
+            highest = lowest_of(minima)
+            foot = minima.points[highest]
+            slope = slope_at(foot, minima.values[highest], q, p.base)
             second_derivatives, _smooth = hessian_of(foot, slope, q.radius, p.base)
             return second_derivatives
 
         @wp.func
-        def height_of(found: minima, p: Any):
+        def height_of(minima: minima_type, p: Any):
             # NaN without a contact, where there is no graph
-            return wp.where(found.count > 0, -found.best, -infinite + infinite) / wp.float64(p.base_scale)
+            return wp.where(minima.count > 0, -minima.best, -infinite + infinite) / wp.float64(p.base_scale)
 
         @wp.func
         def value(x: vector, p: Any):
-            found, _q = rest(x, p)
-            return height_of(found, p)
+            minima, _q = rest(x, p)
+            return height_of(minima, p)
 
         @wp.func
         def first(x: vector, p: Any):
-            found, q = rest(x, p)
-            return height_of(found, p), vector(descent(found, q, p) / wp.float64(p.base_scale))
+            minima, q = rest(x, p)
+            return height_of(minima, p), vector(descent(minima, q, p) / wp.float64(p.base_scale))
 
         @wp.func
         def second(x: vector, p: Any):
-            found, q = rest(x, p)
+            minima, q = rest(x, p)
             scale = wp.float64(p.base_scale)
-            return height_of(found, p), vector(descent(found, q, p) / scale), matrix(curvature(found, q, p) / scale)
+            return height_of(minima, p), vector(descent(minima, q, p) / scale), matrix(curvature(minima, q, p) / scale)
 
         @wp.func
         def gradient(x: vector, p: Any):

@@ -18,11 +18,11 @@ SAFETY = wp.constant(wp.float64(2.0))
 
 @compiled
 def change_bounds_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``change_bounds(x, steepness, reach, estimate, p) -> rise, bend``: bounds of L f within ``reach`` of x.
+    """``change_bounds(x, steepness, reach, estimate, p) -> rise, curvature``: bounds of L f within ``reach`` of x.
 
     ``steepness`` is |L grad f| at x. Within the distance, L f differs from L f(x) by at most ``rise``, which is
-    negative where there is no surface, and the norm of its Hessian is at most ``bend``. An ``estimate`` of that norm is
-    used if the surface has no bound, or if it is above 0 and smaller.
+    negative where there is no surface, and the norm of its Hessian is at most ``curvature``. An ``estimate`` of that
+    norm is used if the surface has no bound, or if it is above 0 and smaller.
     """
     vector, parameters, bounds = numeric.vector, functions.parameters, functions.bounds
     half, zero = wp.float64(0.5), wp.float64(0.0)
@@ -37,12 +37,12 @@ def change_bounds_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
         @wp.func
         def change_bounds(x: vector, steepness: wp.float64, reach: wp.float64, estimate: wp.float64, p: parameters):
-            slope, bend = bounds(x, reach, p)
+            slope, curvature = bounds(x, reach, p)
             if slope < zero:
                 return slope, zero
             if estimate > zero:
-                bend = wp.min(bend, estimate)
-            return wp.min(slope * reach, steepness * reach + half * bend * reach * reach), bend
+                curvature = wp.min(curvature, estimate)
+            return wp.min(slope * reach, steepness * reach + half * curvature * reach * reach), curvature
 
     return change_bounds
 
@@ -83,9 +83,9 @@ def hessian_estimate_program(functions: SurfaceFunctions, numeric: Numeric) -> A
             for i in range(dim):
                 share = ratios[i] * wp.float64(seed + 1) + half
                 x[i] = low[i] + (high[i] - low[i]) * (share - wp.floor(share))
-            here = size(x, p)
-            if here > largest or not wp.isfinite(largest):
-                largest = here
+            norm = size(x, p)
+            if norm > largest or not wp.isfinite(largest):
+                largest = norm
             seed += 1
         return SAFETY * largest
 

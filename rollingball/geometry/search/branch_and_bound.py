@@ -56,7 +56,7 @@ class Search:
 @compiled
 def search_program(objective: Objective, numeric: Numeric) -> Search:
     """The functions that search for the minima of an objective."""
-    dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)
+    dim, wide, minima_type = numeric.dim, numeric.wide.vector, minima_struct(numeric)
     query, examine, slope = objective.query, objective.examine, objective.slope
     of_minima = minima_functions(objective, numeric)
     at_minimum, basin_of = objective.at_minimum, basin(numeric)
@@ -67,20 +67,68 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
     children = 2 ** min(dim, 2)  # nothing is searched in more dimensions, and 2^32 is no int of Warp
 
     @wp.func
-    def rests(middle: wide, half: wide, bend: wp.float64, slack: wp.float64, found: minima, q: query, p: Any):
-        """Whether a known point of a convex cell is at most slope^2 / (2 bend) <= ``slack`` above its minimum."""
+    def rests(
+        middle: wide, half: wide, least_curvature: wp.float64, slack: wp.float64, minima: minima_type, q: query, p: Any
+    ):
+        """Whether a known point of a convex cell is at most ``slack`` above its minimum, by slope^2 / (2 curvature)."""
         at_rest = bool(False)
         k = int(0)
-        while k < found.count and not at_rest:
-            x = found.points[k]
+        while k < minima.count and not at_rest:
+            x = minima.points[k]
             if in_cell(x, middle, half):  # where polishing stopped early, as at the rim of a ball, it is no minimum
-                at_rest = wp.length_sq(slope(x, q, p)) <= two * bend * slack
+                at_rest = wp.length_sq(slope(x, q, p)) <= two * least_curvature * slack
             k += 1
         return at_rest
 
     @wp.func
+    def only_minimum(
+        middle: wide,
+        half: wide,
+        least_curvature: wp.float64,
+        slack: wp.float64,
+        minima: minima_type,
+        estimate: wp.float64,
+        q: query,
+        p: Any,
+    ):
+        """Whether a convex cell, or one twice as wide, has a known minimum that :func:`rests`; and cells examined."""
+        alone = rests(middle, half, least_curvature, slack, minima, q, p)
+        examined = int(0)
+        if not alone and any_in_cell(minima.points, minima.count, middle, two * half):
+            examined = 1
+            _x, _value, _bound, steady, curvature_around = examine(middle, two * half, q, estimate, p)
+            if curvature_around > zero and steady == 1:
+                alone = rests(middle, two * half, curvature_around, slack, minima, q, p)
+        return alone, examined
+
+    @wp.func
+    def next_cell(cell: place, cell_level: int, cell_scale: wp.float64):
+        """The cell to examine after one that is not halved, its level and scale; after the last one, level -1."""
+        at = cell
+        level = int(cell_level)
+        scale = cell_scale
+        onward = bool(True)
+        while onward:
+            child = int(0)
+            for i in range(dim):
+                child += int(at[i] & wp.int64(1)) << i
+            if level == 0:
+                level = -1
+                onward = False
+            elif child + 1 < children:
+                for i in range(dim):
+                    at[i] = (at[i] & ~wp.int64(1)) | wp.int64(((child + 1) >> i) & 1)
+                onward = False
+            else:
+                level -= 1
+                scale = scale * two
+                for i in range(dim):
+                    at[i] = at[i] >> wp.int64(1)
+        return at, level, scale
+
+    @wp.func
     def walk(
-        known: minima,
+        known: minima_type,
         low: wide,
         high: wide,
         same: wp.float64,
@@ -94,71 +142,67 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         settings: Any,
     ):
         """Search all cells of the box, as far as the budget of nodes goes; coarse (1): for much lower values only."""
-        found = known
+        minima = known
         margin = within
         root = half_ * (high - low)
         at = place()
         level = int(0)
         nodes = int(0)
-        before = found.evaluations
+        before = minima.evaluations
         scale = one
         crowded = bool(False)  # whether cells were left out since so many minima were known
-        found.outcome = COMPLETE
+        minima.outcome = COMPLETE
         while level >= 0:
             # polishing counts, or it would not end along a flat valley
-            if nodes + found.evaluations - before >= settings.nodes:
-                found.outcome = OUT_OF_NODES
+            if nodes + minima.evaluations - before >= settings.nodes:
+                minima.outcome = OUT_OF_NODES
                 break
             nodes += 1
             half = root * scale
             middle = low
             for i in range(dim):
                 middle[i] += half[i] * wp.float64(wp.int64(2) * at[i] + wp.int64(1))
-            spot, here, bound, steady, bend = examine(middle, half, q, estimate, p)
+            spot, spot_value, bound, steady, least_curvature = examine(middle, half, q, estimate, p)
             if coarse == 1 and level == 0:
                 margin = -within
-                if here < huge:
-                    margin = -wp.max(COARSE * wp.abs(here - found.best), within)
+                if spot_value < huge:
+                    margin = -wp.max(COARSE * wp.abs(spot_value - minima.best), within)
             descend = bool(False)
-            higher = bound > found.best + margin
-            # where the objective is convex, nothing else is as low as a minimum that is known
+            higher = bound > minima.best + margin
             alone = bool(False)
-            if bend > zero and steady == 1 and not higher:
-                alone = rests(middle, half, bend, quarter * wp.min(within, exact), found, q, p)
-                if not alone and any_in_cell(found.points, found.count, middle, two * half):
-                    nodes += 1
-                    _spot, _here, _bound, level_around, around = examine(middle, two * half, q, estimate, p)
-                    if around > zero and level_around == 1:
-                        alone = rests(middle, two * half, around, quarter * wp.min(within, exact), found, q, p)
+            if least_curvature > zero and steady == 1 and not higher:
+                slack = quarter * wp.min(within, exact)
+                alone, examined = only_minimum(middle, half, least_curvature, slack, minima, estimate, q, p)
+                nodes += examined
             if not higher and not alone:
                 # where nothing lower than the best can be, only another within a tie of it is of interest
                 reach = wp.length(half)
-                no_other = here - bound <= quarter * within or any_within(
-                    found.points, found.count, middle, same - reach
+                no_other = spot_value - bound <= quarter * within or any_within(
+                    minima.points, minima.count, middle, same - reach
                 )
-                no_lower = bound >= found.best - quarter * exact
-                leaf = here - bound <= quarter * exact or (no_lower and no_other)
-                if no_lower and found.count == MOST and not leaf:
+                no_lower = bound >= minima.best - quarter * exact
+                leaf = spot_value - bound <= quarter * exact or (no_lower and no_other)
+                if no_lower and minima.count == MOST and not leaf:
                     leaf = True
                     crowded = True
                 # what is lower than all that is known lies within a tolerance of here
-                room = found.count < MOST or here < found.best
-                lower = here < found.best - wp.min(within, wp.float64(10.0) * exact)
-                another = leaf and not any_within(found.points, found.count, middle, two * reach + same)
+                room = minima.count < MOST or spot_value < minima.best
+                lower = spot_value < minima.best - wp.min(within, wp.float64(10.0) * exact)
+                another = leaf and not any_within(minima.points, minima.count, middle, two * reach + same)
                 if lower or (another and room):
-                    found = polished(found, spot, here, same, tie, q, p, settings)
+                    minima = polished(minima, spot, spot_value, same, tie, q, p, settings)
                 elif another:
                     crowded = True
                 if leaf:
                     pass
-                elif here >= huge and no_lower and reach <= same:
+                elif spot_value >= huge and no_lower and reach <= same:
                     pass  # across a rim, and no lower than what is known beside it
                 elif steady == 0 and scale <= RIM:
-                    found.outcome = OUT_OF_NODES  # no proof ends at a rim
-                    found = add(found, spot, here, same, tie)
+                    minima.outcome = OUT_OF_NODES  # no proof ends at a rim
+                    minima = add(minima, spot, spot_value, same, tie)
                 elif level >= DEEPEST:
-                    found.outcome = OUT_OF_NODES  # a kink so fine that rounding hides what happens there
-                    found = add(found, spot, here, same, tie)
+                    minima.outcome = OUT_OF_NODES  # a kink so fine that rounding hides what happens there
+                    minima = add(minima, spot, spot_value, same, tie)
                 else:
                     descend = True
             if descend:
@@ -167,32 +211,16 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                 for i in range(dim):
                     at[i] = wp.int64(2) * at[i]
             else:
-                onward = bool(True)
-                while onward:
-                    child = int(0)
-                    for i in range(dim):
-                        child += int(at[i] & wp.int64(1)) << i
-                    if level == 0:
-                        level = -1
-                        onward = False
-                    elif child + 1 < children:
-                        for i in range(dim):
-                            at[i] = (at[i] & ~wp.int64(1)) | wp.int64(((child + 1) >> i) & 1)
-                        onward = False
-                    else:
-                        level -= 1
-                        scale = scale * two
-                        for i in range(dim):
-                            at[i] = at[i] >> wp.int64(1)
-        if crowded and found.count < MOST and found.outcome == COMPLETE:
-            found.outcome = OUT_OF_NODES  # a lower one made room: others may be within a tie of it
-        found.nodes += nodes
-        found.evaluations += nodes
-        return found
+                at, level, scale = next_cell(at, level, scale)
+        if crowded and minima.count < MOST and minima.outcome == COMPLETE:
+            minima.outcome = OUT_OF_NODES  # a lower one made room: others may be within a tie of it
+        minima.nodes += nodes
+        minima.evaluations += nodes
+        return minima
 
     @wp.func
     def proof(
-        known: minima,
+        known: minima_type,
         low: wide,
         high: wide,
         same: wp.float64,
@@ -205,25 +233,25 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
         settings: Any,
     ):
         """Search up to four times, until complete; a coarse search may find a lower value for the next one."""
-        found = known
-        found.outcome = NOT_SEARCHED
+        minima = known
+        minima.outcome = NOT_SEARCHED
         coarse = int(0)
         rounds = int(0)
         while rounds < 4 and settings.nodes > 0 and dim <= 2:
             rounds += 1
-            best = found.best
-            found = walk(found, low, high, same, tie, within, exact, coarse, estimate, q, p, settings)
-            proved = coarse == 0 and found.outcome == COMPLETE
+            best = minima.best
+            minima = walk(minima, low, high, same, tie, within, exact, coarse, estimate, q, p, settings)
+            proved = coarse == 0 and minima.outcome == COMPLETE
             if not proved:
-                found.outcome = OUT_OF_NODES
-            if proved or (coarse == 1 and found.best == best):
+                minima.outcome = OUT_OF_NODES
+            if proved or (coarse == 1 and minima.best == best):
                 break
-            coarse = wp.where(found.best < best, 0, 1)
-        return found
+            coarse = wp.where(minima.best < best, 0, 1)
+        return minima
 
     @wp.func
     def branch_and_bound(
-        known: minima,
+        known: minima_type,
         low: wide,
         high: wide,
         same: wp.float64,
@@ -240,22 +268,22 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
 
         The Hessian at the lowest tells how far away they lie, so the search is repeated where a lower one was found.
         """
-        found = known
+        minima = known
         q = asked
         widest = infinite
         turns = int(0)
         while turns < 4:
-            before = found.best
+            before = minima.best
             basin_width = same
-            if found.count > 0:
-                sharper, hessian = at_minimum(found.points[lowest_of(found)], found.best, q, p)
+            if minima.count > 0:
+                sharper, hessian = at_minimum(minima.points[lowest_of(minima)], minima.best, q, p)
                 q = sharper
                 basin_width = wp.max(same, two * basin_of(hessian, exact, flat))
             if not basin_width < widest:
                 break
             widest = basin_width
-            found = proof(found, low, high, basin_width, tie, within, wp.min(tie, exact), estimate, q, p, settings)
-            turns = wp.where(found.best < before - tie, turns + 1, 4)
-        return found
+            minima = proof(minima, low, high, basin_width, tie, within, wp.min(tie, exact), estimate, q, p, settings)
+            turns = wp.where(minima.best < before - tie, turns + 1, 4)
+        return minima
 
     return Search(seeds_program(objective, numeric), branch_and_bound)

@@ -39,11 +39,11 @@ def minima_struct(numeric: Numeric) -> Any:
 
 
 @wp.func
-def lowest_of(found: Any):
+def lowest_of(minima: Any):
     """The index of the lowest minimum."""
     lowest = int(0)
-    for k in range(1, found.count):
-        if found.values[k] < found.values[lowest]:
+    for k in range(1, minima.count):
+        if minima.values[k] < minima.values[lowest]:
             lowest = k
     return lowest
 
@@ -63,22 +63,22 @@ class MinimaFunctions:
 @compiled
 def minima_functions(objective: Objective, numeric: Numeric) -> MinimaFunctions:
     """The functions that list minima: of two closer than ``same`` the lower, and none more than ``tie`` too high."""
-    wide, minima = numeric.wide.vector, minima_struct(numeric)
+    wide, minima_type = numeric.wide.vector, minima_struct(numeric)
     query, polish = objective.query, objective.polish
     rounding = wp.float64(1e-15 if numeric.dtype == "float64" else 1e-6)
 
     @wp.func
-    def add(found: minima, x: wide, lowness: wp.float64, same: wp.float64, tie: wp.float64):
-        if not (lowness <= found.best + tie):  # false for NaN
-            return found
-        kept = found
-        kept.best = wp.min(found.best, lowness)
+    def add(minima: minima_type, x: wide, lowness: wp.float64, same: wp.float64, tie: wp.float64):
+        if not (lowness <= minima.best + tie):  # false for NaN
+            return minima
+        kept = minima
+        kept.best = wp.min(minima.best, lowness)
         kept.count = 0
         fresh = bool(True)
         k = int(0)
-        while k < found.count:
-            there = found.points[k]
-            lower = found.values[k]
+        while k < minima.count:
+            there = minima.points[k]
+            lower = minima.values[k]
             if wp.length(there - x) <= same and fresh:  # the same one: the lower of the two
                 fresh = False
                 if lowness < lower:
@@ -105,15 +105,22 @@ def minima_functions(objective: Objective, numeric: Numeric) -> MinimaFunctions:
 
     @wp.func
     def polished(
-        found: minima, x: wide, here: wp.float64, same: wp.float64, tie: wp.float64, q: query, p: Any, settings: Any
+        minima: minima_type,
+        x: wide,
+        start_value: wp.float64,
+        same: wp.float64,
+        tie: wp.float64,
+        q: query,
+        p: Any,
+        settings: Any,
     ):
         there, lowness, evaluations = polish(x, q, p, settings)
-        if not (lowness <= here + rounding * wp.abs(here)):  # at a kink it may stray
+        if not (lowness <= start_value + rounding * wp.abs(start_value)):  # at a kink it may stray
             there = x
-            lowness = here
-        known = add(found, there, lowness, same, tie)
-        known.evaluations += evaluations
-        return known
+            lowness = start_value
+        extended = add(minima, there, lowness, same, tie)
+        extended.evaluations += evaluations
+        return extended
 
     return MinimaFunctions(add, polished)
 

@@ -17,11 +17,12 @@ class Objective:
 
     value(x, q, p) -> float64                             inf or NaN where there is no surface
     slope(x, q, p) -> vector                              the gradient of the objective, float64
-    examine(middle, half, q, estimate, p) -> x, value, bound, steady, bend
+    examine(middle, half, q, estimate, p) -> x, value, bound, steady, least_curvature
                                                           the value at a point x of a cell, its middle or one nearer to
-                                                          the centre; ``bound`` and ``bend``, lower bounds on the cell
-                                                          of the objective and of its second derivatives (convex above
-                                                          0); ``steady`` is 0 where the loss has no known bounds
+                                                          the centre; ``bound`` and ``least_curvature``, lower bounds
+                                                          on the cell of the objective and of its second derivatives
+                                                          (convex above 0); ``steady`` is 0 where the loss has no
+                                                          known bounds
     polish(x, q, p, settings) -> x, value, evaluations    a local minimum from x
     at_minimum(x, value, q, p) -> q, matrix               the query that makes bounds sharp at a known minimum x, and
                                                           the Hessian of the objective there
@@ -36,11 +37,11 @@ class Objective:
 
 
 @wp.func
-def parabola_minimum(slope: wp.float64, bend: wp.float64, half: wp.float64):
-    """The minimum of slope t + bend t^2 / 2 over |t| <= half."""
-    if wp.abs(slope) < bend * half:
-        return -wp.float64(0.5) * slope * slope / bend
-    return wp.float64(0.5) * bend * half * half - wp.abs(slope) * half
+def parabola_minimum(slope: wp.float64, curvature: wp.float64, half: wp.float64):
+    """The minimum of slope t + curvature t^2 / 2 over |t| <= half."""
+    if wp.abs(slope) < curvature * half:
+        return -wp.float64(0.5) * slope * slope / curvature
+    return wp.float64(0.5) * curvature * half * half - wp.abs(slope) * half
 
 
 @wp.func
@@ -104,7 +105,7 @@ def kink_search(query: Any, value: Any, slope: Any, numeric: Numeric) -> Any:
 
     At a kink no gradient vanishes, and Newton's method stalls. The steps go along the axes, and against the shortest
     convex combination of gradients around x, which leads along the kink (gradient sampling: Burke, Lewis and Overton,
-    SIAM J. Optim. 15, 2005). ``length`` is the first step, ``here`` the value at x.
+    SIAM J. Optim. 15, 2005). ``length`` is the first step, ``current`` the value at x.
     """
     dim, wide = numeric.dim, numeric.wide.vector
     half, rounding = wp.float64(0.5), wp.float64(2.3e-16)
@@ -114,9 +115,9 @@ def kink_search(query: Any, value: Any, slope: Any, numeric: Numeric) -> Any:
     rows = wp.types.matrix((most, dim), wp.float64)
 
     @wp.func
-    def search(start: wide, here: wp.float64, length: wp.float64, q: query, p: Any):
+    def search(start: wide, current: wp.float64, length: wp.float64, q: query, p: Any):
         x = start
-        least = here
+        least = current
         step = length
         evaluations = int(0)
         while step > rounding * (wp.length(x) + length) and evaluations < 4000 * dim:

@@ -18,7 +18,7 @@ SEEDS = 2 * KEPT + 1  # the last one is a first point that the caller gives
 @compiled
 def seeds_program(objective: Objective, numeric: Numeric) -> Any:
     """``from_seeds(known Minima, first, low, high, same, tie, q, p, settings) -> Minima``; see :class:`.Search`."""
-    dim, wide, minima = numeric.dim, numeric.wide.vector, minima_struct(numeric)
+    dim, wide, minima_type = numeric.dim, numeric.wide.vector, minima_struct(numeric)
     query, value = objective.query, objective.value
     of_minima = minima_functions(objective, numeric)
     polished = of_minima.polished
@@ -30,7 +30,7 @@ def seeds_program(objective: Objective, numeric: Numeric) -> Any:
 
     @wp.func
     def from_seeds(
-        known: minima,
+        known: minima_type,
         first: wide,
         low: wide,
         high: wide,
@@ -41,10 +41,10 @@ def seeds_program(objective: Objective, numeric: Numeric) -> Any:
         settings: Any,
     ):
         """The minima known, and those below the first point and below the lowest of the evenly spread points."""
-        found = known
-        if found.count == 0:
-            found.best = huge
-        found.outcome = NOT_SEARCHED
+        minima = known
+        if minima.count == 0:
+            minima.best = huge
+        minima.outcome = NOT_SEARCHED
         lows = seed_values()  # the lowest, then those of the parts, then the first point
         kept = seed_points()
         for k in range(SEEDS):
@@ -64,19 +64,19 @@ def seeds_program(objective: Objective, numeric: Numeric) -> Any:
                     part += int(parts * share)
                 elif i < 2 and share >= half_:
                     part += 1 + i
-            here = value(x, q, p)
+            seed_value = value(x, q, p)
             highest = int(0)
             for k in range(1, KEPT):
                 if lows[k] > lows[highest]:
                     highest = k
-            if here < lows[highest]:  # false for NaN: there is no surface there
-                lows[highest] = here
+            if seed_value < lows[highest]:  # false for NaN: there is no surface there
+                lows[highest] = seed_value
                 kept[highest] = x
-            if here < lows[part]:
-                lows[part] = here
+            if seed_value < lows[part]:
+                lows[part] = seed_value
                 kept[part] = x
             seed += 1
-        found.evaluations += settings.seeds
+        minima.evaluations += settings.seeds
         k = int(0)
         while k < SEEDS:
             fresh = lows[k] < huge or k == SEEDS - 1
@@ -85,10 +85,10 @@ def seeds_program(objective: Objective, numeric: Numeric) -> Any:
                     if lows[k] == lows[j]:
                         fresh = False
             if fresh:
-                found = polished(found, kept[k], lows[k], same, tie, q, p, settings)
+                minima = polished(minima, kept[k], lows[k], same, tie, q, p, settings)
             k += 1
-        if found.count == 0:
-            found.status = NOT_FINITE
-        return found
+        if minima.count == 0:
+            minima.status = NOT_FINITE
+        return minima
 
     return from_seeds

@@ -233,7 +233,7 @@ def _langevin_mean(surface: SurfaceFunctions, numeric: Numeric) -> Any:
             for k in range(settings.inner_steps):
                 known = known_at(y, p)
                 keep(begin + k, y, zero, known.gradient, p)
-                p.notes.inner.bend[begin + k, p.ball] = known.hessian
+                p.notes.inner.hessian[begin + k, p.ball] = known.hessian
                 y, random = walked(y, x, known.gradient, random, p, settings)
             mean_cotangent = cotangent
             y_cotangent = vector()
@@ -246,7 +246,7 @@ def _langevin_mean(surface: SurfaceFunctions, numeric: Numeric) -> Any:
                 keep(slot, p.notes.inner.point[p.row, slot, p.ball], zero, slope_cotangent, p)
                 wp.adjoint[x] += settings.inner_lr * settings.scope * y_cotangent
                 y_cotangent = (one - settings.inner_lr * settings.scope) * y_cotangent
-                y_cotangent += p.notes.inner.bend[slot, p.ball] * slope_cotangent
+                y_cotangent += p.notes.inner.hessian[slot, p.ball] * slope_cotangent
             wp.adjoint[x] += y_cotangent + mean_cotangent
 
     return mean_of

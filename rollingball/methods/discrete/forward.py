@@ -65,19 +65,19 @@ def tangent_rollout(program: Program, surface: DifferentiableFunctions, numeric:
     ):
         ball = first_ball + wp.tid()
         q = begun(p, notes, ball, error)
-        here = known_at(foot[0, ball], q)
+        known = known_at(foot[0, ball], q)
         most = int(0)
         for frame in range(foot.shape[0]):
             earlier = wp.max(frame - 1, 0)
             state = rebuilt(
-                here,
+                known,
                 center[earlier, ball],
                 center_height[earlier, ball],
                 velocity[wp.min(earlier, velocity.shape[0] - 1), ball],
                 entry(radius, earlier, ball),
             )
-            here = known_at(foot[frame, ball], q)
-            q.here = here
+            known = known_at(foot[frame, ball], q)
+            q.recorded = known
             if notes.status[ball] == FOUND and frame <= steps[ball]:
                 for column in range(change.shape[0]):
                     after[column, ball] = state_type()
@@ -111,13 +111,13 @@ def tangent_rollout(program: Program, surface: DifferentiableFunctions, numeric:
                 for column in range(change.shape[0]):
                     next_change = after[column, ball]
                     place = next_change.foot.point
-                    next_change.foot.height = wp.dot(here.gradient, place)
-                    next_change.foot.gradient = here.hessian * place
+                    next_change.foot.height = wp.dot(known.gradient, place)
+                    next_change.foot.gradient = known.hessian * place
                     if column == dim:
                         next_change.radius = one
                     elif column == dim + 2:
-                        next_change.foot.height += here.height
-                        next_change.foot.gradient += here.gradient
+                        next_change.foot.height += known.height
+                        next_change.foot.gradient += known.gradient
                     change[column, ball] = next_change
                     if notes.status[ball] == FOUND and not wp.isfinite(wp.length_sq(place)):
                         notes.status[ball] = NOT_FINITE

@@ -39,14 +39,14 @@ def velocities(program: Program, surface: DifferentiableFunctions, numeric: Nume
     ):
         ball = first_ball + wp.tid()
         q = begun(p, notes, ball, error)
-        q.here = known_at(foot[0, ball], q)
+        q.recorded = known_at(foot[0, ball], q)
         for frame in range(1, wp.min(foot.shape[0], steps[ball] - first + 1)):
             index = first + frame - 1
             now = entry(radius, index, ball)
             state = rebuilt(
-                q.here, center[frame - 1, ball], center_height[frame - 1, ball], velocity[frame - 1, ball], now
+                q.recorded, center[frame - 1, ball], center_height[frame - 1, ball], velocity[frame - 1, ball], now
             )
-            q.here = known_at(foot[frame, ball], q)
+            q.recorded = known_at(foot[frame, ball], q)
             after = step(state, now, entry(lr, index, ball), q, settings, ball, index)
             velocity[frame, ball] = settle(after, entry(radius, index + 1, ball), q, settings).velocity
 

@@ -122,8 +122,8 @@ def stages(program: Program, surface: DifferentiableFunctions, numeric: Numeric)
         q.notes = notes
         q.ball = ball
         q.error = error
-        q.here.height = wp.float64(wp.inf)  # nothing is known yet
-        q.here.point = vector(wp.float64(wp.inf))
+        q.recorded.height = wp.float64(wp.inf)  # nothing is known yet
+        q.recorded.point = vector(wp.float64(wp.inf))
         return q
 
     @wp.func
@@ -187,7 +187,7 @@ def reverse_rollout(program: Program, surface: DifferentiableFunctions, numeric:
         for back in range(last + 1):
             frame = last - back
             index = first + frame
-            q.here = before
+            q.recorded = before
             q.row = wp.min(frame, notes.inner.point.shape[0] - 1)  # type: ignore[assignment]
             earlier = wp.max(frame - 1, 0)
             before = known_at(foot[earlier, ball], q)
@@ -197,7 +197,7 @@ def reverse_rollout(program: Program, surface: DifferentiableFunctions, numeric:
                 cotangent.center += center_cotangents[frame, ball]
                 cotangent.center_height += center_height_cotangents[frame, ball]
                 # a recorded loss is not scaled
-                scale_cotangent -= height_cotangent[frame, ball] * q.here.height / p.wide.loss_scale
+                scale_cotangent -= height_cotangent[frame, ball] * q.recorded.height / p.wide.loss_scale
                 if notes.status[ball] == FOUND and index <= steps[ball] and most <= notes.inner.point.shape[1]:
                     notes.used[ball] = 0
                     state = rebuilt(

@@ -53,12 +53,12 @@ def catching_up(crease: Any, functions: SurfaceFunctions, numeric: Numeric, ambi
         return contacts
 
     @wp.func
-    def joined(before: memory, found: Any, at: wide, p: parameters, settings: Any):
+    def joined(before: memory, minima: Any, at: wide, p: parameters, settings: Any):
         """With the contacts found at another centre, where they touch at this one."""
         contacts = before
         k = int(0)
-        while k < found.count:
-            touch = follow(before.center, before.radius, at, found.points[k], p, settings)
+        while k < minima.count:
+            touch = follow(before.center, before.radius, at, minima.points[k], p, settings)
             contacts.evaluations += touch.evaluations
             if touch.found == 1 and not known(contacts, touch.foot):
                 contacts = with_contact(contacts, touch)
@@ -126,24 +126,24 @@ def catching_up(crease: Any, functions: SurfaceFunctions, numeric: Numeric, ambi
                 status = FOUND
             else:
                 trial = y + share * aim
-                found = search(trial, contacts.radius, p, settings)
-                contacts.evaluations += found.evaluations
-                there = -found.best + half * stiffness * wp.length_sq(trial - x)
-                here = height + half * stiffness * wp.length_sq(y - x)
-                if found.count > 0 and there <= here - wp.float64(1e-4) * share * fall + rounding:
+                minima = search(trial, contacts.radius, p, settings)
+                contacts.evaluations += minima.evaluations
+                trial_value = -minima.best + half * stiffness * wp.length_sq(trial - x)
+                current = height + half * stiffness * wp.length_sq(y - x)
+                if minima.count > 0 and trial_value <= current - wp.float64(1e-4) * share * fall + rounding:
                     y = trial
                     every = int(1)
                     if contacts.count > MOST / 2:
                         every = 0
-                    contacts = joined(moved(contacts, y, every, p, settings), found, y, p, settings)
-                    height = -found.best
+                    contacts = joined(moved(contacts, y, every, p, settings), minima, y, p, settings)
+                    height = -minima.best
                     share = wp.min(two * share, one)
                 else:
                     if contacts.count > MOST / 2:
                         contacts = moved(contacts, y, 0, p, settings)
                     before = contacts.count
-                    if found.count > 0:
-                        contacts = joined(contacts, found, trial, p, settings)
+                    if minima.count > 0:
+                        contacts = joined(contacts, minima, trial, p, settings)
                     if contacts.count > before:
                         share = one
                     else:

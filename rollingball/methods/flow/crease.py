@@ -225,17 +225,17 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
         contacts.radius = radius
         contacts.center = center
         contacts.status = FOUND
-        found = search(center, radius, p, settings)
-        contacts.evaluations = found.evaluations
-        if found.count == 0:
+        minima = search(center, radius, p, settings)
+        contacts.evaluations = minima.evaluations
+        if minima.count == 0:
             contacts.status = NOT_FINITE
         k = int(0)
-        while k < found.count:
-            touch = follow(center, radius, center, found.points[k], p, settings)
+        while k < minima.count:
+            touch = follow(center, radius, center, minima.points[k], p, settings)
             contacts.evaluations += touch.evaluations
             contacts = put(contacts, k, touch)
             k += 1
-        contacts.count = found.count
+        contacts.count = minima.count
         return active(contacts)
 
     @wp.func
@@ -249,13 +249,13 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
         slope = wide()
         rounds = int(0)
         while rounds < wp.static(ROUNDS):
-            found = search(at, radius, p, settings)
-            contacts.evaluations += found.evaluations
+            minima = search(at, radius, p, settings)
+            contacts.evaluations += minima.evaluations
             stops = int(0)
             k = int(0)
-            while k < found.count:
+            while k < minima.count:
                 touch = touch_type()
-                touch.foot = found.points[k]
+                touch.foot = minima.points[k]
                 height, gradient = first(vector(touch.foot), p)
                 touch.slope = wide(gradient)
                 away = touch.foot - center

@@ -142,21 +142,21 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
             looks = LOOKS + 1
         while looks < LOOKS:
             looks += 1
-            found = search(result.x, before.radius, p, settings)
-            result.memory.evaluations += found.evaluations
-            excess = -found.best - top(result.memory)
+            minima = search(result.x, before.radius, p, settings)
+            result.memory.evaluations += minima.evaluations
+            excess = -minima.best - top(result.memory)
             least = result.memory.weights[least_active(result.memory)]
             at_start = -one
             at_end = excess
             width = tolerance * wp.float64(1e-2)
             candidate = NOTHING
-            if found.count == 0:
+            if minima.count == 0:
                 under = False
                 candidate = SHORTER
             elif excess > tolerance:
                 candidate = TOUCH
                 at = result.x
-                other = found.points[lowest_of(found)]  # the objective is minus the height
+                other = minima.points[lowest_of(minima)]  # the objective is minus the height
                 touch = follow(x, before.radius, at, other, p, settings)
                 result.memory.evaluations += touch.evaluations
                 if not known(before, touch.foot):

@@ -49,9 +49,9 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
                 record.foot = touch.foot
             k += 1
         if not (record.center_height > wp.float64(-1e300)):  # lost on the way, or not known
-            found = search(x, contacts.radius, p, settings)
-            record.center_height = -found.best
-            record.foot = found.points[lowest_of(found)]  # the objective is minus the height
+            minima = search(x, contacts.radius, p, settings)
+            record.center_height = -minima.best
+            record.foot = minima.points[lowest_of(minima)]  # the objective is minus the height
         height, gradient = first(vector(record.foot), p)
         record.height = height
         away = record.foot - x
@@ -63,9 +63,9 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
     def is_below(x: wide, height: wp.float64, contacts: memory, p: parameters, settings: Any):
         if frames_search == 1:
             return False, 0
-        found = search(x, contacts.radius, p, settings)
+        minima = search(x, contacts.radius, p, settings)
         slack = wp.float64(1e-10) * contacts.radius + wp.float64(1e-14) * wp.abs(height)
-        return found.count > 0 and -found.best > height + slack, found.evaluations
+        return minima.count > 0 and -minima.best > height + slack, minima.evaluations
 
     @wp.func
     def stay(x: wide, contacts: memory, p: parameters, settings: Any):

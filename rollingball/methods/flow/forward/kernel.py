@@ -67,8 +67,8 @@ def flow_tangents(
             slope = mean(k, weights, j)
             there = x + h * slope
             change = x_change + h * mean(changes, weights, j) + h_change * slope
-            speed, here = field(there, memory, p, settings)
-            speed_change, jvp_status = jvp(there, here, speed, change, direction, p, settings)
+            speed, memory_there = field(there, memory, p, settings)
+            speed_change, jvp_status = jvp(there, memory_there, speed, change, direction, p, settings)
             if status == FOUND:
                 status = jvp_status
             changes[j] = speed_change

@@ -75,10 +75,10 @@ def flow_continuous(
             weight = weight * length * sixth
             there = hermite(x, h * v, after, h * v_after, high + reach * (low - high))
             speed, moved = field(there, memory, p, settings)
-            here = entry
-            here.slot += stage * most * wp.static(entries)
+            stage_entry = entry
+            stage_entry.slot += stage * most * wp.static(entries)
             stage_cotangent = weight * (cotangent + (reach * length) * slope)
-            part = velocity(there, moved, speed, stage_cotangent, here, p, settings, points)
+            part = velocity(there, moved, speed, stage_cotangent, stage_entry, p, settings, points)
             slope = part.x / weight
             result.x += part.x
             result.radius += part.radius

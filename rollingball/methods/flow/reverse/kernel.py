@@ -78,9 +78,9 @@ def flow_reverse(
                 moved = memory
                 if wp.static(vjp.follows):
                     speed, moved = field(there, memory, p, settings)
-                here = entry
-                here.slot += j * most * wp.static(entries)
-                part = velocity(there, moved, speed, cotangent, here, p, settings, points)
+                stage_entry = entry
+                stage_entry.slot += j * most * wp.static(entries)
+                part = velocity(there, moved, speed, cotangent, stage_entry, p, settings, points)
                 result.x += part.x
                 result.radius += part.radius
                 result.scale += part.scale
