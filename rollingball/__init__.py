@@ -17,8 +17,8 @@ from rollingball.core.errors import BallError, FileError, InputError, RollingBal
 from rollingball.core.schedule import Schedule
 from rollingball.core.status import Certificate, Event, Status
 from rollingball.core.version import __version__ as __version__
-from rollingball.derivatives.derivatives import Derivatives, derivatives
-from rollingball.derivatives.sensitivities import Sensitivities, sensitivities
+from rollingball.derivatives.derivatives import derivatives
+from rollingball.derivatives.sensitivities import sensitivities
 from rollingball.derivatives.sensitivity_field import SensitivityField, sensitivity_field
 from rollingball.derivatives.tape import TapedRun, simulate_on_tape
 from rollingball.geometry.contact.contacts import Contacts, contacts
@@ -56,6 +56,7 @@ from rollingball.methods import (
 from rollingball.methods.discrete.plan import Progress
 from rollingball.methods.register import register
 from rollingball.runs.compare import Comparison, compare
+from rollingball.runs.derivatives import Derivatives, Sensitivities
 from rollingball.runs.stop import Stop
 from rollingball.runs.trajectory import Trajectory
 from rollingball.simulate import resume, simulate

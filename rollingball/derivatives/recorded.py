@@ -9,7 +9,8 @@ import numpy as np
 
 from rollingball.core.errors import InputError
 from rollingball.methods import FootpointFlow
-from rollingball.methods.differentiable import checked_method
+from rollingball.methods.body.plan import BodyPlan, plan_body
+from rollingball.methods.differentiable import OTHERWISE, checked_method
 from rollingball.methods.discrete.plan import DiscretePlan, plan_discrete
 from rollingball.methods.flow.plan import FlowPlan, plan_flow
 from rollingball.methods.rebuild import rebuilt
@@ -23,12 +24,28 @@ def is_flow(trajectory: Any) -> bool:
     return isinstance(trajectory, Trajectory) and trajectory.contacts is not None and trajectory.velocity is None
 
 
-def flow_plan(trajectory: Trajectory, surface: Surface | None, continuous: bool = False) -> tuple[FlowPlan, bool]:
-    """The plan of a recorded run from its first frame, and whether it was started from footpoints."""
+def is_body(trajectory: Any) -> bool:
+    """Whether it is a run of balls with mass."""
+    return isinstance(trajectory, Trajectory) and trajectory.velocity is not None
+
+
+def from_the_start(trajectory: Trajectory) -> Trajectory:
+    """A run in continuous time that has its first frame, or an InputError."""
     if not len(trajectory) or trajectory.step[0] != 0 or trajectory.time[0] != 0:
         raise InputError("trajectory", trajectory, "a run from its first frame on, and that at time 0 (save_at)")
-    surface, ball, method, options = rebuilt(trajectory, surface)
-    checked_method(method, continuous)
+    return trajectory
+
+
+def flow_plan(
+    trajectory: Trajectory, surface: Surface | None, continuous: bool = False, adjoint: bool = True
+) -> tuple[FlowPlan, bool]:
+    """The plan of a recorded run from its first frame, and whether it was started from footpoints.
+
+    With ``adjoint`` a method that has none is refused.
+    """
+    surface, ball, method, options = rebuilt(from_the_start(trajectory), surface)
+    if adjoint:
+        checked_method(method, continuous)
     begins = trajectory.foot[0] if isinstance(method, FootpointFlow) else trajectory.center[0, :, :-1]
     if options["stop"] is not None:
         raise InputError("stop", options["stop"], "None, where derivatives of a flow are asked for: its end moves")
@@ -41,12 +58,30 @@ def flow_plan(trajectory: Trajectory, surface: Surface | None, continuous: bool 
     return plan, options["start"] == "foot"
 
 
+def body_plan(trajectory: Trajectory, surface: Surface | None) -> BodyPlan:
+    """The plan of a run of balls with mass, all of which fly at its first frame, or all touch."""
+    surface, ball, method, options = rebuilt(from_the_start(trajectory), surface)
+    if options["stop"] is not None:
+        raise InputError("stop", options["stop"], "None, where derivatives of a body are asked for: its end moves")
+    touching, dim = trajectory.contacts is not None and trajectory.contacts[0].all(), trajectory.dim
+    columns = slice(0, dim if touching else dim + 1)
+    begin: dict[str, Any] = {"start_center": trajectory.center[0, :, columns]}
+    if options["start"] == "foot" and touching:
+        begin = {"start": trajectory.foot[0]}
+    request = Request(
+        surface=surface, ball=ball, method=method, duration=options["duration"], save_at=trajectory.time, gap=None,
+        start_velocity=trajectory.velocity[0, :, columns] if trajectory.velocity is not None else None,
+        start_spin=None if trajectory.spin is None else trajectory.spin[0], device=options["device"], **begin,
+    )  # fmt: skip
+    return plan_body(request)
+
+
 def plan_of(trajectory: Any, surface: Any, continuous: bool = False) -> DiscretePlan:
     """The plan of a recorded run."""
     if not isinstance(trajectory, Trajectory) or not len(trajectory) or trajectory.step[0] != 0:
         raise InputError("trajectory", trajectory, "a Trajectory from its first frame on")
     if trajectory.contacts is not None:
-        raise InputError("trajectory", trajectory, "a run of a discrete method or of a flow")
+        raise InputError("trajectory", trajectory, "a run of a discrete method or of a flow" + OTHERWISE)
     surface, ball, method, options = rebuilt(trajectory, surface)
     checked_method(method, continuous)
     options = {**options, "every": 1, "start": trajectory.foot[0], "steps": int(trajectory.step[-1])}

@@ -10,6 +10,9 @@ from rollingball.methods.integrators.integrators import Rosenbrock, is_explicit,
 
 PROJECTIONS = (GradientProjection, NewtonProjection, GlobalProjection)
 
+# What an error that refuses a derivative names as the way out.
+OTHERWISE = "; rb.sensitivities(run, method='difference') takes any run"
+
 
 def is_continuous(adjoint: Any) -> bool:
     """Whether it is the continuous adjoint that is asked for, or an InputError."""
@@ -27,9 +30,9 @@ def refused(method: Any, continuous: bool = False) -> InputError | None:
             why = "their events are located"
         elif kind == "Rosenbrock":
             why += '; or adjoint="continuous"'
-        return InputError("integrator", kind, f"{allowed}: {why}")
+        return InputError("integrator", kind, f"{allowed}: {why}{OTHERWISE}")
     if not method.settings()["reproject"]:
-        return InputError("reproject", False, "True, where derivatives are asked for")
+        return InputError("reproject", False, "True, where derivatives are asked for" + OTHERWISE)
     return None
 
 
@@ -38,7 +41,9 @@ def checked_method(method: Any, continuous: bool = False) -> Any:
     if continuous and is_discrete(method):
         raise InputError("adjoint", "continuous", "'discrete', for a discrete method")
     if not is_discrete(method) and not isinstance(method, FLOWS):
-        raise InputError("method", type(method).__name__, ", ".join(kind.__name__ for kind in METHODS + FLOWS))
+        raise InputError(
+            "method", type(method).__name__, ", ".join(kind.__name__ for kind in METHODS + FLOWS) + OTHERWISE
+        )
     if isinstance(method, FLOWS) and (refusal := refused(method, continuous)):
         raise refusal
     return method

@@ -44,6 +44,62 @@ class Derivatives:
     duration: np.ndarray | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Sensitivities:
+    """The derivatives of the feet of a run, at every frame; of an IronedFlow or a RigidBall, of the horizontal centres.
+
+    Attributes:
+        clock: How long it has rolled at each frame (T,): steps, or the time of a flow.
+        start: By the start (T, B, d, d), as in :class:`Derivatives`: row i, column j is dfoot_i / dstart_j. Of a body
+            that begins in flight (T, B, d, d + 1): by its centre.
+        radius: By the radius, of all steps together (T, B, d).
+        lr: By the learning rate, of all steps together (T, B, d); None in continuous time.
+        duration: In continuous time by its duration, with which the times of all frames stretch; else None.
+        loss_scale: By the loss scale of the surface (T, B, d).
+        status: Whether they exist (B,): RUNNING, or why not; those of such a ball are 0.
+        method: "tangent" for the derivative of the steps, to rounding; "difference" for differences of runs.
+        error: Of differences, the largest estimate of their error, absolute, of each ball (B,); else None.
+        velocity: Of a ball with mass, by the velocity of its centre at the start (T, B, d, d + 1), and None for other
+            methods, as what follows. That of a ball that touches stays along the graph: by its horizontal part, and
+            the last column is 0.
+        spin: By the angular velocity at the start (T, B, d, 1) in d = 1 or (T, B, d, 3); None in d > 2.
+        mass: By the mass (T, B, d), and in the same shape what follows.
+        inertia: By the number beta of the moment of inertia.
+        gravity: By gravity.
+        drag: By the drag.
+        friction: By Coulomb's coefficient; None for another law.
+        restitution: By the restitution.
+    """
+
+    clock: np.ndarray
+    start: np.ndarray
+    radius: np.ndarray
+    lr: np.ndarray | None
+    duration: np.ndarray | None
+    loss_scale: np.ndarray
+    status: np.ndarray
+    method: str = "tangent"
+    error: np.ndarray | None = None
+    velocity: np.ndarray | None = None
+    spin: np.ndarray | None = None
+    mass: np.ndarray | None = None
+    inertia: np.ndarray | None = None
+    gravity: np.ndarray | None = None
+    drag: np.ndarray | None = None
+    friction: np.ndarray | None = None
+    restitution: np.ndarray | None = None
+
+    def exponents(self) -> np.ndarray:
+        """The largest Lyapunov exponent up to each frame but the first (T - 1, B): log |dfoot / dstart| / clock.
+
+        Above 0 neighbouring balls part; NaN for a ball without derivatives.
+        """
+        sizes = np.linalg.norm(self.start[1:], 2, axis=(2, 3))
+        with np.errstate(divide="ignore"):
+            logs = np.log(sizes)
+        return np.where(self.status == Status.RUNNING, logs / self.clock[1:, None], np.nan)
+
+
 def checked_cotangents(trajectory: Trajectory, cotangent: Any) -> dict[str, np.ndarray]:
     """Checked, and for every recorded frame."""
     if not isinstance(cotangent, Mapping) or not cotangent or set(cotangent) - {"foot", "center", "loss"}:

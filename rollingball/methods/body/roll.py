@@ -35,7 +35,8 @@ def roll_body(plan: BodyPlan) -> Trajectory:
         columns["spin"] = columns["spin"][..., 1:2]
     elif plan.surface.dim > 2:
         del columns["spin"]
-    record = timed_record(plan, columns, states, "ball.evaluations", events, seconds, interrupted)
+    start = "foot" if plan.start is not None and not plan.lift and plan.earlier is None else "center"
+    record = timed_record(plan, columns, states, "ball.evaluations", events, seconds, interrupted, start=start)
     return to_trajectory(plan, record)
 
 
