@@ -51,15 +51,20 @@ class Picture(SphinxDirective):
     has_content = True
     required_arguments = 1
     final_argument_whitespace = True
-    option_spec: ClassVar[dict[str, Any]] = {"name": directives.unchanged_required, "width": directives.unchanged}
+    option_spec: ClassVar[dict[str, Any]] = {
+        "name": directives.unchanged_required,
+        "width": directives.unchanged,
+        "hidden": directives.flag,  # the picture without its code
+    }
 
     def run(self) -> list[nodes.Node]:
         """Draw, and give the code and the figure."""
         code, name = "\n".join(self.content), self.options["name"]
         shown = nodes.literal_block(code, code, language="python")
         self.set_source_info(shown)
+        above = [] if "hidden" in self.options else [shown]
         if self.env.app.builder.format != "html":
-            return [shown]
+            return above
         folder = Path(self.env.srcdir) / FOLDER
         folder.mkdir(exist_ok=True)
         try:
@@ -73,7 +78,7 @@ class Picture(SphinxDirective):
         text, messages = self.parse_inline(self.arguments[0], lineno=self.lineno)
         image = nodes.image(uri=f"/{FOLDER}/{name}{suffix}", alt=self.arguments[0], **size)
         figure = nodes.figure("", image, nodes.caption(self.arguments[0], "", *text))
-        return [shown, figure, *messages]
+        return [*above, figure, *messages]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -1,15 +1,13 @@
 """README.md is true: its snippets run as they stand, and its commands exist."""
 
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from rollingball.app import cli, commands
-from rollingball.app.scene import load_scene
+import rollingball as rb
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
@@ -28,26 +26,21 @@ def test_python_snippets_run(number, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_scene_is_one(tmp_path):
-    (text,) = blocks("toml")
-    path = tmp_path / "scene.toml"
-    path.write_text(text)
-    load_scene(path).check()
+def test_pages_and_pictures_that_it_names_are_there():
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", TEXT) if "://" not in link]
+    assert len(links) > 10
+    assert [link for link in links if not (ROOT / link).is_file()] == []
 
 
-def test_commands_exist(monkeypatch, tmp_path):
-    (listing,) = blocks("text")
-    called = []
-    # what takes minutes, or serves a page until it is interrupted, is parsed here and run by tests of its own
-    names = ("Demo", "Run", "Sensitivity", "Plot", "Animate", "View", "Paper", "Scenes", "Doctor")
-    kinds = [getattr(commands, name) for name in names]
-    for kind in kinds:
-        monkeypatch.setattr(kind, "__call__", lambda self, overrides: called.append((type(self), overrides)))
-    lines = [line.split("  ")[0] for line in listing.splitlines() if line.startswith("rollingball")]
-    for line in lines:
-        cli.main(shlex.split(line)[1:])
-    assert {kind for kind, _ in called} == set(kinds)
-    assert (commands.Run, {"ball.radius": "5"}) in called
+def test_the_first_code_ends_well_and_says_what_it_prints(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(blocks("python")[0], "README.md", "exec"), names)  # noqa: S102 - the project's own text
+    descent, run = names["descent"], names["run"]
+    for shown, low, high in ((descent, -0.03, 0.79), (run, -0.14, 0.01)):
+        assert [shown.loss[-1].min(), shown.loss[-1].max()] == pytest.approx([low, high], abs=5e-3)
+        assert not any(rb.Status(status).failed for status in shown.status)
+    assert (-run.gap / run.radius).max() < 0.03  # not inside by more than this share of the radius
 
 
 def test_there_are_two_set_up_commands_of_one_line():

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rollingball.runs.trajectory import Trajectory
     from rollingball.surfaces import Surface
 
+MOST_FILMED = 4  # runs in one film
+
 
 def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -> None:
     """Roll all runs of a scene into a folder: a .safetensors for each, the manifest, and pictures.
@@ -68,7 +70,7 @@ def summary(run: Trajectory) -> list[str]:
     """Lines for people: how many balls ended with each status, and how many were inside the surface and how deep."""
     import numpy as np
 
-    from rollingball.plot.common.words import inside, status_counts
+    from rollingball.runs.words import inside, status_counts
 
     lines = [f"{count} of {run.balls} {status.message}" for status, count, _word in status_counts(run)]
     if depth := inside(run):
@@ -112,11 +114,14 @@ def draw(folder: Path, axes: tuple[int, int] | None = None) -> list[Path]:
     Returns:
         The paths of the pictures.
     """
-    from rollingball.plot import energy_sheet, save, sheet
+    from rollingball.plot import Goal, energy_sheet, save, sheet
 
-    scene, surface, runs = read(folder)
-    box = scene.plot.box if scene.plot else None
-    figures = {"paths.png": sheet(runs, surface, box, scene.title, scene.iron is not None, axes)}
+    scene, surface, found = read(folder)
+    runs = {scene.titles()[name]: run for name, run in found.items()}
+    plot = scene.plot
+    box, felt, goal = (plot.box, plot.felt, plot.reached()) if plot else (None, False, None)
+    options: Any = {"goal": Goal(*goal) if goal else None, "felt": felt}
+    figures = {"paths.png": sheet(runs, surface, box, scene.title, scene.iron is not None or felt, axes, **options)}
     if any(run.energy is not None for run in runs.values()):
         figures["energy.png"] = energy_sheet(runs, scene.title)
     for name, figure in figures.items():
@@ -127,25 +132,37 @@ def draw(folder: Path, axes: tuple[int, int] | None = None) -> list[Path]:
 def film(
     folder: Path, path: Path, name: str | None = None, view: str | None = None, fps: int = 20, seconds: float = 5.0
 ) -> None:
-    """Write a film of one run of a folder that ``run`` wrote.
+    """Write a film of the runs of a folder that ``run`` wrote.
 
     Args:
         folder: What ``run`` wrote.
         path: The film, .gif or .mp4.
-        name: Which run; by default the first.
+        name: Which run; by default all of them side by side, where they are at most four of one radius each, and
+            otherwise the first.
         view: As for :func:`rollingball.plot.animate`, and so are the next two.
         fps: Pictures a second.
         seconds: How long the film is.
     """
     from rollingball.core.errors import one_of
-    from rollingball.plot import animate
+    from rollingball.plot import Goal, animate
 
-    scene, surface, runs = read(folder)
-    name = next(iter(runs)) if name is None else one_of("run-name", name, list(runs))
-    title = " - ".join(part for part in (scene.title, name if len(runs) > 1 else "") if part)
-    box = scene.plot.box if scene.plot else None
+    scene, surface, found = read(folder)
+    titles = scene.titles()
+    if name is not None:
+        shown: Any = found[one_of("run-name", name, list(found))]
+        title = " - ".join(part for part in (scene.title, titles[name] if len(found) > 1 else "") if part)
+    else:
+        shown, title = together(found, titles), scene.title
+    plot = scene.plot
+    box, goal = (plot.box, plot.reached()) if plot else (None, None)
     options: Any = {"fps": fps, "seconds": seconds, "view": view, "title": title, "ironed": scene.iron is not None}
-    animate(runs[name], surface, path, box=box, **options)
+    animate(shown, surface, path, box=box, goal=Goal(*goal) if goal else None, **options)
+
+
+def together(runs: dict[str, Trajectory], titles: dict[str, str]) -> Any:
+    """What a film of a folder shows: all runs by their titles where they are few, and otherwise the first."""
+    is_few = 1 < len(runs) <= MOST_FILMED and all(len(set(run.radius[0].tolist())) == 1 for run in runs.values())
+    return {titles[name]: run for name, run in runs.items()} if is_few else next(iter(runs.values()))
 
 
 def show(source: Path, port: int, html: Path | None) -> None:

@@ -93,6 +93,12 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             names.append(next(choice for choice in choices if choice.lower() not in earlier))
         return names
 
+    def titles(self) -> dict[str, str]:
+        """What pictures call each run, by its file name: its name as written, or the file name where two agree."""
+        written = [run.name or run.__struct_config__.tag.replace("-", " ") for run in self.run]
+        pairs = zip(self.names(), written, strict=True)
+        return {name: title if written.count(title) == 1 else name for name, title in pairs}
+
     def arguments(self, index: int) -> tuple[Ball | None, Method | Flow | RigidBall, dict[str, Any]]:
         """The ball, the method and the options of ``simulate`` for one run; each radius rolls from each start."""
         assert self.ball is not None  # a scene with a run has one
@@ -135,6 +141,8 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise InputError("$.iron", "iron", "a surface in one or two dimensions, and a box in [plot]")
         if self.plot and surface.dim <= 2 and len(self.plot.box) != surface.dim:
             raise InputError("$.plot.box", self.plot.box, f"{surface.dim} pairs [low, high]")
+        if self.plot and self.plot.goal and len(self.plot.goal.point) != surface.dim:
+            raise InputError("$.plot.goal.point", self.plot.goal.point, f"{surface.dim} numbers")
         if self.sensitivity:
             self.sensitivity.starts(surface.dim, self.plot)
         if self.compare:

@@ -66,10 +66,31 @@ class BallTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         }
 
 
+class GoalTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[plot.goal]``: captions count the balls that end within a distance of a point."""
+
+    point: list[float]
+    within: float = 1.0
+
+    def __post_init__(self) -> None:
+        numbers("point", self.point)
+        positive_scalar("within", self.within)
+
+
 class PlotTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[plot]``: the box to draw, a pair [low, high] for each axis."""
+    """``[plot]``: the box to draw, a pair [low, high] for each axis.
+
+    ``goal`` counts the balls that end near a point. With ``felt``, the picture also shows f_rho: in d = 1 on each
+    section, in d = 2 as one panel more, with the paths of the largest balls.
+    """
 
     box: list[tuple[float, float]]
+    goal: GoalTable | None = None
+    felt: bool = False
+
+    def reached(self) -> tuple[tuple[float, ...], float] | None:
+        """The point and the distance of the goal, where there is one."""
+        return (tuple(self.goal.point), self.goal.within) if self.goal else None
 
     def __post_init__(self) -> None:
         pairs = numbers("box", self.box, "finite pairs [low, high]")
@@ -160,6 +181,7 @@ TABLES = {
     "ball": BallTable,
     "compare": CompareTable,
     "delta": DeltaTable,
+    "goal": GoalTable,
     "iron": IronTable,
     "plot": PlotTable,
     "sensitivity": SensitivityTable,

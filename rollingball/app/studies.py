@@ -180,7 +180,7 @@ def _cases(scene: Any) -> Any:
 
 def _rates(label: str, field: SensitivityField) -> str:
     """Two lines with quantiles of the exponents: from the derivative, and from how far neighbours end apart."""
-    from rollingball.plot.common.words import percent
+    from rollingball.runs.words import percent
 
     lines = []
     for parting, how in ((False, "by derivative"), (True, "by neighbours")):

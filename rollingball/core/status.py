@@ -32,7 +32,7 @@ class Status(enum.IntEnum):
 
 
 _MESSAGES = {
-    Status.RUNNING: "running: still rolling when the steps ended",
+    Status.RUNNING: "running: it still moved when the run ended",
     Status.CONVERGED: "converged: a stop rule was met, or what was sought was found",
     Status.FOCAL_POINT: "focal point: radius times a principal curvature reached 1 under the ball, the foot is not "
     "unique; use a smaller radius",

@@ -1,6 +1,7 @@
 """Pictures of surfaces and trajectories, and a page; matplotlib and viser are imported inside the functions."""
 
 from rollingball.plot.common.files import pdf, png, save, svg
+from rollingball.plot.common.inputs import Goal
 from rollingball.plot.common.plane import plane_of
 from rollingball.plot.film.animation import animate
 from rollingball.plot.film.live import Live
@@ -22,6 +23,7 @@ from rollingball.plot.sheets.runs import sheet
 from rollingball.plot.sheets.sensitivity import sensitivity_sheet
 
 __all__ = [
+    "Goal",
     "Live",
     "View",
     "animate",

@@ -13,13 +13,13 @@ from rollingball.plot.common.extent import bounds, heights
 from rollingball.plot.common.files import png
 from rollingball.plot.common.inputs import surface_of
 from rollingball.plot.common.style import styled
-from rollingball.plot.common.words import inside, status_counts
 from rollingball.plot.panels.comparison import separation
 from rollingball.plot.panels.graph import contour, section
 from rollingball.plot.panels.over_time import loss
 from rollingball.plot.panels.paths import center_path, paths
 from rollingball.runs.compare import Comparison
 from rollingball.runs.trajectory import Trajectory
+from rollingball.runs.words import endings, inside
 
 MOST = 200  # balls that a thumbnail shows
 
@@ -34,7 +34,7 @@ def trajectory_html(trajectory: Trajectory) -> str:
         ("balls", f"{trajectory.balls}{_range(', radius ', trajectory.radius[trajectory.radius > 0])}"),
         ("frames", f"{len(trajectory)}{_range(', time ', trajectory.time)}"),
         ("loss", _loss_words(trajectory.loss)),
-        ("ended", _endings(trajectory)),
+        ("ended", endings(trajectory) or "no balls"),
     ]
     if depth := inside(trajectory):
         rows.append(("gap", depth))
@@ -130,7 +130,3 @@ def _loss_words(losses: np.ndarray) -> str:
 def _median(values: np.ndarray) -> str:
     finite = values[np.isfinite(values)]
     return f"{np.median(finite):.4g}" if finite.size else "none"
-
-
-def _endings(trajectory: Trajectory) -> str:
-    return ", ".join(f"{count} {word}" for _status, count, word in status_counts(trajectory)) or "no balls"

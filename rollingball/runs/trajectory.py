@@ -13,6 +13,7 @@ from rollingball.core.errors import InputError, numbers, within_rounding
 from rollingball.core.status import Status
 from rollingball.runs import trajectory_file
 from rollingball.runs.fields import FIELDS
+from rollingball.runs.words import endings, inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +92,7 @@ class Trajectory:
         return len(self.step)
 
     def __repr__(self) -> str:
-        counts = {Status(s).name.lower(): int((self.status == s).sum()) for s in np.unique(self.status)}
-        ends = ", ".join(f"{count} {name}" for name, count in counts.items())
+        ends = "; ".join(part for part in (endings(self), inside(self)) if part)
         return f"Trajectory({len(self)} frames, {self.balls} balls, d={self.dim}: {ends})"
 
     def __getitem__(self, frames: int | slice | Iterable[int]) -> Trajectory:

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import re
 import tomllib
 
 import jsonschema
@@ -489,3 +490,24 @@ def test_every_surface_can_be_named_in_a_scene(name):
     surface = to_scene(table({("surface",): {"type": name, **needed.get(name, {})}})).build_surface()
     assert surface.name == name
     assert to_scene(table({("surface",): surface.recipe})).build_surface().recipe == surface.recipe
+
+
+# A goal in the pictures
+
+
+@pytest.mark.parametrize(
+    ("goal", "named"),
+    [({"point": [0.0, 0.0]}, "$.plot.goal.point"), ({"point": [0.0], "within": 0.0}, "$.plot.goal.within"),
+     ({"within": 1.0}, "point"), ({"point": ["x"]}, "$.plot.goal.point")],
+)  # fmt: skip
+def test_a_goal_is_a_point_of_the_surface_and_a_distance_above_zero(goal, named):
+    with pytest.raises(rb.InputError, match=re.escape(named)):
+        to_scene(table({("plot",): {"box": [[-1.0, 1.0]], "goal": goal}})).check()
+    to_scene(table({("plot",): {"box": [[-1.0, 1.0]], "goal": {"point": [0.5]}}})).check()
+
+
+def test_pictures_call_runs_as_they_were_written():
+    scene = load_scene("demo")
+    assert scene.titles() == {"gradient-descent": "gradient descent", "ball": "ball"}
+    twice = to_scene(table({("run",): [{"method": "footpoint-rbo", "lr": 0.1, "steps": 1}] * 2}))
+    assert list(twice.titles().values()) == twice.names()

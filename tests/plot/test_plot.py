@@ -16,8 +16,8 @@ from rollingball.plot import center_path, contour, paths, section, sheet
 from rollingball.plot.common.extent import bounds, heights
 from rollingball.plot.common.inputs import by_radius
 from rollingball.plot.common.style import PALETTE
-from rollingball.plot.common.words import percent
 from rollingball.plot.sheets.runs import caption
+from rollingball.runs.words import percent
 from tests.plot.runs import BOX, LINE, PLANE, SURFACE, make, new_axes
 
 
@@ -363,3 +363,56 @@ def test_the_last_ball_of_a_run_touches_the_section():
     (graph,) = lines(ax, 4000)
     distance = np.hypot(*(graph - circle.get_center()).T).min()
     assert distance == pytest.approx(circle.get_radius(), abs=1e-6)
+
+
+# A place that balls are to reach
+
+
+def test_captions_count_the_balls_that_end_at_the_goal_and_colours_say_which():
+    run = make(2, balls=4)
+    center = run.center.copy()
+    center[-1, :, :2] = [[0.0, 0.0], [0.5, 0.0], [0.0, -0.6], [0.9, 0.9]]
+    run, goal = replace(run, center=center), rb.plot.Goal((0.0, 0.0), 0.55)
+    assert goal.reached(run).tolist() == [True, True, False, False]
+    assert "2 of 4 end within 0.55 of the middle" in caption("a", run, goal=goal)
+    ax = paths(run, new_axes(), goal=goal)
+    ends = [line.get_color() for line in ax.lines if len(line.get_xydata()) == 1 and line.get_markersize() == 4.5]
+    assert ends == [PALETTE[0]] * 2 + [PALETTE[1]] * 2
+    (ring,) = [patch for patch in ax.patches if isinstance(patch, Circle)]
+    assert (ring.center, ring.radius) == ((0.0, 0.0), 0.55)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"), [({"point": ("x", 0.0)}, "point"), ({"point": (0.0, 0.0), "within": 0.0}, "within")]
+)
+def test_a_goal_is_finite_numbers_and_a_distance_above_zero(options, named):
+    with pytest.raises(rb.InputError, match=named):
+        rb.plot.Goal(**options)
+
+
+def test_a_goal_in_another_dimension_is_refused():
+    with pytest.raises(rb.InputError, match="goal"):
+        rb.plot.Goal((0.0,)).reached(make(2))
+
+
+def test_what_the_largest_ball_feels_is_a_panel_more_under_the_same_paths():
+    small, large = make(2, radius=0.5), make(2, radius=0.7)
+    figure = sheet({"small": small, "large": large}, PLANE, BOX[2], felt=True)
+    *_, felt = shown(figure)
+    assert len(shown(figure)) == 3
+    assert "0.7" in felt.get_title()
+    assert [line.tolist() for line in lines(felt, 6)] == [large.foot[:, ball].tolist() for ball in range(3)]
+
+
+def test_many_marks_of_events_do_not_hide_the_paths():
+    few = make(2, balls=3)
+    events = {"time": np.full((3, 30), 0.2), "kind": np.full((3, 30), 2), "center": np.zeros((3, 30, 2)),
+              "contacts": np.ones((3, 30), np.int32)}  # fmt: skip
+    many = replace(few, contacts=np.ones((6, 3), np.int32), events=events)
+    some = replace(many, events={name: part[:, :10] for name, part in events.items()})
+
+    def marks(run):
+        (ax,) = shown(sheet(run, PLANE, BOX[2]))
+        return sum(line.get_marker() == "v" for line in ax.lines)
+
+    assert (marks(many), marks(some)) == (0, 1)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rollingball.app.paper.page import Block, Items, Paragraph, Table
-from rollingball.plot.common.words import percent
+from rollingball.runs.words import percent
 
 Row = list[str]
 

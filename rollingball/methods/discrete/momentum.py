@@ -21,8 +21,8 @@ class MomentumRBO(msgspec.Struct, frozen=True, tag="momentum-rbo", tag_field="me
     """Algorithm 1 with momentum: the centre keeps a share of its last move along the surface.
 
     From the foot p_t, with the move V_t tangent there: V = momentum V_t - lr tau(p_t), candidate p_t + rho nu + V,
-    p_(t+1) = foot of the candidate, V_(t+1) = V less its part along nu(p_(t+1)). With metric = "ambient" tau is divided
-    by 1 + |g|^2: steps of size h of the frictionless ball with mass, gravity a and drag mu, with lr = a h^2 and
+    p_(t+1) = foot of the candidate, V_(t+1) = V minus its part along nu(p_(t+1)). With metric = "ambient" tau is
+    divided by 1 + |g|^2: steps of size h of the frictionless ball with mass, gravity a and drag mu, with lr = a h^2 and
     momentum = exp(-mu h / m) (theory, section 7). With momentum = 0 and metric = "parameter" it is FootpointRBO.
 
     Args:

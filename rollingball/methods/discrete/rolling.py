@@ -51,7 +51,7 @@ class FootpointRBO(msgspec.Struct, frozen=True, tag="footpoint-rbo", tag_field="
 
 
 class DistanceRBO(msgspec.Struct, frozen=True, tag="distance-rbo", tag_field="method", forbid_unknown_fields=True):
-    """Section 3.2: move the centre by -lr tau less its part along the normal u = grad d_Gamma (Eqs. 10 to 12).
+    """Section 3.2: move the centre by -lr tau minus its part along the normal u = grad d_Gamma (Eqs. 10 to 12).
 
     The centre drifts off the offset by O(lr^2) a step (theory, section 10), which ``gap`` shows, unless ``reproject``
     puts it back on p + rho nu(p) after every step.

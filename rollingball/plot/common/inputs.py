@@ -7,12 +7,48 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rollingball.core.errors import InputError, RollingBallError, numbers
+from rollingball.core.errors import InputError, RollingBallError, numbers, positive_scalar
 from rollingball.plot.common.style import INK, color_of, key, legend
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface, from_recipe
 
 Runs: TypeAlias = Trajectory | dict[str, Trajectory]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A place that balls are to reach: captions count those that end there, and their paths have a colour of their own.
+
+    Args:
+        point: The place (d,) in the parameters.
+        within: The distance from it, above 0, that counts as there.
+
+    Raises:
+        InputError: for a point that is no finite numbers and a distance that is not above 0.
+    """
+
+    point: tuple[float, ...]
+    within: float = 1.0
+
+    def __post_init__(self) -> None:
+        numbers("point", self.point, "finite numbers")
+        positive_scalar("within", self.within)
+
+    def reached(self, trajectory: Trajectory) -> np.ndarray:
+        """Which balls (B,) end there, by the horizontal place of the centre, which for a point is the point itself.
+
+        Raises:
+            InputError: for a trajectory in another dimension.
+        """
+        if trajectory.dim != len(self.point):
+            raise InputError("goal", self.point, f"a point in d = {trajectory.dim}")
+        ends = trajectory.center[-1, :, :-1].astype(np.float64)
+        return np.linalg.norm(ends - np.asarray(self.point, np.float64), axis=1) < self.within
+
+    def words(self, trajectory: Trajectory) -> str:
+        """How many balls end there, for captions."""
+        place = "the middle" if not any(self.point) else f"({', '.join(f'{x:g}' for x in self.point)})"
+        return f"{int(self.reached(trajectory).sum())} of {trajectory.balls} end within {self.within:g} of {place}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ import numpy as np
 
 from rollingball.core.errors import InputError, numbers
 from rollingball.plot.common.inputs import Runs, named_runs
-from rollingball.plot.common.words import percent
 from rollingball.runs.trajectory import Trajectory
+from rollingball.runs.words import percent
 
 SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 

@@ -11,9 +11,9 @@ import numpy as np
 from rollingball.core.errors import InputError, positive_scalar, whole
 from rollingball.core.limits import within
 from rollingball.plot.common.extent import bounds
-from rollingball.plot.common.inputs import NamedRun, Runs, boxed, by_radius, chosen, named_runs
+from rollingball.plot.common.inputs import Goal, NamedRun, Runs, boxed, by_radius, chosen, named_runs
 from rollingball.plot.common.orientation import between, orientations
-from rollingball.plot.common.style import styled
+from rollingball.plot.common.style import PALETTE, styled
 from rollingball.plot.film.encoding import check_film, write_film
 from rollingball.plot.film.scenery import SCENERY, Cast
 from rollingball.runs.trajectory import Trajectory
@@ -26,6 +26,7 @@ VIEWS = {1: ("section",), 2: ("contour", "surface")}
 def animate(
     trajectory: Runs, surface: Surface, path: str | Path, *, fps: int = 20, seconds: float = 5.0,
     frames: Any = None, box: Any = None, ironed: bool = False, view: str | None = None, title: str = "",
+    goal: Goal | None = None,
 ) -> None:  # fmt: skip
     """Write a film of balls that roll: a GIF, or an MP4 where ffmpeg is installed.
 
@@ -44,6 +45,7 @@ def animate(
         ironed: On a section, whether to draw the exact f_rho of each radius, on which a centre should move.
         view: "section" in d = 1; in d = 2 "contour", which is seen from above (the default), or "surface", in space.
         title: The title of the film.
+        goal: A place: balls that end there are blue, the others orange; seen from above, titles count them.
 
     Raises:
         InputError: for another dimension, suffix or view, for an MP4 without ffmpeg, and for what is neither a run nor
@@ -67,9 +69,17 @@ def animate(
     count = max(int(round(seconds * fps)), 1)
     corners = boxed(bounds(shown.run for shown in runs) if box is None else box, surface, surface.dim)
     cast, turns = cast_of(runs, surface.loss_scale, frames, count)
+    cast = (
+        cast if goal is None else replace(cast, goal=goal, colors=[PALETTE[not there] for there in reached(runs, goal)])
+    )
     scenery = SCENERY[view](cast, surface, corners, ironed, title)
     pictures = (scenery.show(frame, turns[frame]) for frame in range(len(turns)))
     write_film(scenery.figure, pictures, path, fps, scenery.moving)
+
+
+def reached(runs: list[NamedRun], goal: Goal) -> np.ndarray:
+    """Which balls of some runs, one after the other, end at a goal."""
+    return np.concatenate([goal.reached(shown.run) for shown in runs])
 
 
 def cast_of(runs: list[NamedRun], loss_scale: float, frames: Any, count: int) -> tuple[Cast, np.ndarray]:

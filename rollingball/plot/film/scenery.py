@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.plot.common.extent import heights
+from rollingball.plot.common.inputs import Goal
 from rollingball.plot.common.orientation import level_angle, matrices
 from rollingball.plot.common.style import END, INK, PALETTE
 from rollingball.plot.panels.balls import touching
@@ -30,17 +31,20 @@ class Cast:
         colors: The colour of each ball.
         groups: Numbers of balls by the name of their run, or by their radius where the film shows one run.
         named: Whether the groups are runs with names.
+        goal: A place that balls are to reach, or None.
     """
 
     run: Trajectory
     colors: list[str]
     groups: dict[str, np.ndarray]
     named: bool
+    goal: Goal | None = None
 
     @property
     def shows_names(self) -> bool:
         """Whether a legend with a colour for each group helps: each group has one colour of its own."""
-        return self.named or 1 < len(self.groups) == self.run.balls <= len(PALETTE)
+        own = self.named or 1 < len(self.groups) == self.run.balls <= len(PALETTE)
+        return own and self.goal is None
 
 
 class Scenery:
@@ -83,7 +87,11 @@ class Scenery:
     def name_groups(self, ax: Any, artist: int) -> None:
         """Show a legend of the groups, with one artist of their first balls."""
         if self.cast.shows_names:
-            artists = [self.balls[int(balls[0])][artist] for balls in self.cast.groups.values()]
+            artists = []
+            for balls in self.cast.groups.values():
+                parts = self.balls[int(balls[0])]
+                is_point = len(parts) > 4 and not self.cast.run.radius[:, balls].any()  # of a section: its dot
+                artists.append(parts[4 if is_point else artist])
             ax.legend(artists, list(self.cast.groups), loc="upper right")
 
 
@@ -110,7 +118,8 @@ class Section(Scenery):
             dark: Any = {"facecolor": color, "alpha": 0.55, "linewidth": 0, "zorder": above}
             sectors = [ax.add_patch(Wedge((0, 0), 0, 0, 90, **dark)) for _half in range(2)]
             (path,) = ax.plot([], [], color=color, linewidth=1.0)
-            (feet,) = ax.plot([], [], "o", color=color, markeredgecolor=INK, markersize=3.5, zorder=3)
+            size = 3.5 if run.radius[:, ball].any() else 7.0  # a point has no ball to be seen by
+            (feet,) = ax.plot([], [], "o", color=color, markeredgecolor=INK, markersize=size, zorder=3)
             self.balls[ball] = disk, rim, sectors, path, feet
             self.moving += [disk, rim, *sectors, path, feet]
         self.name_groups(ax, artist=3)
@@ -137,23 +146,32 @@ class Section(Scenery):
 
 
 class Contour(Scenery):
-    """Balls on contours in d = 2, seen from above, with seams that turn; up to three groups have a panel each."""
+    """Balls on contours in d = 2, seen from above, with seams that turn; up to three groups have a panel each.
+
+    A ball wider than a third of the picture, which would cover it, is a dot at its centre.
+    """
 
     def _build(self, box: Any, ironed: bool) -> None:
         from matplotlib.patches import Circle
 
-        groups = self.cast.groups
+        groups, goal = self.cast.groups, self.cast.goal
+        self.widest = max(high - low for low, high in box) / 6
         one_panel = not 1 < len(groups) <= MOST_PANELS
         panels = {"": np.arange(self.cast.run.balls)} if one_panel else groups
         slimness = (box[1][1] - box[1][0]) / (box[0][1] - box[0][0])
         width = 4.2 if one_panel else WIDTH
-        self.figure.set_size_inches(width, float(np.clip(width / len(panels) * slimness, 0.8, 6.0)) + 0.5)
+        self.figure.set_size_inches(
+            width, float(np.clip(width / len(panels) * slimness, 0.8, 6.0)) + (0.85 if goal else 0.5)
+        )
         self.seams = _seams()
         self.moving = []
         axes = self.figure.subplots(1, len(panels), squeeze=False)[0]
         for ax, (name, members) in zip(axes, panels.items(), strict=True):
             contour(self.surface, box, ax)
-            ax.set_title(name, parse_math=False)
+            ax.set_title(name if goal is None else f"{name}\n{self._counted(members, goal)}", parse_math=False)
+            if goal is not None:
+                ring: Any = {"fill": False, "edgecolor": INK, "linewidth": 0.8, "linestyle": "--"}
+                ax.add_patch(Circle((goal.point[0], goal.point[1]), goal.within, **ring))
             for ball in map(int, members):
                 color = self.cast.colors[ball]
                 disk = ax.add_patch(Circle((0, 0), 0, facecolor=color, alpha=0.45, edgecolor=INK, linewidth=0.6))
@@ -167,15 +185,22 @@ class Contour(Scenery):
         if one_panel and self.cast.named:
             self.name_groups(axes[0], artist=2)
 
+    def _counted(self, members: np.ndarray, goal: Goal) -> str:
+        return goal.words(self.cast.run.select(members))
+
     def _place(self, frame: int, turns: np.ndarray) -> None:
         run, rotations = self.cast.run, matrices(turns)
         for ball, (disk, seam, path, foot) in self.balls.items():
             center, radius = run.center[frame, ball, :2], float(run.radius[frame, ball])
             there = bool(np.isfinite(center).all())
-            for part in (disk, seam, foot):
-                part.set_visible(there)
+            is_seen = radius <= self.widest
+            for part, shown in ((disk, is_seen), (seam, is_seen), (foot, True)):
+                part.set_visible(there and shown)
             path.set_data(*run.center[: frame + 1, ball, :2].T)
             if not there:
+                continue
+            if not is_seen:
+                foot.set_data(center[:1], center[1:])
                 continue
             disk.set(center=tuple(center), radius=radius)
             points = self.seams @ rotations[ball].T

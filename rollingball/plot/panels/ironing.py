@@ -122,7 +122,9 @@ def _resting(
 
 
 @styled
-def ironed_contour(surface: Surface, radius: float, box: Any, ax: Any = None, points: int = 200) -> Any:
+def ironed_contour(
+    surface: Surface, radius: float, box: Any, ax: Any = None, points: int = 200, touched: bool = True
+) -> Any:
     """Draw filled contours of f_rho in d = 2, with a dot at each sample that a ball with its centre in the box touches.
 
     f_rho is the dilation of samples of the loss (:func:`rollingball.iron_grid`).
@@ -133,6 +135,7 @@ def ironed_contour(surface: Surface, radius: float, box: Any, ax: Any = None, po
         box: What to draw: two pairs (low, high).
         ax: The axes to draw on; by default new ones.
         points: The number of samples along each axis.
+        touched: Whether to draw the dots.
 
     Returns:
         The axes.
@@ -149,9 +152,12 @@ def ironed_contour(surface: Surface, radius: float, box: Any, ax: Any = None, po
         raise InputError("radius", radius, f"at least {spacing.max():.3g}, the distance of the samples")
     heights, feet = ironed_samples(surface, rho, corners, np.full(2, points - 1))
     x, y = np.meshgrid(*(np.linspace(low[i], high[i], points) for i in range(2)), indexing="ij")
-    ax.contourf(x, y, heights, levels=24, cmap="Greys")
-    touched = np.unique(feet.reshape(-1, 2), axis=0)
-    ax.plot(touched[:, 0], touched[:, 1], ",", color=PALETTE[1], alpha=0.6)
+    levels = np.unique(np.quantile(heights, np.linspace(0, 1, 24)))  # as those of contour
+    if len(levels) > 1:
+        ax.contourf(x, y, heights, levels=levels, cmap="Greys", alpha=0.75)
+    if touched:
+        places = np.unique(feet.reshape(-1, 2), axis=0)
+        ax.plot(places[:, 0], places[:, 1], ",", color=PALETTE[1], alpha=0.6)
     name_plane(ax, xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     return ax
 

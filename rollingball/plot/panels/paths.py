@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.plot.common.inputs import Runs, graph_scale, is_continuous, name_runs, named_runs
+from rollingball.plot.common.inputs import Goal, Runs, graph_scale, is_continuous, name_runs, named_runs
 from rollingball.plot.common.plane import Plane, plane_of
-from rollingball.plot.common.style import END, INK, START, key, styled
+from rollingball.plot.common.style import END, INK, PALETTE, START, key, styled
 from rollingball.plot.common.style import axes as new_axes
 from rollingball.plot.panels.balls import balls
 from rollingball.surfaces import Surface
@@ -18,7 +18,10 @@ LONG = 10  # a path that crosses the picture more often than this would hide eve
 
 
 @styled
-def paths(trajectory: Runs, ax: Any = None, *, axes: Any = None, plane: Plane | None = None) -> Any:
+def paths(
+    trajectory: Runs, ax: Any = None, *, axes: Any = None, plane: Plane | None = None, goal: Goal | None = None,
+    feet: bool = True,
+) -> Any:  # fmt: skip
     """Draw the path of every ball over the plane, with a ring at its start and a dot at its end.
 
     The path is that of the foot. For a flow or a ball with mass, whose foot may jump from contact to contact, it is
@@ -30,6 +33,8 @@ def paths(trajectory: Runs, ax: Any = None, *, axes: Any = None, plane: Plane | 
         axes: In d > 2, the two axes to project on, numbered from 0, such as (0, 3); by default the principal directions
             of the feet. Labels and title say which, and which share of the variance of the feet they show.
         plane: In place of ``axes``, the plane of :func:`plane_of`, which several pictures can share.
+        feet: Whether to draw the feet of a flow or a ball with mass.
+        goal: A place, in d = 2 drawn as a dashed ring: balls that end there are blue, the others orange.
 
     Returns:
         The axes.
@@ -40,24 +45,30 @@ def paths(trajectory: Runs, ax: Any = None, *, axes: Any = None, plane: Plane | 
     runs = named_runs(trajectory)
     plane = plane_of(trajectory, axes) if plane is None else plane
     ax = new_axes(ax)
-    feet = [plane(shown.run.foot) for shown in runs]
-    spread = np.concatenate([part.reshape(-1, 2) for part in feet])
+    footpoints = [plane(shown.run.foot) for shown in runs]
+    spread = np.concatenate([part.reshape(-1, 2) for part in footpoints])
     limits = spread[np.isfinite(spread).all(axis=1)]
     if ax.has_data() or not ax.get_autoscalex_on():  # the box is known
         limits = np.array([ax.get_xlim(), ax.get_ylim()]).T
     width = float(np.ptp(limits, axis=0).max()) if len(limits) else 0.0
-    for shown, foot in zip(runs, feet, strict=True):
+    for shown, foot in zip(runs, footpoints, strict=True):
         continuous = is_continuous(shown.run)
         path = plane(shown.run.center[..., :-1]) if continuous else foot
+        there = goal.reached(shown.run) if goal else None
         for ball in range(shown.run.balls):
-            color = shown.color(ball)
+            color = shown.color(ball) if there is None else PALETTE[0 if there[ball] else 1]
             length = np.nansum(np.linalg.norm(np.diff(path[:, ball], axis=0), axis=1))
-            if continuous:
+            if continuous and feet:
                 ax.plot(*foot[:, ball].T, color=color, **FEET)
             ax.plot(*path[:, ball].T, color=color, linewidth=0.9, alpha=0.2 if length > LONG * width else 0.85)
             ax.plot(*path[0, ball], markeredgecolor=color, **START)
             ax.plot(*path[-1, ball], color=color, **END)
-    if any(is_continuous(shown.run) for shown in runs):
+    if goal and len(goal.point) == 2:
+        from matplotlib.patches import Circle
+
+        ring: Any = {"fill": False, "edgecolor": INK, "linewidth": 0.8, "linestyle": "--", "zorder": 3}
+        ax.add_patch(Circle((goal.point[0], goal.point[1]), goal.within, **ring))
+    if feet and any(is_continuous(shown.run) for shown in runs):
         name_centre_and_feet(ax)
     ax.set(xlabel=plane.labels[0], ylabel=plane.labels[1], aspect="equal")
     if plane.words:

@@ -8,24 +8,26 @@ from typing import Any
 import numpy as np
 
 from rollingball.plot.common.extent import bounds, heights
-from rollingball.plot.common.inputs import Runs, boxed, by_radius, named_runs
+from rollingball.plot.common.inputs import Goal, Runs, boxed, by_radius, is_continuous, named_runs
 from rollingball.plot.common.plane import Plane, plane_of
 from rollingball.plot.common.style import styled
-from rollingball.plot.common.words import inside, status_counts
-from rollingball.plot.panels.events import events
+from rollingball.plot.panels.events import events, placed
 from rollingball.plot.panels.graph import contour, section
-from rollingball.plot.panels.ironing import offset
+from rollingball.plot.panels.ironing import ironed_contour, offset
 from rollingball.plot.panels.paths import center_path, paths
 from rollingball.runs.trajectory import Trajectory
+from rollingball.runs.words import inside, status_counts
 from rollingball.surfaces import Surface
 
 WIDEST = 38  # letters in a line of a caption
+MOST_EVENTS = 60  # more marks in one panel would hide the paths
 
 
 @styled
 def sheet(
-    runs: Runs, surface: Surface, box: Any = None, title: str = "", ironed: bool = False, axes: Any = None
-) -> Any:
+    runs: Runs, surface: Surface, box: Any = None, title: str = "", ironed: bool = False, axes: Any = None,
+    *, goal: Goal | None = None, felt: bool = False,
+) -> Any:  # fmt: skip
     """Draw runs on their surface: section and centres in d = 1, contours and paths in d = 2, projected paths in more.
 
     A caption names the run, its radius, the statuses with which balls failed, how many balls were inside the surface,
@@ -39,6 +41,8 @@ def sheet(
         title: The title of the figure.
         ironed: In d = 1, whether to draw the exact f_rho of each panel's radius too, on which a centre should be.
         axes: In d > 2, the two axes to project on, as for :func:`paths`; all panels show the same plane.
+        goal: A place: captions count the balls that end there, and the others have another colour.
+        felt: In d = 2, whether a panel more shows the balls with the largest radius on what they feel, f_rho.
 
     Returns:
         A matplotlib Figure; :func:`png` gives its bytes.
@@ -56,7 +60,12 @@ def sheet(
     rows = [[(shown.name, part) for part in by_radius(shown.run)] for shown in named]
     if max(len(row) for row in rows) == 1 or sum(len(row) for row in rows) <= 4:
         rows = [[panel for row in rows for panel in row]]
-    captions = [[caption(name, run, box if asked else None) for name, run in row] for row in rows]
+    captions = [[caption(name, run, box if asked else None, goal) for name, run in row] for row in rows]
+    feeling = _largest(rows) if felt and surface.dim == 2 else None
+    if feeling is not None:
+        rows[-1].append(("", feeling))
+        counted = f"\n{goal.words(feeling)}" if goal else ""
+        captions[-1].append(f"what that ball feels: $f_\\rho$, $\\rho$ = {feeling.radius[0, 0]:g}{counted}")
     columns = max(len(row) for row in rows)
     width = 3.6 if surface.dim == 1 else 2.9
     height = heights(each, surface, box) if surface.dim == 1 else None
@@ -69,11 +78,16 @@ def sheet(
     for line, row, words in zip(grid, rows, captions, strict=True):
         for ax in line[len(row) :]:
             ax.set_visible(False)
-        for ax, (_name, run), text in zip(line, row, words, strict=False):
-            _panel(ax, run, surface, box, height, ironed, plane)
-            ax.set_title(text, parse_math=False)
+        for ax, (name, run), text in zip(line, row, words, strict=False):
+            if run is feeling and not name:
+                ironed_contour(surface, float(run.radius[0, 0]), box, ax, touched=False)
+                paths(run, ax, plane=plane, goal=goal, feet=False)
+            else:
+                _panel(ax, run, surface, box, height, ironed, plane, goal)
+            ax.set_title(text, parse_math=run is feeling and not name)
+    key = "ring: start, dot: end" + ("; dark: high loss" if surface.dim == 2 else "")
     projection = f"{plane.words}\n" if plane and plane.words else ""
-    figure.suptitle(f"{title}\n{projection}ring: start, dot: end".strip(), parse_math=False)
+    figure.suptitle(f"{title}\n{projection}{key}".strip(), parse_math=False)
     entries: dict[str, Any] = {}
     for ax in grid.ravel():
         entries |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
@@ -95,38 +109,51 @@ def _slimness(runs: list[Trajectory], box: Any, height: Any, plane: Plane | None
     return float((high - low) / (right - left)) if right > left else 1.0
 
 
+def _largest(rows: list[list[tuple[str, Trajectory]]]) -> Trajectory | None:
+    """Of the balls of constant radius in all panels, those with the largest; None without a ball."""
+    balls = [run for row in rows for _name, run in row if run.radius[0].any() and np.ptp(run.radius) == 0]
+    return max(balls, key=lambda run: float(run.radius[0, 0]), default=None)
+
+
 def _panel(
-    ax: Any, run: Trajectory, surface: Surface, box: Any, height: Any, ironed: bool, plane: Plane | None
-) -> None:
+    ax: Any, run: Trajectory, surface: Surface, box: Any, height: Any, ironed: bool, plane: Plane | None,
+    goal: Goal | None = None,
+) -> None:  # fmt: skip
     """Draw the balls of one radius."""
     if surface.dim == 1:
         center_path(run, section(surface, box, ax), surface=surface)
         if ironed and run.radius.any():
             offset(surface, float(run.radius[-1, 0]), box, ax).lines[-1].set(linestyle=":", label="the exact $f_\\rho$")
     elif surface.dim == 2:
-        paths(run, contour(surface, box, ax), plane=plane)
+        paths(run, contour(surface, box, ax), plane=plane, goal=goal)
     else:
-        paths(run, ax, plane=plane)
-    events(run, ax, plane=plane, legend=False)
+        paths(run, ax, plane=plane, goal=goal)
+    if sum(map(len, placed(run, plane).values())) <= MOST_EVENTS:
+        events(run, ax, plane=plane, legend=False)
     if surface.dim <= 2:
         ax.set(xlim=box[0], ylim=height if surface.dim == 1 else box[1])
 
 
-def caption(name: str, run: Trajectory, box: Any = None) -> str:
+def caption(name: str, run: Trajectory, box: Any = None, goal: Goal | None = None) -> str:
     """The caption of a panel: the name of the run, the radius of its balls, and what went wrong with them.
 
     Args:
         name: The name of the run, possibly empty.
         run: The balls of one radius.
         box: A box (d, 2): then the caption says how many balls start outside of it.
+        goal: A place: then the caption says how many balls end there.
     """
     first, last = run.radius[0, 0], run.radius[-1, 0]
     radius = f"radius {first:g}" + ("" if first == last else f" to {last:g}") if run.radius.any() else ""
-    lines = [", ".join(part for part in (name, radius) if part)]
+    lines = [
+        name if radius in name else ", ".join(part for part in (name, radius) if part),
+        goal.words(run) if goal else "",
+    ]
     lines.append(", ".join(f"{n} of {run.balls} {word}" for status, n, word in status_counts(run) if status.failed))
     lines.append(inside(run))
     if box is not None:
         low, high = np.array(box).T
-        outside = int(((run.foot[0] < low) | (run.foot[0] > high)).any(axis=1).sum())
+        first = run.center[0, :, :-1] if is_continuous(run) else run.foot[0]  # where the drawn path begins
+        outside = int(((first < low) | (first > high)).any(axis=1).sum())
         lines.append(f"{outside} of {run.balls} start outside of the box" if outside else "")
     return "\n".join(textwrap.fill(line, WIDEST) for line in lines if line)

@@ -11,9 +11,9 @@ from rollingball.core.errors import InputError
 from rollingball.derivatives.sensitivity_field import SensitivityField
 from rollingball.plot.common.extent import heights
 from rollingball.plot.common.style import INK, color_of, name_plane, styled
-from rollingball.plot.common.words import percent
 from rollingball.plot.panels.field import cells
 from rollingball.plot.panels.graph import section
+from rollingball.runs.words import percent
 from rollingball.surfaces import Surface
 
 NONE = "#9a9a9a"  # the colour of a ball without an exponent

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from rollingball.core.status import Status
-from rollingball.runs.trajectory import Trajectory
 
 
 def percent(share: float) -> str:
@@ -15,14 +16,19 @@ def percent(share: float) -> str:
     return f"{min(share, 0.99) if share < 1 - 1e-9 else share:.0%}"
 
 
-def status_counts(run: Trajectory) -> list[tuple[Status, int, str]]:
+def status_counts(run: Any) -> list[tuple[Status, int, str]]:
     """Each status with which balls of a run ended, how many ended with it, and its name in plain words."""
     codes, counts = np.unique(run.status, return_counts=True)
     statuses = [(Status(code), int(count)) for code, count in zip(codes, counts, strict=True)]
     return [(status, count, status.name.lower().replace("_", " ")) for status, count in statuses]
 
 
-def inside(run: Trajectory) -> str:
+def endings(run: Any) -> str:
+    """How many balls of a run ended with each status, in words such as "2 running, 1 tunnelled"."""
+    return ", ".join(f"{count} {word}" for _status, count, word in status_counts(run))
+
+
+def inside(run: Any) -> str:
     """How many balls of a run were inside the surface at some frame and how deep, in words.
 
     Returns:
