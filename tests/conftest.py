@@ -1,10 +1,14 @@
+import importlib
 import json
 import os
+import pkgutil
 from pathlib import Path
 
 import hypothesis
 import pytest
 import warp as wp
+
+import rollingball
 
 wp.config.log_level = wp.LOG_WARNING
 hypothesis.settings.register_profile("truths", derandomize=True, deadline=None, max_examples=40)
@@ -24,6 +28,14 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     # before torch is imported: its threads spin for each other, and small models on busy cores step 16 times slower
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_finish(session):
+    """Let all processes of a whole run draw alike: hypothesis draws constants of the modules imported so far, too."""
+    if len(session.items) > 1000:
+        for module in pkgutil.walk_packages(rollingball.__path__, "rollingball."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
 
 
 @pytest.fixture(scope="session")
