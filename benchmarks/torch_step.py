@@ -3,6 +3,7 @@
 A step is forward, backward and the optimizer's step, on one batch of random images that stays the same.
 
 * contact_steps=0 beside torch.optim.SGD: one gradient a step, ``loss.backward(); optimizer.step()``;
+* a contact from the first eighth of the batch (``contact_closure``) beside torch.optim.SGD: 1 + 1/8 gradients a step;
 * contact_steps=1 beside SAM (over torch.optim.SGD): two gradients a step, by a closure. SAM is timed as it comes, which
   is a loop over tensors on the CPU, and with ``foreach=True``; the ratio is to the faster.
 
@@ -35,7 +36,7 @@ from torch.utils._pytree import tree_flatten
 import rollingball as rb
 
 ROUNDS, SHORTEST = 15, 0.3  # rounds; seconds that a program is stepped in one
-LR, RADIUS = 0.01, 0.05
+LR, RADIUS, PART = 0.01, 0.05, 1 / 8
 SIZES = {"mlp": (3 * 16 * 16, 1024, 512), "cnn": (64, 128, 256)}
 QUICK_SIZES = {"mlp": (3 * 16 * 16, 16, 8), "cnn": (2, 3, 4)}
 
@@ -68,21 +69,28 @@ class Program:
         make: Makes the optimizer of the parameters.
         batch: Images and labels.
         calls: 1: gradients are there before the step; 2: a closure is called twice, by SAM outside the step first.
+        part: The share of the batch that gives the contact, or 0.
     """
 
-    def __init__(self, name: str, model: nn.Module, make: Callable[[Any], Any], batch: Any, calls: int) -> None:
+    def __init__(
+        self, name: str, model: nn.Module, make: Callable[[Any], Any], batch: Any, calls: int, part: float = 0.0
+    ) -> None:
         self.name, self.model, (self.inputs, self.targets) = name, copy.deepcopy(model), batch
         self.optimizer, self.calls = make(self.model.parameters()), calls
+        self.part = max(1, round(part * len(self.inputs))) if part else 0
 
-    def closure(self) -> torch.Tensor:
-        """What every torch user writes."""
+    def closure(self, count: int | None = None) -> torch.Tensor:
+        """What every torch user writes, of the whole batch or of its first ``count`` examples."""
         self.optimizer.zero_grad()
-        loss = cross_entropy(self.model(self.inputs), self.targets)
+        loss = cross_entropy(self.model(self.inputs[:count]), self.targets[:count])
         loss.backward()
         return loss
 
     def step(self) -> None:
         """Forward, backward, and the step of the optimizer."""
+        if self.part:
+            self.optimizer.step(self.closure, contact_closure=lambda: self.closure(self.part))
+            return
         if self.calls == 2 and isinstance(self.optimizer, rb.RollingBall):
             self.optimizer.step(self.closure)
             return
@@ -108,7 +116,7 @@ def has_sam() -> bool:
 
 
 def programs(model: nn.Module, batch: Any, momentum: float) -> dict[str, list[Program]]:
-    """The programs of one and of two gradients a step; the first is rollingball, the others its peers."""
+    """The programs of one, one and an eighth, and two gradients a step; first rollingball, then its peers."""
     options = {"lr": LR, "momentum": momentum}
 
     def ball(steps: int) -> Callable[[Any], Any]:
@@ -119,17 +127,18 @@ def programs(model: nn.Module, batch: Any, momentum: float) -> dict[str, list[Pr
 
         return lambda params: SAM(params, torch.optim.SGD, rho=RADIUS, foreach=foreach, **options)
 
-    rows = {
-        "one": [
-            ("contact_steps=0", ball(0)),
-            ("SGD", lambda params: torch.optim.SGD(params, **options)),
-            ("SGD, foreach", lambda params: torch.optim.SGD(params, foreach=True, **options)),
-        ]
-    }
+    sgd = [
+        ("SGD", lambda params: torch.optim.SGD(params, **options)),
+        ("SGD, foreach", lambda params: torch.optim.SGD(params, foreach=True, **options)),
+    ]
+    rows = {"one": [("contact_steps=0", ball(0)), *sgd], "part": [("contact of 1/8", ball(1)), *sgd]}
     if has_sam():
         rows["two"] = [("contact_steps=1", ball(1)), ("SAM", sam(None)), ("SAM, foreach", sam(True))]
     return {
-        kind: [Program(name, model, make, batch, 1 if kind == "one" else 2) for name, make in row]
+        kind: [
+            Program(name, model, make, batch, 2 if kind == "two" else 1, PART if name.startswith("contact of") else 0)
+            for name, make in row
+        ]
         for kind, row in rows.items()
     }
 

@@ -20,7 +20,7 @@ RUNS = {
     "SGD": ("SGD", {"lr": 0.1, "momentum": 0.9}),
     "SAM": ("SAM", {"lr": 0.1, "momentum": 0.9, "rho": 0.05}),
     "RollingBall, contact_steps=0": (
-        "RollingBall", {"lr": 0.1, "momentum": 0.9, "radius": 0.02, "contact_steps": 0}
+        "RollingBall", {"lr": 0.1, "momentum": 0.9, "radius": 0.02, "contact_steps": 0, "contact_from": "gradient"}
     ),
     "RollingBall, contact_steps=1": (
         "RollingBall", {"lr": 0.1, "momentum": 0.9, "radius": 0.1, "contact_steps": 1}

@@ -37,7 +37,13 @@ METHODS: dict[str, tuple[str, dict[str, Any], tuple[float, ...], str, tuple[floa
     "SGD, momentum 0.9": ("SGD", {"momentum": 0.9}, MOMENTUM_RATES, "weight_decay", DECAYS),
     "AdamW": ("AdamW", {}, ADAM_RATES, "weight_decay", ADAM_DECAYS),
     "SAM": ("SAM", {}, RATES, "rho", (0.05, 0.15, 0.5, 1.5)),
-    "RollingBall, contact_steps=0": ("RollingBall", {"contact_steps": 0}, RATES, "radius", SMALL_RADII),
+    "RollingBall, contact_steps=0": (
+        "RollingBall",
+        {"contact_steps": 0, "contact_from": "gradient"},
+        RATES,
+        "radius",
+        SMALL_RADII,
+    ),
     "RollingBall, contact_steps=1": ("RollingBall", {"contact_steps": 1}, RATES, "radius", RADII),
 }
 

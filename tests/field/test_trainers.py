@@ -3,6 +3,7 @@
 They are tried on the CPU; where 16-mixed needs a CUDA device, loss scaling in float16 runs there on the CPU too.
 """
 
+import functools
 import warnings
 
 import pytest
@@ -37,21 +38,22 @@ def vector(model):
     return torch.nn.utils.parameters_to_vector(model.parameters()).detach()
 
 
-def by_a_plain_loop(size=8, clip=None, **options):
-    """The parameters after one pass over the data in batches of ``size``."""
+def by_a_plain_loop(size=8, clip=None, part=None, **options):
+    """The parameters after one pass over the data in batches of ``size``; contacts of the first ``part`` of each."""
     model = network()
     optimizer = rb.RollingBall(model.parameters(), **OPTIONS, **options)
     for inputs, targets in zip(*(part.split(size) for part in data()), strict=True):
 
-        def closure(inputs=inputs, targets=targets):
+        def closure(inputs=inputs, targets=targets, count=None):
             optimizer.zero_grad()
-            loss = mse_loss(model(inputs), targets)
+            loss = mse_loss(model(inputs[:count]), targets[:count])
             loss.backward()
             if clip is not None:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
             return loss
 
-        optimizer.step(closure)
+        of_a_part = None if part is None else functools.partial(closure, count=part)
+        optimizer.step(closure, contact_closure=of_a_part)
     return vector(model)
 
 
@@ -93,6 +95,31 @@ class Accumulating(Module):
         optimizer.step(closure)
 
 
+class InTwoCalls(Module):
+    """Manual optimization without a closure: touch() and step(), or the contact from a part of the batch."""
+
+    def __init__(self, kind, **options):
+        super().__init__(**options)
+        self.automatic_optimization, self.kind = False, kind
+
+    def training_step(self, batch, index):
+        optimizer = self.optimizers()
+
+        def of(count=None):
+            optimizer.zero_grad()
+            loss = mse_loss(self.net(batch[0][:count]), batch[1][:count])
+            self.manual_backward(loss)
+            return loss
+
+        if self.kind == "part":
+            optimizer.step(of, contact_closure=lambda: of(2))
+            return
+        of()
+        optimizer.touch()
+        of()
+        optimizer.step()
+
+
 class BallPrecision(MixedPrecision):
     """Mixed precision in which the closure is called more than once a step."""
 
@@ -123,9 +150,20 @@ def by_lightning(module, size=8, **options):
     return vector(module)
 
 
-@pytest.mark.parametrize("options", [{}, {"contact_steps": 0}, {"contact_steps": 2}, {"base": torch.optim.AdamW}])
+OF_A_PLAIN_LOOP = [
+    {}, {"contact_steps": 0}, {"contact_steps": 2}, {"base": torch.optim.AdamW},
+    {"contact_every": 3, "metric": "adaptive"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", OF_A_PLAIN_LOOP)
 def test_lightning_takes_the_steps_of_a_plain_loop(options):
     torch.testing.assert_close(by_lightning(Module(**options)), by_a_plain_loop(**options), rtol=0, atol=1e-6)
+
+
+def test_lightning_in_two_calls_and_with_a_contact_of_a_part():
+    torch.testing.assert_close(by_lightning(InTwoCalls("whole")), by_a_plain_loop(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(by_lightning(InTwoCalls("part")), by_a_plain_loop(part=2), rtol=0, atol=1e-6)
 
 
 def test_lightning_clips_in_the_closure():

@@ -46,7 +46,7 @@ def test_the_single_gradient_rule_is_the_recurrence_of_the_foot():
         now = offset(x, radius, scale)
         x = x - lr * gradient(x) + now - before
         before = now
-    problem, optimizer = rolled(12, lr=lr, radius=radius, loss_scale=scale, contact_steps=0)
+    problem, optimizer = rolled(12, lr=lr, radius=radius, loss_scale=scale, contact_steps=0, contact_from="gradient")
     np.testing.assert_allclose(joined(problem.params), x, rtol=0, atol=1e-14)
     with optimizer.center_parameters():
         np.testing.assert_allclose(joined(problem.params), x - before, rtol=0, atol=1e-14)
@@ -207,7 +207,8 @@ def test_heavy_ball_momentum_and_decay_act_on_the_centre():
         g, now = gradient(x + s), offset(x + s, radius)
         buffer = momentum * buffer + g + decay * x
         x, s = x - lr * buffer, now
-    problem, optimizer = rolled(10, lr=lr, radius=radius, contact_steps=0, momentum=momentum, weight_decay=decay)
+    options = {"contact_steps": 0, "contact_from": "gradient", "momentum": momentum, "weight_decay": decay}
+    problem, optimizer = rolled(10, lr=lr, radius=radius, **options)
     np.testing.assert_allclose(joined(problem.params), x + s, rtol=0, atol=1e-14)
     with optimizer.center_parameters():
         np.testing.assert_allclose(joined(problem.params), x, rtol=0, atol=1e-14)
@@ -218,7 +219,7 @@ def test_heavy_ball_momentum_and_decay_act_on_the_centre():
 
 def distance_after(steps, curvature, lr, radius):
     x = torch.nn.Parameter(torch.full((1,), 1e-6, dtype=torch.float64))
-    optimizer = RollingBall([x], lr=lr, radius=radius, contact_steps=0)
+    optimizer = RollingBall([x], lr=lr, radius=radius, contact_steps=0, contact_from="gradient")
     largest = []
     for _ in range(steps):
         optimizer.zero_grad()

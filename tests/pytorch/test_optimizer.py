@@ -15,8 +15,12 @@ from tests.pytorch.problems import Wavy, classifier, closure_of, joined
 
 RULES = {
     "single": {"contact_steps": 0},
+    "warm": {"contact_steps": 0, "contact_from": "gradient"},
+    "ahead": {"contact_steps": 0, "contact_from": "lookahead"},
     "one": {"contact_steps": 1},
     "three": {"contact_steps": 3},
+    "adaptive": {"contact_steps": 2, "metric": "adaptive"},
+    "kept": {"contact_every": 3},
     "footpoint": {"method": "footpoint"},
     "paper": {"method": "footpoint", "projection": GradientProjection(5, 0.2)},
 }
@@ -112,8 +116,9 @@ def test_the_two_views_are_an_offset_apart_and_leave_no_trace(rule):
     assert torch.equal(joined(problem.params), before)
     offset = joined([optimizer.state[p]["offset"] for p in problem.params])
     torch.testing.assert_close(foot - center, offset, rtol=0, atol=1e-6)
-    assert 0.01 < offset.norm() < 0.4
-    shows_foot = rule not in ("one", "three")
+    largest = 0.4 if rule != "adaptive" else 0.4 * center.abs().max() * 1.2  # T is that of the step's centre
+    assert 0.01 < offset.norm() < largest
+    shows_foot = rule not in ("one", "three", "adaptive", "kept")
     assert torch.equal(before, foot if shows_foot else center)
 
 
@@ -496,9 +501,10 @@ def test_a_copy_of_an_optimizer_of_one_process_stays_one(copied):
     assert copied(ball(Wavy().params)).process_group is None
 
 
-def test_the_state_is_one_copy_of_the_parameters_and_two_with_momentum():
-    for options, copies in (({}, 1), ({"momentum": 0.9}, 2)):
-        for rule in RULES.values():
+def test_the_state_is_one_copy_of_the_parameters_one_more_with_momentum_and_one_with_a_mean():
+    for options, least in (({}, 1), ({"momentum": 0.9}, 2)):
+        for name, rule in RULES.items():
+            copies = least + (name in ("single", "ahead"))
             problem = Wavy()
             optimizer = ball(problem.params, **rule, **options)
             optimizer.step(closure_of(optimizer, problem))

@@ -39,16 +39,17 @@ def test_programs_start_alike_and_take_as_many_gradients_as_their_row_says(bench
     model = benchmark.cnn((2, 3, 4))
     batch = torch.randn(6, 3, 16, 16), torch.randint(10, (6,))
     groups = benchmark.programs(model, batch, momentum)
-    for kind, calls in (("one", 1), ("two", 2)):
+    for kind, most in (("one", 1), ("part", 2), ("two", 2)):
         ends = []
         for program in groups[kind]:
+            calls = most if kind == "two" or program.name.startswith("contact") else 1
             seen = []
             program.model.register_forward_hook(lambda *_, seen=seen: seen.append(1))
             program.step()
             assert len(seen) == calls
-            assert program.state_bytes() == (program.name.startswith("contact") + (momentum > 0)) * 4 * sum(
-                param.numel() for param in model.parameters()
-            )
+            copies = {"contact_steps=0": 2, "contact_steps=1": 1, "contact of 1/8": 1}.get(program.name, 0)
+            numbers = sum(param.numel() for param in model.parameters())
+            assert program.state_bytes() == (copies + (momentum > 0)) * 4 * numbers
             ends.append(torch.cat([param.detach().ravel() for param in program.model.parameters()]))
         torch.testing.assert_close(ends[1], ends[2], rtol=0, atol=1e-6)  # the peer and its foreach form
 
@@ -73,6 +74,18 @@ def test_one_contact_step_takes_no_more_memory_than_sam_and_more_steps_two_copie
     assert five < one + 2.1
 
 
+def test_a_contact_of_a_part_takes_a_copy_of_the_centre_and_no_more_than_one_contact_step(benchmark):
+    torch.manual_seed(0)
+    model = benchmark.cnn((16, 32, 48))
+    batch = torch.randn(6, 3, 16, 16), torch.randint(10, (6,))
+    groups = benchmark.programs(model, batch, 0.9)
+    copies = []
+    for program in (groups["part"][0], groups["two"][0]):
+        program.step()
+        copies.append(benchmark.peak_bytes(program, torch.device("cpu")) / program.parameter_bytes())
+    assert copies[0] < copies[1] + 0.05
+
+
 def test_both_models_have_a_million_parameters(benchmark):
     for build in (benchmark.mlp, benchmark.cnn):
         model = build(benchmark.SIZES[build.__name__])
@@ -82,9 +95,9 @@ def test_both_models_have_a_million_parameters(benchmark):
 def test_the_quick_run_prints_all_rows(benchmark, capsys):
     benchmark.main(["--quick", "--momentum", "0.9"])
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith(("mlp", "cnn"))]
-    assert len(rows) == 12
-    states = {line[-2] for line in rows if "contact_steps=0" in line or "contact_steps=1" in line}
-    assert states == {"2.00"}
+    assert len(rows) == 18
+    states = [line[-2] for line in rows if "contact" in " ".join(line)]
+    assert states == ["3.00", "2.00", "2.00"] * 2
 
 
 def test_without_sam_the_rest_is_timed(benchmark, capsys, monkeypatch):
@@ -92,4 +105,4 @@ def test_without_sam_the_rest_is_timed(benchmark, capsys, monkeypatch):
     benchmark.main(["--quick", "--momentum", "0"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "skipped SAM and contact_steps=1: pytorch_optimizer is not installed"
-    assert sum(line.startswith(("mlp", "cnn")) for line in lines) == 6
+    assert sum(line.startswith(("mlp", "cnn")) for line in lines) == 12

@@ -21,6 +21,10 @@ RULES = {
     "single": {"contact_steps": 0, "momentum": 0.9},
     "one": {"contact_steps": 1, "weight_decay": 0.01},
     "three": {"contact_steps": 3},
+    "kept": {"contact_every": 2, "metric": "adaptive"},
+    "layer": {"contact_steps": 2, "metric": "layer"},
+    "units": {"metric": {"0.weight": torch.linspace(0.5, 2.0, 30).reshape(5, 6), "2.bias": 3.0}},
+    "part": {"has_part": True},
     "adamw": {"contact_steps": 1, "base": torch.optim.AdamW, "lr": 0.01},
     "footpoint": {"method": "footpoint", "projection": LBFGSProjection(tol=1e-13, max_evaluations=60), "momentum": 0.5},
     "paper": {"method": "footpoint", "projection": GradientProjection(4, 0.2)},
@@ -39,7 +43,7 @@ def data():
 
 def train_in_parts(model, batch, rule, steps=4):
     """Micro-batches inside the closure, of which the last one alone averages gradients over the processes."""
-    optimizer = RollingBall(model.parameters(), **{"lr": 0.2, "radius": 0.3, "loss_scale": 2.0, **rule})
+    optimizer = ball(model, rule)
 
     def closure():
         optimizer.zero_grad()
@@ -63,18 +67,40 @@ def refused_of_zero():
     return False
 
 
+def ball(model, rule):
+    """The optimizer of a rule, its parameters named as in the network."""
+    named = [(name.removeprefix("module."), param) for name, param in model.named_parameters()]
+    options = {name: value for name, value in rule.items() if name != "has_part"}
+    return RollingBall(named, **{"lr": 0.2, "radius": 0.3, "loss_scale": 2.0, **options})
+
+
 def train(model, batch, rule, steps=4, optimizer=None):
-    optimizer = optimizer or RollingBall(model.parameters(), **{"lr": 0.2, "radius": 0.3, "loss_scale": 2.0, **rule})
+    optimizer = optimizer or ball(model, rule)
 
-    def closure():
-        optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(batch[0]), batch[1])
-        loss.backward()
-        return loss
+    def of(count):
+        def closure():
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(model(batch[0][:count]), batch[1][:count])
+            loss.backward()
+            return loss
 
+        return closure
+
+    # the first half of each process's half is the first half of the whole, whose examples they share in turn
+    part = of(len(batch[0]) // 2) if rule.get("has_part") else None
     for _ in range(steps):
-        optimizer.step(closure)
+        optimizer.step(of(None), contact_closure=part)
     return optimizer
+
+
+def train_by_two_calls(model, batch, steps=4):
+    """touch() and step(), without a closure."""
+    optimizer = ball(model, {"momentum": 0.5})
+    for _ in range(steps):
+        for then in (optimizer.touch, optimizer.step):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(batch[0]), batch[1]).backward()
+            then()
 
 
 def whole(model):
@@ -108,6 +134,13 @@ def refuses_a_sum(model, batch, optimizer):
     return False
 
 
+def sharded_network(mesh):
+    sharded = network()
+    for layer in (sharded[0], sharded[2], sharded):
+        fully_shard(layer, mesh=mesh)
+    return sharded
+
+
 def main():
     inputs, targets = data()
     half = slice(dist.get_rank(), None, 2)
@@ -123,13 +156,12 @@ def main():
         train(replicated, mine, rule)
         check(f"ddp {name}", replicated, expected, start)
 
-        in_parts = DistributedDataParallel(network(), gradient_as_bucket_view=True)
-        train_in_parts(in_parts, mine, rule)
-        check(f"ddp in parts {name}", in_parts, expected, start)
+        if not rule.get("has_part"):
+            in_parts = DistributedDataParallel(network(), gradient_as_bucket_view=True)
+            train_in_parts(in_parts, mine, rule)
+            check(f"ddp in parts {name}", in_parts, expected, start)
 
-        sharded = network()
-        for layer in (sharded[0], sharded[2], sharded):
-            fully_shard(layer, mesh=mesh)
+        sharded = sharded_network(mesh)
         optimizer = train(sharded, mine, rule, steps=2)
         assert all(isinstance(state["offset"], DTensor) for state in optimizer.state.values())
         saved = {p: tensor.detach().clone() for p, tensor in sharded.named_parameters()}
@@ -144,11 +176,17 @@ def main():
         with torch.no_grad():
             for key, param in sharded.named_parameters():
                 param.copy_(saved[key])
-        fresh = RollingBall(sharded.parameters(), **{"lr": 0.2, "radius": 0.3, "loss_scale": 2.0, **rule})
+        fresh = ball(sharded, rule)
         set_optimizer_state_dict(sharded, fresh, state)
         assert all(torch.equal(saved[key].to_local(), p.to_local()) for key, p in sharded.named_parameters())
         train(sharded, mine, rule, steps=2, optimizer=fresh)
         check(f"resumed {name}", sharded, expected, start)
+
+    alone, replicated, sharded = network(), DistributedDataParallel(network()), sharded_network(mesh)
+    train_by_two_calls(alone, (inputs, targets))
+    for name, model in {"ddp": replicated, "fsdp": sharded}.items():
+        train_by_two_calls(model, mine)
+        check(f"{name} two calls", model, whole(alone), start)
 
 
 if __name__ == "__main__":

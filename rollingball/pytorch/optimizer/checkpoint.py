@@ -9,9 +9,9 @@ from torch.optim import Optimizer
 
 from rollingball.core.errors import InputError
 from rollingball.pytorch.optimizer.base import state_names
-from rollingball.pytorch.optimizer.groups import check_group
+from rollingball.pytorch.optimizer.groups import BEFORE, check_group
 
-OWN_STATE = {"offset", "rounding"}
+OWN_STATE = {"offset", "rounding", "mean"}
 SCHEDULED = {"initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum", "swa_lr", "param_names"}
 # how an optimizer computes: these stay as they were given to this one
 IMPLEMENTATION = {"foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay"}
@@ -44,8 +44,10 @@ def usable(state_dict: Any, groups: list[dict[str, Any]], base: Optimizer | None
             known = {name: value for name, value in known.items() if name not in IMPLEMENTATION}
         left |= {name for name, value in other.items() if name not in {*known, *IMPLEMENTATION} and _says(value)}
         here = {name: value for name, value in group.items() if name not in ("params", "param_names")}
-        merged.append({**here, **known, "params": other["params"]})
+        merged.append({**here, **({} if foreign else BEFORE), **known, "params": other["params"]})
         check_group(merged[-1])
+        if merged[-1]["metric"] == "given" != group["metric"]:
+            raise InputError("metric", "units that were given", "the same dictionary of units for this optimizer")
     kept = OWN_STATE | ({"momentum_buffer"} if base is None else set())
     if base is not None:
         options = {name: value for name, value in merged[0].items() if name in base.defaults}

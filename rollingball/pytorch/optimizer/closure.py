@@ -74,6 +74,11 @@ class Calls:
         needs_loss: Whether the rule uses the value of the loss.
         repeats: Whether inner calls will follow.
         scaler: The GradScaler that the closure scales its loss with, or None.
+        name: The name of the argument that the closure is.
+
+    Attributes:
+        count: The calls of closures in this step so far.
+        is_elsewhere: Whether the first call is where the parameters were not when the step began.
 
     Raises:
         InputError: for a closure that is no function, such as the loss itself.
@@ -88,13 +93,14 @@ class Calls:
         needs_loss: bool = False,
         repeats: bool = False,
         scaler: Any = None,
+        name: str = "closure",
     ) -> None:
         if closure is not None and not callable(closure):
-            raise InputError("closure", closure, "the function itself, as in step(closure); not what it returned")
+            raise InputError(name, closure, f"the function itself, as in step({name}); not what it returned")
         self.closure, self.optimizer, self.surroundings = closure, optimizer, surroundings
         self.needs_loss, self.repeats = needs_loss, repeats
         self.scaler = scaler if scaler is not None and scaler.is_enabled() else None
-        self.count, self.returned = 0, None
+        self.count, self.returned, self.is_elsewhere = 0, None, False
         self.at_contact: Any = None
         self.newest: Any = None  # what the last inner call returned
         self.rounding = torch.finfo(torch.float64).eps  # of the loss, relative
@@ -113,7 +119,8 @@ class Calls:
             InputError: for a closure that calls no backward(), or that inner calls cannot repeat.
         """
         if self.closure is not None:
-            with self.surroundings.first_call(self.closure, self.optimizer, self.scaler, self.repeats):
+            given = self.closure, self.optimizer, self.scaler, self.repeats, self.is_elsewhere
+            with self.surroundings.first_call(*given):
                 self.returned = self.closure()
             self._unscale()
         self.at_contact = self.returned

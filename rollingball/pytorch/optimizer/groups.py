@@ -9,9 +9,20 @@ import numpy as np
 from torch import Tensor
 
 from rollingball.core.errors import InputError, flag, one_of, whole
+from rollingball.pytorch.optimizer.metric import METRICS
 from rollingball.pytorch.optimizer.sphere import Sphere
 
-ONE_BALL = ("radius", "loss_scale", "method", "contact_steps", "maximize", "max_grad_norm")
+# what an optimizer that was saved by an earlier version did, whose groups do not say it
+BEFORE: dict[str, Any] = {
+    "max_grad_norm": None,
+    "contact_from": "gradient",
+    "contact_momentum": 0.9,
+    "contact_every": 1,
+    "contact_age": 0,
+    "metric": None,
+}
+ONE_BALL = ("radius", "loss_scale", "method", "contact_steps", "maximize", *BEFORE)
+SOURCES = ("momentum", "lookahead", "gradient")
 
 
 def check_group(values: dict[str, Any]) -> None:
@@ -19,7 +30,7 @@ def check_group(values: dict[str, Any]) -> None:
     for name in ("maximize", "capturable", "foreach"):
         if name in values and (name != "foreach" or values[name] is not None):
             values[name] = flag(name, values[name])
-    for name in ("lr", "radius", "loss_scale", "momentum", "weight_decay", "max_grad_norm"):
+    for name in ("lr", "radius", "loss_scale", "momentum", "weight_decay", "max_grad_norm", "contact_momentum"):
         if name not in values or (name == "max_grad_norm" and values[name] is None):
             continue
         if isinstance(values[name], np.ndarray) and values[name].ndim == 0:
@@ -36,10 +47,16 @@ def check_group(values: dict[str, Any]) -> None:
             good = number is not None and 0 <= number < float("inf") and (number > 0 or not is_positive)
         except (TypeError, ValueError):  # ValueError: an array of several numbers
             good = False
+        if name == "contact_momentum" and good and not number < 1:
+            good, allowed = False, "one number, 0 or above and below 1"
         if not good:
             raise InputError(name, value, allowed)
     whole("contact_steps", values["contact_steps"])
     one_of("method", values["method"], ("contact", "footpoint"))
+    one_of("contact_from", values["contact_from"], SOURCES)
+    whole("contact_every", values["contact_every"], 1)
+    if values["metric"] not in METRICS:
+        raise InputError("metric", values["metric"], "None, 'adaptive', 'layer', or a dictionary of units")
 
 
 def is_on_ball(groups: list[dict[str, Any]]) -> list[bool]:
@@ -67,6 +84,12 @@ def one_ball(groups: list[dict[str, Any]]) -> Sphere:
                 if name == "radius":
                     allowed += ", or 0 for a group that is left out of the ball"
                 raise InputError(name, given, allowed)
+    if first["method"] == "footpoint" and first["metric"] is not None:
+        allowed = "None with method='footpoint', whose projection has no metric; the contact rules have one"
+        raise InputError("metric", first["metric"], allowed)
+    if first["contact_every"] != 1 and (first["method"] == "footpoint" or first["contact_steps"] == 0):
+        allowed = "1, or contact_steps=1 or more: this rule takes no gradient for the contact alone"
+        raise InputError("contact_every", first["contact_every"], allowed)
     foreach = all(group["foreach"] is not False for group in groups)
     return Sphere(first["radius"], first["loss_scale"], -1.0 if first["maximize"] else 1.0, foreach)
 

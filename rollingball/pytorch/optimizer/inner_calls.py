@@ -41,14 +41,18 @@ class Surroundings:
 
     Attributes:
         was_zeroed: Whether ``optimizer.zero_grad()`` was called since the first call of this step began.
+        touched: What ``touch()`` has displaced, until the step; what wraps the optimizer, as Lightning does, shares it.
     """
 
     def __init__(self, generators: Sequence[Any] = ()) -> None:
         self.generators, self.was_zeroed = tuple(generators), False
         self._modules, self._unscaler = ModuleState(), Unscaler()
+        self.touched: Any = None
 
     @contextlib.contextmanager
-    def first_call(self, closure: Any, optimizer: Any, scaler: Any, repeats: bool) -> Iterator[None]:
+    def first_call(
+        self, closure: Any, optimizer: Any, scaler: Any, repeats: bool, is_elsewhere: bool = False
+    ) -> Iterator[None]:
         """Inside, the closure is called for the first time in a step.
 
         Args:
@@ -56,6 +60,7 @@ class Surroundings:
             optimizer: The optimizer whose step this is.
             scaler: The GradScaler that the closure scales its loss with, or None.
             repeats: Whether inner calls follow.
+            is_elsewhere: Whether gradients that are there were taken at another point than this call's.
 
         Raises:
             InputError: afterwards, for a closure that calls no backward(), or that inner calls cannot repeat.
@@ -69,10 +74,26 @@ class Surroundings:
             if repeats:
                 self._random = RandomState((param.device for param in params), self.generators)
                 stack.enter_context(self._modules.first_call(closure, params))
-            stack.enter_context(self._gradients.first_call(repeats))
+            stack.enter_context(self._gradients.first_call(repeats or is_elsewhere))
             stack.enter_context(torch.enable_grad())
             yield
-        self._gradients.check(self.was_zeroed, repeats)
+        self._gradients.check(self.was_zeroed, repeats or is_elsewhere)
+
+    @contextlib.contextmanager
+    def contact_calls(self) -> Iterator[None]:
+        """Inside, a closure of its own finds the contact, by a first call and inner calls.
+
+        Afterwards random generators, buffers and gradients of others are as before, so the step's closure is called as
+        if there had been no other.
+        """
+        with self._modules.aside(), self._unscaler.aside():
+            yield
+        self._gradients.restore()
+        self._random.rewind()
+
+    def begin_scaled(self, optimizer: Any, scaler: Any) -> None:
+        """Begin a step whose gradients are there already, of a loss scaled with a GradScaler (or with none: None)."""
+        self._unscaler.begin(optimizer, scaler)
 
     @contextlib.contextmanager
     def inner_call(self) -> Iterator[None]:
@@ -107,7 +128,8 @@ def call_aside(closure: Any, params: Sequence[Tensor], generators: Iterable[Any]
         for param in params:
             param.grad = None
         random = RandomState((param.device for param in params), tuple(generators))
-        with random.replayed(), ModuleState().call_aside(closure, params), torch.enable_grad():
+        modules = ModuleState()
+        with random.replayed(), modules.aside(), modules.first_call(closure, params), torch.enable_grad():
             yield
     finally:
         for param, grad in own:

@@ -96,12 +96,11 @@ class ModuleState:
             self._gradients = [param for param, state in others if _gradient_state(param) != state]
 
     @contextlib.contextmanager
-    def call_aside(self, closure: Any, params: Sequence[Tensor]) -> Iterator[None]:
-        """Inside, the closure is called outside of a step; afterwards buffers and gradients are as before."""
+    def aside(self) -> Iterator[None]:
+        """Inside, a first call and inner calls may follow; afterwards buffers and gradients are as before."""
         self._stash = []
         try:
-            with self.first_call(closure, params):
-                yield
+            yield
         finally:
             for moved in self._moved:
                 _put(moved.module, moved.name, moved.before, moved.value_before)

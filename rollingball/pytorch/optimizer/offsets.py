@@ -79,6 +79,14 @@ def kept_offsets(state: Any, params: Tensors, shows_foot: bool) -> Tensors:
     return [local(state[param]["offset"]) for param in params]
 
 
+def kept_means(state: Any, params: Tensors) -> Tensors:
+    """The means of gradients over the steps, zero at first: local tensors, which the state shares."""
+    for param in params:
+        if "mean" not in state[param]:
+            state[param]["mean"] = torch.zeros_like(param, memory_format=torch.preserve_format)
+    return [local(state[param]["mean"]) for param in params]
+
+
 def kept_roundings(state: Any, params: Tensors) -> Roundings:
     """By how much foot - offset differs from the centre: kept for parameters of 16 bits that show the foot."""
     return [local(state[param]["rounding"]) if "rounding" in state[param] else None for param in params]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,22 +11,23 @@ from torch.optim import Optimizer
 
 from rollingball.core.errors import InputError
 from rollingball.geometry.foot.projection import GradientProjection
+from rollingball.pytorch.optimizer.ball import BallOptimizer
 from rollingball.pytorch.optimizer.base import checked_base, made_base
 from rollingball.pytorch.optimizer.center import move_center
-from rollingball.pytorch.optimizer.checkpoint import OWN_STATE, usable
 from rollingball.pytorch.optimizer.closure import Calls, loss_of
-from rollingball.pytorch.optimizer.contact import touch
-from rollingball.pytorch.optimizer.footpoint import LBFGSProjection, ProjectionReport, roll, warn_of_failures
-from rollingball.pytorch.optimizer.groups import ONE_BALL, check_group, is_on_ball, one_ball, refuse_parts
+from rollingball.pytorch.optimizer.footpoint import LBFGSProjection, ProjectionReport
+from rollingball.pytorch.optimizer.groups import check_group, one_ball, refuse_parts
 from rollingball.pytorch.optimizer.inner_calls import Surroundings
-from rollingball.pytorch.optimizer.offsets import kept_offsets, kept_roundings, put_center, put_foot, shown
+from rollingball.pytorch.optimizer.metric import checked_units
+from rollingball.pytorch.optimizer.offsets import kept_means, kept_offsets
 from rollingball.pytorch.optimizer.random_state import checked_generators
+from rollingball.pytorch.optimizer.rules import refuse_contact_closure, roll, shows_foot
 from rollingball.pytorch.optimizer.scaling import Overflow, copied, refuse_handed_over, unscale_handed_over
-from rollingball.pytorch.optimizer.sphere import Sphere
 from rollingball.pytorch.optimizer.tensors import local
+from rollingball.pytorch.optimizer.two_calls import finish, refuse_between
 
 
-class RollingBall(Optimizer):
+class RollingBall(BallOptimizer):
     r"""Rolls a ball of radius rho on the graph of L f, f the loss of all parameters and L ``loss_scale``.
 
     The ball stands above its centre x and touches the graph at the foot x + s,
@@ -39,19 +37,22 @@ class RollingBall(Optimizer):
     =========================  ==================  ============  ====================================================
     rule                       gradients a step    shows         what it is
     =========================  ==================  ============  ====================================================
-    ``contact_steps=0``        1                   the foot      s from the gradient of the step; needs no closure
+    ``contact_steps=0``        1                   the foot      s from a mean of gradients; needs no closure
     ``contact_steps=1``        2                   the centre    s from the gradient at the centre, as in SAM
     ``contact_steps=k``        k + 1               the centre    s iterated, never to a lower contact
+    ``contact_closure``        1 + n / N           the centre    s from n of the N examples (an argument of step)
+    ``contact_every=k``        1 + 1 / k           the centre    s kept for k steps
     ``method="footpoint"``     1 + the projection  the foot      Algorithm 1 of the paper
     =========================  ==================  ============  ====================================================
 
     The column "shows" says which point the parameters are between steps; :meth:`center_parameters` and
     :meth:`foot_parameters` show the other one. In the beginning the parameters are the centre, and s = 0 (for
-    ``footpoint``, the foot). Near a minimum of curvature c the first rule is stable where rho L c < 1 and
-    lr c < 2 (1 + rho L c): the ball is repelled from sharper minima.
+    ``footpoint``, the foot). With ``contact_from="gradient"`` the first rule is stable near a minimum of curvature c
+    where rho L c < 1 and lr c < 2 (1 + rho L c): the ball is repelled from sharper minima.
 
-    The state of a parameter is s (``offset``), as large as the parameter, and a second tensor with momentum. For
-    parameters of 16 bits that show the foot there is ``rounding`` too, by which the centre is known to the last bit.
+    The state of a parameter is s (``offset``), as large as the parameter, the ``mean`` of gradients where the contact
+    is found from it, and another tensor with momentum. For parameters of 16 bits that show the foot there is
+    ``rounding`` too, by which the centre is known to the last bit.
     During a step with inner calls the centre is kept as well, and for two or more contact steps the best contact and
     its gradient.
 
@@ -84,6 +85,15 @@ class RollingBall(Optimizer):
             ``torch.nn.utils.clip_grad_norm_``; the contact and the projection see it as it is. Clipping inside the
             closure changes both, and a projection then looks for the foot of another loss.
         generators: Random generators (of torch, NumPy or Python) that the closure draws from, besides the default ones.
+        contact_from: Where ``contact_steps=0`` has s from: ``momentum``, the mean of gradients
+            m <- beta m + (1 - beta) g in place of g; ``lookahead``, the same with -s, ahead of the centre as it
+            descends; or ``gradient``, the gradient of the step itself (a warm start of the contact).
+        contact_momentum: beta of that mean, 0 or above and below 1.
+        contact_every: The steps that use one contact; 1 or more. A kept contact costs no gradient.
+        metric: Units T of the parameters, in which the ball is round: s = rho L T^2 g / sqrt(1 + |L T g|^2).
+            None: all 1; ``adaptive``: T = |x|, as in ASAM; ``layer``: the root mean square of each parameter tensor;
+            or a dictionary of numbers or tensors above 0 by parameter, or by name for named parameters (1 for others;
+            not part of the state). T is that of the centre of the step. Parameters with T = 0 are not displaced.
 
     Attributes:
         evaluations: The closure calls so far (not part of the state).
@@ -123,6 +133,10 @@ class RollingBall(Optimizer):
         process_group: Any = None,
         max_grad_norm: float | None = None,
         generators: Sequence[Any] = (),
+        contact_from: str = "momentum",
+        contact_momentum: float = 0.9,
+        contact_every: int = 1,
+        metric: str | Mapping[Any, Any] | None = None,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -134,7 +148,14 @@ class RollingBall(Optimizer):
             "maximize": maximize,
             "capturable": capturable,
             "max_grad_norm": max_grad_norm,
+            "contact_from": contact_from,
+            "contact_momentum": contact_momentum,
+            "contact_every": contact_every,
+            "contact_age": 0,
+            "metric": "given" if isinstance(metric, Mapping) else metric,
         }
+        if metric == "given":
+            raise InputError("metric", metric, "None, 'adaptive', 'layer', or a dictionary of units")
         checked_base(base, base_kwargs, {"momentum": momentum, "weight_decay": weight_decay, "maximize": maximize})
         if base is None:
             defaults |= {"momentum": momentum, "weight_decay": weight_decay}
@@ -156,30 +177,42 @@ class RollingBall(Optimizer):
             params, defaults = self.base.param_groups, {**defaults, **self.base.defaults}
         super().__init__(params, defaults)
         self._link_base()
+        self.units = checked_units(metric, self.param_groups) if isinstance(metric, Mapping) else {}
         refuse_parts(self.param_groups)
         one_ball(self.param_groups)
-        self._began_with_foot = self._shows_foot()
+        self._began_with_foot = shows_foot(self.param_groups[0])
 
     @torch._disable_dynamo  # compiled code would not see what is put back around inner calls
-    def step(self, closure: Callable[[], Any] | None = None, *, scaler: Any = None) -> Any:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self,
+        closure: Callable[[], Any] | None = None,
+        *,
+        contact_closure: Callable[[], Any] | None = None,
+        scaler: Any = None,
+    ) -> Any:
         """Roll one step.
 
         Args:
             closure: Zeroes the gradients, computes the loss, backpropagates and returns the loss. Only
-                ``contact_steps=0`` goes without.
-            scaler: A torch.amp.GradScaler that the closure scales its loss with before backpropagating; it returns the
-                loss not scaled. To clip, the closure calls ``scaler.unscale_(optimizer)`` first. Where a gradient
+                ``contact_steps=0`` and a step after :meth:`touch` go without; the latter calls one that is given once.
+            contact_closure: The same of a part of the batch, such as its first eighth: it finds the contact, and
+                ``closure`` is called once, at the foot. It leaves no other trace: buffers and random generators are
+                for ``closure`` as before.
+            scaler: A torch.amp.GradScaler that the closures scale their loss with before backpropagating; they return
+                the loss not scaled. To clip, a closure calls ``scaler.unscale_(optimizer)`` first. Where a gradient
                 overflows nothing changes. Call ``scaler.update()`` afterwards.
 
         Returns:
-            What the first call of the closure returned: the loss where the parameters were.
+            What the first call of the closure returned: the loss where the parameters were, or at the foot where
+            ``contact_closure`` or a kept contact (``contact_every``) leaves that as the only call.
 
         Raises:
             InputError: without a closure where one is needed; for a closure that calls no backward(), that adds to
-                gradients of earlier calls, or whose loss is needed and not returned; for a radius that differs between
-                groups; or where the rule was changed to one that shows the other point between steps.
-            RuntimeError: inside :meth:`center_parameters` or :meth:`foot_parameters`, for sparse gradients, and from
-                ``GradScaler.step`` where it cannot unscale.
+                gradients of earlier calls, or whose loss is needed and not returned; for a ``contact_closure`` with a
+                rule that takes none; for a radius that differs between groups; or where the rule was changed to one
+                that shows the other point between steps.
+            RuntimeError: inside :meth:`center_parameters` or :meth:`foot_parameters`, for sparse gradients, for a
+                contact_closure after :meth:`touch`, and from ``GradScaler.step`` where it cannot unscale.
         """
         if self._showing:
             raise RuntimeError("step was called inside center_parameters() or foot_parameters(): leave it first")
@@ -187,26 +220,32 @@ class RollingBall(Optimizer):
         captured = on_cuda and torch.cuda.is_current_stream_capturing()
         if captured and not all(group["capturable"] for group in self.param_groups):
             raise RuntimeError("step is captured in a CUDA graph, but capturable is False in a group")
-        ball = one_ball(self.param_groups)
-        method, steps = self.param_groups[0]["method"], self.param_groups[0]["contact_steps"]
+        group, ball = self.param_groups[0], one_ball(self.param_groups)
         self._check_shown()
-        single = method == "contact" and steps == 0
-        if closure is not None or not single:
+        if contact_closure is not None:
+            refuse_between(self._surroundings.touched, "step(contact_closure=...)")
+        refuse_contact_closure(closure, contact_closure, group)
+        steps, touched, self._surroundings.touched = group["contact_steps"], self._surroundings.touched, None
+        single = group["method"] == "contact" and steps == 0
+        if touched is None and not (single and closure is None):
             refuse_handed_over(self)
         with torch.inference_mode(False), torch.no_grad():
+            if touched is not None:
+                return finish(self, touched, closure, scaler)
             if closure is None and not single:
                 if not self._is_state_initialization():
-                    allowed = "a function that returns the loss: only contact_steps=0 goes without"
+                    allowed = (
+                        "a function that returns the loss: only contact_steps=0 and a step after touch() go without"
+                    )
                     raise InputError("closure", closure, allowed)
                 return self._begin()
             if closure is None and not unscale_handed_over(self):
                 return None
-            needs_loss, repeats = method == "footpoint" or steps > 1, not single
+            needs_loss, repeats = group["method"] == "footpoint" or steps > 1, not single
             calls = Calls(closure, self, self._surroundings, needs_loss=needs_loss, repeats=repeats, scaler=scaler)
             undo = copied(self.state) if calls.scaler is not None and not single else None
             try:
-                calls.first()
-                self._roll(calls, ball, steps)
+                roll(self, calls, ball, contact_closure)
             except Overflow:
                 if undo is not None:
                     self.state = undo
@@ -220,121 +259,6 @@ class RollingBall(Optimizer):
                 self.last_loss = None
             return calls.returned
 
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Set the gradients of all parameters to None, or to zero.
-
-        Args:
-            set_to_none: None instead of zero.
-        """
-        self._surroundings.was_zeroed = True
-        super().zero_grad(set_to_none)
-
-    def _roll(self, calls: Calls, ball: Sphere, steps: int) -> None:
-        """Move the ball, after the first call of the closure."""
-        offsets = kept_offsets(self.state, calls.params, self._shows_foot())
-        if self.param_groups[0]["method"] == "footpoint":
-            self.last_projection = roll(calls, ball, offsets, self.projection, lambda: move_center(self, calls))
-            self._failures = 0 if self.last_projection.found else self._failures + 1
-            warn_of_failures(self._failures, self.last_projection)
-        elif steps == 0:
-            roundings = kept_roundings(self.state, calls.params)
-            put_center(calls.views, offsets, roundings, ball.foreach)
-            move_center(self, calls)
-            ball.put_offset(offsets, calls.here.grads, calls.here.norm)
-            put_foot(calls.views, offsets, roundings, ball.foreach)
-        else:
-            touch(calls, ball, offsets, steps)
-            move_center(self, calls)
-
-    def _check_shown(self) -> None:
-        """Refuse a rule that shows the other point than the steps before did."""
-        if self._shows_foot() != self._began_with_foot:
-            if self.state:
-                allowed = "above 0 as in the steps before (and method 'contact'): the parameters show the centre"
-                if self._began_with_foot:
-                    allowed = "0 as in the steps before (or method 'footpoint'): the parameters show the foot"
-                raise InputError("contact_steps", self.param_groups[0]["contact_steps"], allowed)
-            self._began_with_foot = self._shows_foot()
-
-    @contextlib.contextmanager
-    def center_parameters(self) -> Iterator[None]:
-        """Show the centre x in the parameters while inside; afterwards they are what they were, bitwise."""
-        with shown(self, "centre" if self._began_with_foot else None):
-            yield
-
-    @contextlib.contextmanager
-    def foot_parameters(self) -> Iterator[None]:
-        """Show the foot x + s in the parameters while inside; afterwards they are what they were, bitwise.
-
-        Where the parameters show the centre, s is that of the contact which moved it last: no gradient has been taken
-        at the new centre yet.
-        """
-        with shown(self, None if self._began_with_foot else "foot"):
-            yield
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint of a RollingBall, or of another optimizer of the same parameters.
-
-        Of another optimizer (SGD, Adam, SAM, ...) the hyperparameters that both have and the state that this rule or
-        its base uses are taken, and a warning names what is not. What only RollingBall has stays as it is.
-
-        Args:
-            state_dict: What ``state_dict()`` of the optimizer returned.
-
-        Raises:
-            InputError: for a checkpoint that cannot be used; the optimizer is then as it was.
-        """
-        content, left = usable(state_dict, self.param_groups, self.base)
-        super().load_state_dict(content)
-        if left:
-            warnings.warn(f"RollingBall does not use this of the checkpoint: {', '.join(left)}", stacklevel=2)
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group, which joins the ball: what is one for all groups it has from the first by default."""
-        if self.param_groups and isinstance(param_group, dict):
-            first = self.param_groups[is_on_ball(self.param_groups).index(True)]
-            is_made = hasattr(self, "_began_with_foot")
-            for name in ONE_BALL:
-                if is_made or name != "radius" or isinstance(first[name], Tensor) or first[name] != 0:
-                    param_group.setdefault(name, first[name])
-        super().add_param_group(param_group)
-        check_group(self.param_groups[-1])
-
-    def __getstate__(self) -> dict[str, Any]:
-        kept = ("projection", "base", "evaluations", "last_projection", "generators")
-        own = {name: vars(self)[name] for name in kept}
-        # a group of processes cannot be copied; that there is none can
-        alone = {"process_group": False} if self.process_group is False else {}
-        return {**super().__getstate__(), **own, **alone}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for name, value in {
-            "process_group": None,
-            "last_loss": None,
-            "generators": (),
-            "_showing": False,
-            "_failures": 0,
-        }.items():
-            vars(self).setdefault(name, value)
-        vars(self).setdefault("_surroundings", Surroundings(self.generators))
-        for group in self.param_groups:
-            group.setdefault("max_grad_norm", None)
-        self._began_with_foot = self._shows_foot()
-        self._link_base()
-
-    def _link_base(self) -> None:
-        """Give the base the groups and the state that are here now: it has no others."""
-        if self.base is not None:
-            self.base.param_groups = self.param_groups
-            kept = {p: {k: v for k, v in own.items() if k not in OWN_STATE} for p, own in self.state.items()}
-            self.base.state = defaultdict(dict, {p: own for p, own in kept.items() if own})
-
-    def _shows_foot(self) -> bool:
-        """Whether the parameters are the foot between steps, by the rule that the groups have now."""
-        first = self.param_groups[0]
-        return first["method"] == "footpoint" or first["contact_steps"] == 0
-
     def _is_state_initialization(self) -> bool:
         """Whether torch.distributed.checkpoint calls step so that the state exists: lr 0 and all gradients zero."""
         grads = [p.grad for group in self.param_groups for p in group["params"] if p.grad is not None]
@@ -345,5 +269,7 @@ class RollingBall(Optimizer):
         """Create the state of all parameters without moving them."""
         calls = Calls(None, self, self._surroundings)
         calls.first()
-        kept_offsets(self.state, calls.params, self._shows_foot())
+        kept_offsets(self.state, calls.params, shows_foot(self.param_groups[0]))
+        if self.param_groups[0]["contact_steps"] == 0 and self.param_groups[0]["contact_from"] != "gradient":
+            kept_means(self.state, calls.params)
         move_center(self, calls)

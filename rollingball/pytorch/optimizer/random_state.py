@@ -55,6 +55,10 @@ class RandomState:
         finally:
             self._set(after)
 
+    def rewind(self) -> None:
+        """Put the generators back to where they were when this object was created."""
+        self._set(self.first)
+
     def _now(self) -> tuple[Any, ...]:
         """The state of every generator."""
         on_devices = [_module(device).get_rng_state(*_index(device)) for device in self.devices]

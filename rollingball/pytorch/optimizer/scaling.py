@@ -85,6 +85,16 @@ class Unscaler:
         finally:
             states.update(aside)
 
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Inside, a closure may unscale other optimizers; afterwards the scaler does not know of it."""
+        known = set() if self.scaler is None else set(self.scaler._per_optimizer_states)
+        yield
+        if self.scaler is not None:
+            states, own = self.scaler._per_optimizer_states, {id(one) for one in self.stand_ins}
+            for key in set(states) - known - own:
+                del states[key]
+
 
 def unscale_handed_over(optimizer: Any) -> bool:
     """Unscale the gradients that ``GradScaler.step(optimizer)`` hands over; False where it found an overflow."""

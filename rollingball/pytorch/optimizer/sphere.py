@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rollingball.pytorch.optimizer.metric import Units
 from rollingball.pytorch.optimizer.tensors import Tensors, copy_, scale_
 
 
@@ -31,10 +32,17 @@ class Sphere:
         radius = self.radius.squeeze().to(norm.device) if isinstance(self.radius, Tensor) else self.radius
         return (self.sign * radius) / torch.hypot(norm, torch.full_like(norm, 1.0 / self.loss_scale))
 
-    def put_offset(self, offsets: Tensors, grads: Tensors, norm: Tensor) -> None:
-        """Set ``offsets`` to s from grad f and its length."""
+    def put_offset(
+        self, offsets: Tensors, grads: Tensors, norm: Tensor, units: Units | None = None, share: Tensor | float = 1.0
+    ) -> None:
+        """Set ``offsets`` to T^-1 s from grad f and its length |T grad f|, times ``share``.
+
+        Without units this is s; with them :meth:`Units.stretch_` makes s of it.
+        """
         copy_(offsets, grads, self.foreach)
-        scale_(offsets, self.per_gradient(norm), self.foreach)
+        if units is not None:
+            units.stretch_(offsets)
+        scale_(offsets, share * self.per_gradient(norm), self.foreach)
 
     def lift(self, offset_norm: Tensor) -> Tensor:
         """sqrt(rho^2 - |s|^2), the height of the centre above a contact at s."""

@@ -128,6 +128,16 @@ class Space:
             return torch.linalg.vector_norm(torch.stack(list(parts)))
         return self._total([part.square() for part in parts]).sqrt()
 
+    def norms(self, tensors: Tensors) -> Tensors:
+        """The Euclidean length of each local tensor, over its shards: numbers on the devices of the tensors."""
+        parts = list(torch._foreach_norm(tensors, 2, dtype=self.dtype)) if tensors else []
+        if self.plain:
+            return parts
+        squares = [part.square() for part in parts]
+        for param, square in zip(self.params, squares, strict=True):
+            _sum_of_shards(square, _sharding(param))
+        return [square.sqrt() for square in squares]
+
     def dot(self, one: Tensors, other: Tensors) -> float:
         """The inner product of two lists of local tensors, summed in float64 and brought to the host."""
         return float(self._total([torch.sum(x * y, dtype=self.exact) for x, y in zip(one, other, strict=True)]))
@@ -140,12 +150,17 @@ class Space:
             groups.setdefault(_sharding(param), []).append(index)
         for sharding, indices in groups.items():
             group_total = torch.stack([parts[i].to(self.device, non_blocking=True) for i in indices]).sum()
-            if sharding is not None:
-                mesh, dims = sharding
-                for dim in dims:
-                    torch.distributed.all_reduce(group_total, group=mesh.get_group(dim))
+            _sum_of_shards(group_total, sharding)
             total += group_total
         return total
+
+
+def _sum_of_shards(number: Tensor, sharding: Any) -> None:
+    """Add up a number over the processes that hold the shards of a tensor, in place."""
+    if sharding is not None:
+        mesh, dims = sharding
+        for dim in dims:
+            torch.distributed.all_reduce(number, group=mesh.get_group(dim))
 
 
 def _sharding(param: Tensor) -> Any:

@@ -16,6 +16,7 @@ from rollingball.pytorch.optimizer.closure import loss_of
 from rollingball.pytorch.optimizer.groups import is_on_ball, one_ball
 from rollingball.pytorch.optimizer.inner_calls import call_aside
 from rollingball.pytorch.optimizer.optimizer import RollingBall
+from rollingball.pytorch.optimizer.rules import shows_foot
 from rollingball.pytorch.optimizer.tensors import is_sharded
 from rollingball.pytorch.plane.plane import LossPlane
 from rollingball.pytorch.runs.recording import Recording, State, begin
@@ -106,7 +107,8 @@ class Recorder:
 
     def _next_step(self) -> int:
         """The step of the newest frame where the parameters are still those of that frame; otherwise the step after."""
-        recording, part = self.recording, "foot" if self.optimizer._shows_foot() else "center"
+        part = "foot" if shows_foot(self.optimizer.param_groups[0]) else "center"
+        recording = self.recording
         newest, kept = recording.frames[-1]["step"], recording.tensors(len(recording.frames) - 1, part)
         if kept is None:
             return newest + 1
@@ -164,6 +166,7 @@ class Recorder:
         """Before a step: keep the parameters that it starts from, where it is recorded."""
         self.began = time.perf_counter() if self.began is None else self.began
         self._shown = None
+        self._is_at_foot = shows_foot(optimizer.param_groups[0]) or optimizer._surroundings.touched is not None
         if self.step % self.every == 0:
             self._settle([param.detach().clone() for param in self.params])
             closure = args[1] if len(args) > 1 else kwargs.get("closure")
@@ -179,7 +182,7 @@ class Recorder:
         """After a step: add its frame, where it is recorded."""
         if self._shown is not None:
             foot, offsets = self._shown, self._kept
-            if not optimizer._shows_foot():
+            if not self._is_at_foot:
                 offsets = self._offsets()
                 foot = [param + offset for param, offset in zip(foot, offsets, strict=True)]
             self._add(foot, offsets, optimizer.last_loss)
