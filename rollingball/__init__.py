@@ -8,9 +8,11 @@
 A **Ball** rolls on a **Surface** by a **Method**; :func:`simulate` rolls many at once and returns a **Trajectory**.
 """
 
+import inspect
 from typing import Any
 
 from rollingball import surfaces
+from rollingball.core.arguments import suggest_arguments, suggesting
 from rollingball.core.ball import Ball
 from rollingball.core.compiled import compiled
 from rollingball.core.errors import BallError, FileError, InputError, RollingBallError, RunInterrupted
@@ -147,7 +149,7 @@ def __getattr__(name: str) -> object:
     if name in ("plot", "pytorch"):
         return importlib.import_module(f"rollingball.{name}")
     if name == "load_scene":
-        return importlib.import_module("rollingball.app.scene").load_scene
+        return suggesting(importlib.import_module("rollingball.app.scene").load_scene)
     if name == "RollingBall":
         return importlib.import_module("rollingball.pytorch").RollingBall
     raise AttributeError(f"module 'rollingball' has no attribute {name!r}")
@@ -186,3 +188,10 @@ for _owner, _name, _method in (
     (Comparison, "_repr_html_", _comparison_html),
 ):
     setattr(_owner, _name, _method)
+
+suggest_arguments(globals(), __all__, inspect.signature(simulate).parameters)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted([*__all__, "__version__"])

@@ -1,5 +1,6 @@
 """Pictures of surfaces and trajectories, and a page; matplotlib and viser are imported inside the functions."""
 
+from rollingball.core.arguments import suggest_arguments
 from rollingball.plot.common.files import pdf, png, save, svg
 from rollingball.plot.common.inputs import Goal
 from rollingball.plot.common.plane import plane_of
@@ -59,3 +60,10 @@ __all__ = [
     "svg",
     "view",
 ]
+
+suggest_arguments(globals(), __all__)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return list(__all__)

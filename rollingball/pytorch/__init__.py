@@ -5,6 +5,9 @@
 ``rollingball.RollingBall`` is ``rollingball.pytorch.RollingBall``.
 """
 
+import inspect
+
+from rollingball.core.arguments import suggest_arguments
 from rollingball.geometry.foot.projection import GradientProjection
 from rollingball.pytorch.optimizer.footpoint import LBFGSProjection, ProjectionReport
 from rollingball.pytorch.optimizer.optimizer import RollingBall
@@ -22,6 +25,7 @@ from rollingball.pytorch.runs.record import Recorder
 from rollingball.pytorch.runs.recording import read_recording
 from rollingball.pytorch.runs.roll import roll_model
 from rollingball.pytorch.runs.simulate import TorchTrajectory, simulate
+from rollingball.simulate import simulate as roll
 
 __all__ = [
     "ConstantRadius",
@@ -46,3 +50,10 @@ __all__ = [
     "simulate",
     "write_checkpoints",
 ]
+
+suggest_arguments(globals(), __all__, inspect.signature(roll).parameters)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return list(__all__)

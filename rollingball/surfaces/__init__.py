@@ -1,5 +1,6 @@
 """Surfaces: the catalogue of analytic losses, formulas, samples, and users' own Warp functions."""
 
+from rollingball.core.arguments import suggest_arguments
 from rollingball.surfaces.base import Surface
 from rollingball.surfaces.catalogue import CATALOGUE, from_recipe
 from rollingball.surfaces.classics import ackley, himmelblau, rastrigin, rosenbrock
@@ -39,3 +40,10 @@ __all__ = [
     "weierstrass",
     "whitley",
 ]
+
+suggest_arguments(globals(), __all__)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return list(__all__)
