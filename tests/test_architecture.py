@@ -37,7 +37,7 @@ INNER = {
     "app": [
         ["scene_tables", "scene_text"],
         ["scene"],
-        ["doctor", "manifest", "paper"],
+        ["doctor", "manifest", "paper", "training"],
         ["folder", "studies"],
         ["commands"],
         ["cli"],

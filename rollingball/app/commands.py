@@ -108,16 +108,19 @@ class Paper:
 
 @dataclasses.dataclass(frozen=True)
 class Plot:
-    """Draw a folder of runs again."""
+    """Draw a folder of runs again, or a recorded training run."""
 
-    folder: Annotated[Path, tyro.conf.Positional, arg(help="What run or demo wrote.")]
+    folder: Annotated[Path, tyro.conf.Positional, arg(help="What run, demo or a Recorder wrote.")]
     axes: Annotated[tuple[int, int] | None, arg(help="In d > 2, axes to project on, from 0; by default PCA.")] = None
+    plane: Annotated[Path | None, arg(help="For a recorded training run, the LossPlane to draw it on.")] = None
 
     def __call__(self, overrides: dict[str, str]) -> None:
         """Draw the pictures of the folder and print their paths."""
         from rollingball.app.folder import draw
+        from rollingball.app.training import draw_training, is_recording
 
-        for path in draw(self.folder, self.axes):
+        drawn = [draw_training(self.folder, self.plane)] if is_recording(self.folder) else draw(self.folder, self.axes)
+        for path in drawn:
             print(path)
 
 
@@ -147,15 +150,18 @@ class Animate:
 class View:
     """Roll recorded runs before your eyes: an interactive page, served to this machine alone or written as one file."""
 
-    recorded: Annotated[Path, tyro.conf.Positional, arg(name="run", help="A folder that run wrote, or a trajectory.")]
+    recorded: Annotated[
+        Path, tyro.conf.Positional, arg(name="run", help="A folder that run or a Recorder wrote, or a trajectory.")
+    ]
     port: Annotated[int, arg(help="Where on 127.0.0.1; the first free one from here.")] = 8080
     html: Annotated[Path | None, arg(help="Write the page to this file instead; it opens without a server.")] = None
+    plane: Annotated[Path | None, arg(help="For a recorded training run, the LossPlane to show it on.")] = None
 
     def __call__(self, overrides: dict[str, str]) -> None:
         """Serve the page until Ctrl-C, or write it."""
         from rollingball.app.folder import show
 
-        show(self.recorded, self.port, self.html)
+        show(self.recorded, self.port, self.html, self.plane)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -165,12 +165,19 @@ def together(runs: dict[str, Trajectory], titles: dict[str, str]) -> Any:
     return {titles[name]: run for name, run in runs.items()} if is_few else next(iter(runs.values()))
 
 
-def show(source: Path, port: int, html: Path | None) -> None:
-    """Serve the interactive page of a folder of runs, or of one trajectory, until Ctrl-C; or write it as one file."""
+def show(source: Path, port: int, html: Path | None, plane: Path | None = None) -> None:
+    """Serve the interactive page of a folder of runs, or of one trajectory, until Ctrl-C; or write it as one file.
+
+    Args:
+        source: What ``run`` or a Recorder wrote, or the file of a trajectory.
+        port: Where on 127.0.0.1.
+        html: The file to write instead.
+        plane: For a recorded training run, the file of its LossPlane.
+    """
     from rollingball.core.files import write_beside
     from rollingball.plot import offline, view
 
-    runs, surface, box, title = _to_show(source)
+    runs, surface, box, title = to_show(source, plane)
     if html is not None:
         write_beside(html, offline(runs, surface, box, title))
         print(html)
@@ -180,13 +187,18 @@ def show(source: Path, port: int, html: Path | None) -> None:
         page.wait()
 
 
-def _to_show(source: Path) -> tuple[dict[str, Trajectory], Surface, Any, str]:
+def to_show(source: Path, plane: Path | None = None) -> tuple[dict[str, Trajectory], Surface, Any, str]:
     """The runs by name, their surface, the box to show or None, and a title, of a folder or of one trajectory."""
+    from rollingball.app.training import is_recording, on_plane
     from rollingball.runs.trajectory import Trajectory
     from rollingball.surfaces import from_recipe
 
+    if is_recording(source):
+        run, on = on_plane(source, plane)
+        return {source.stem: run}, on.surface, on.box, source.stem
     if source.suffix != ".safetensors":
-        scene, surface, runs = read(source)
+        scene, surface, found = read(source)
+        runs = {scene.titles()[name]: run for name, run in found.items()}
         return runs, surface, scene.plot.box if scene.plot else None, scene.title
     run = Trajectory.load(source)
     recipe = run.scene.get("surface")

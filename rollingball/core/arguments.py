@@ -23,13 +23,13 @@ def suggest_arguments(face: dict[str, Any], names: Iterable[str], passed_on: Ite
         names: The names of it that are public.
         passed_on: Names of arguments that a function with ``**options`` passes on to another.
     """
-    for name in names:
-        function = face.get(name)
+    for name in face.keys() & set(names):
+        function: Any = face[name]
         if isinstance(function, FunctionType):
             face[name] = suggesting(function, passed_on)
-            home = vars(sys.modules[function.__module__])
-            if home.get(function.__name__) is function:
-                home[function.__name__] = face[name]
+            home, own = vars(sys.modules[function.__module__]), function.__name__
+            if home.get(own) is function:
+                home[own] = face[name]
 
 
 def suggesting(function: Callable[..., Any], passed_on: Iterable[str] = ()) -> Callable[..., Any]:

@@ -22,6 +22,7 @@ from rollingball.plot.sheets.energy import energy_sheet
 from rollingball.plot.sheets.ironing import ironing_sheet
 from rollingball.plot.sheets.runs import sheet
 from rollingball.plot.sheets.sensitivity import sensitivity_sheet
+from rollingball.plot.sheets.training import training_sheet
 
 __all__ = [
     "Goal",
@@ -58,6 +59,7 @@ __all__ = [
     "sheet",
     "surface3d",
     "svg",
+    "training_sheet",
     "view",
 ]
 

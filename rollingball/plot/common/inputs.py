@@ -152,6 +152,18 @@ def is_continuous(trajectory: Trajectory) -> bool:
     return trajectory.contacts is not None or trajectory.events is not None
 
 
+def is_training(trajectory: Trajectory) -> bool:
+    """Whether a run is a recorded training run, whose path is seen best with its centre and its foot."""
+    run = trajectory.scene.get("run")
+    return isinstance(run, dict) and run.get("optimizer") == "RollingBall"
+
+
+def shows_center(trajectory: Trajectory) -> bool:
+    """Whether the path of a run in d >= 2 is drawn as that of its centre, with the feet as dots."""
+    known = bool(np.isfinite(trajectory.center).all(axis=-1).any())
+    return is_continuous(trajectory) or (is_training(trajectory) and known)
+
+
 def by_radius(trajectory: Trajectory) -> list[Trajectory]:
     """A run in parts, one for each radius at the first frame, in the order of the balls."""
     radii = trajectory.radius[0]

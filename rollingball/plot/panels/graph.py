@@ -11,6 +11,8 @@ from rollingball.plot.common.inputs import boxed
 from rollingball.plot.common.style import SURFACE, axes, name_plane, styled
 from rollingball.surfaces import Surface
 
+CONTOURED = "rollingball_contours"  # an attribute of axes that show contours in d = 2
+
 
 @styled
 def contour(surface: Surface, box: Any, ax: Any = None, points: int = 160) -> Any:
@@ -41,6 +43,7 @@ def contour(surface: Surface, box: Any, ax: Any = None, points: int = 160) -> An
     if len(levels) > 1:
         ax.contourf(x, y, np.ma.masked_invalid(loss), levels=levels, cmap="Greys", alpha=0.75)
     name_plane(ax, xlim=(left, right), ylim=(low, high))
+    setattr(ax, CONTOURED, True)
     return ax
 
 

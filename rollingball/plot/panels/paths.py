@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.plot.common.inputs import Goal, Runs, graph_scale, is_continuous, name_runs, named_runs
+from rollingball.core.errors import InputError
+from rollingball.plot.common.inputs import Goal, Runs, graph_scale, name_runs, named_runs, shows_center
 from rollingball.plot.common.plane import Plane, plane_of
-from rollingball.plot.common.style import END, INK, PALETTE, START, key, styled
+from rollingball.plot.common.style import END, INK, PALETTE, START, key, legend, styled
 from rollingball.plot.common.style import axes as new_axes
 from rollingball.plot.panels.balls import balls
+from rollingball.plot.panels.graph import CONTOURED, contour
 from rollingball.surfaces import Surface
 
 FEET: Any = {"marker": ".", "linestyle": "", "markersize": 2, "alpha": 0.5}
@@ -19,20 +21,23 @@ LONG = 10  # a path that crosses the picture more often than this would hide eve
 
 @styled
 def paths(
-    trajectory: Runs, ax: Any = None, *, axes: Any = None, plane: Plane | None = None, goal: Goal | None = None,
+    trajectory: Runs, ax: Any = None, *, axes: Any = None, plane: Any = None, goal: Goal | None = None,
     feet: bool = True,
 ) -> Any:  # fmt: skip
     """Draw the path of every ball over the plane, with a ring at its start and a dot at its end.
 
     The path is that of the foot. For a flow or a ball with mass, whose foot may jump from contact to contact, it is
-    that of the centre, and small dots are the feet. A path longer than ten widths of the picture is pale.
+    that of the centre, and small dots are the feet; so it is for a recorded training run. A path longer than ten widths
+    of the picture is pale.
 
     Args:
         trajectory: A run in d >= 2, or a dict of runs by name: a legend names them, and several have one colour each.
         ax: The axes to draw on, such as those of a :func:`contour`; by default new ones.
         axes: In d > 2, the two axes to project on, numbered from 0, such as (0, 3); by default the principal directions
             of the feet. Labels and title say which, and which share of the variance of the feet they show.
-        plane: In place of ``axes``, the plane of :func:`plane_of`, which several pictures can share.
+        plane: In place of ``axes``, the plane of :func:`plane_of`, which several pictures can share; or a
+            :class:`rollingball.pytorch.LossPlane`, for runs in all parameters of its model or on its surface: on new
+            axes the loss is drawn under the paths.
         feet: Whether to draw the feet of a flow or a ball with mass.
         goal: A place, in d = 2 drawn as a dashed ring: balls that end there are blue, the others orange.
 
@@ -40,9 +45,18 @@ def paths(
         The axes.
 
     Raises:
-        InputError: for a run in d = 1, for axes that are not there, and for what is neither a run nor a dict of runs.
+        InputError: for a run in d = 1, for axes that are not there, for what is neither a run nor a dict of runs, and
+            for a run in d > 2 over contours, whose plane it would not be.
     """
+    is_loss_plane = plane is not None and not isinstance(plane, Plane)
+    if is_loss_plane:
+        trajectory, ax = on_loss_plane(trajectory, plane, ax)
+        plane = None
     runs = named_runs(trajectory)
+    dim = runs[0].run.dim
+    if plane is None and axes is None and dim > 2 and getattr(ax, CONTOURED, False):
+        allowed = "the plane of the contours: a LossPlane, or plane.project(run) in place of the run"
+        raise InputError("plane", f"none, for paths in d = {dim} over contours in d = 2", allowed)
     plane = plane_of(trajectory, axes) if plane is None else plane
     ax = new_axes(ax)
     footpoints = [plane(shown.run.foot) for shown in runs]
@@ -52,7 +66,7 @@ def paths(
         limits = np.array([ax.get_xlim(), ax.get_ylim()]).T
     width = float(np.ptp(limits, axis=0).max()) if len(limits) else 0.0
     for shown, foot in zip(runs, footpoints, strict=True):
-        continuous = is_continuous(shown.run)
+        continuous = shows_center(shown.run)
         path = plane(shown.run.center[..., :-1]) if continuous else foot
         there = goal.reached(shown.run) if goal else None
         for ball in range(shown.run.balls):
@@ -68,13 +82,26 @@ def paths(
 
         ring: Any = {"fill": False, "edgecolor": INK, "linewidth": 0.8, "linestyle": "--", "zorder": 3}
         ax.add_patch(Circle((goal.point[0], goal.point[1]), goal.within, **ring))
-    if feet and any(is_continuous(shown.run) for shown in runs):
+    if feet and any(shows_center(shown.run) for shown in runs):
         name_centre_and_feet(ax)
     ax.set(xlabel=plane.labels[0], ylabel=plane.labels[1], aspect="equal")
     if plane.words:
         ax.set_title(plane.words)
     name_runs(ax, runs)
+    if is_loss_plane:
+        ax.set(xlabel="first direction of the plane", ylabel="second direction of the plane")
+        legend(ax)
     return ax
+
+
+def on_loss_plane(trajectory: Runs, plane: Any, ax: Any) -> tuple[Runs, Any]:
+    """Runs on a LossPlane, and the axes that they are drawn on; new ones get the contours of the loss."""
+    if not callable(getattr(plane, "project", None)):
+        raise InputError("plane", plane, "a plane of plane_of, or a LossPlane")
+    pairs = {
+        shown.name: shown.run if shown.run.dim == 2 else plane.project(shown.run) for shown in named_runs(trajectory)
+    }
+    return pairs.get("", pairs), contour(plane.surface, plane.box) if ax is None else ax
 
 
 @styled

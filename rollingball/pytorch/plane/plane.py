@@ -27,6 +27,8 @@ from rollingball.pytorch.plane.plane_grid import (
     nearest,
     placed,
 )
+from rollingball.pytorch.plane.project import projected
+from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
 
 
@@ -236,6 +238,22 @@ class LossPlane:
             InputError: for a state_dict without one of them, or with another shape.
         """
         return nearest(self.origin, self.directions, state_dict, "state_dict")
+
+    def project(self, trajectory: Trajectory) -> Trajectory:
+        """A run in all parameters of the model as a run on this plane: the nearest points, to draw on ``surface``.
+
+        Args:
+            trajectory: What :class:`Recorder` or :func:`roll_model` gives, a run with the parameters that move.
+
+        Returns:
+            The run with feet (T, B, 2) and centres (T, B, 3), whose heights stay those of the run. Loss, gap, residual
+            and radius stay as well; ``scene["off_plane"]`` has the distance of each foot from the plane (T, B). It has
+            no final state, so it cannot go on.
+
+        Raises:
+            InputError: for a run that is not in the parameters of a model, or in other parameters than the plane's.
+        """
+        return projected(trajectory, self.point)
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file, whole or not at all.

@@ -23,6 +23,7 @@ from rollingball.pytorch.runs.recording import Recording, State, begin
 from rollingball.runs.record import versions
 from rollingball.runs.trajectory import Trajectory
 
+LOGGED = ("step", "time", "loss", "radius", "gap", "residual", "evaluations", "seconds")
 MOST_NUMBERS = 2**22  # parameters of a model whose frames are kept in memory, and whose centres are kept at all
 
 
@@ -51,6 +52,9 @@ class Recorder:
         center: Whether the whole centre is recorded, or only its norm and height; by default up to four million
             parameters.
         shard_bytes: The size above which a frame is split over several files.
+        log: Called with the numbers of each recorded step by name (``step``, ``time``, ``loss``, ``radius``, ``gap``,
+            ``residual``, ``evaluations``, ``seconds``), to send them elsewhere; the loss is NaN where a step without a
+            closure has not been told it by :meth:`note`, which calls it again.
         resume: Go on with the recording of the folder, where there is one: True where the optimizer is at the step
             after the newest frame, or still at that frame; else the number of steps it has made. Frames of this step
             and of later ones are recorded anew.
@@ -69,11 +73,14 @@ class Recorder:
         model: torch.nn.Module | None = None,
         center: bool | None = None,
         shard_bytes: int = 2**30,
+        log: Callable[[dict[str, float]], Any] | None = None,
         resume: bool | int = False,
     ) -> None:
         if not isinstance(optimizer, RollingBall):
             raise InputError("optimizer", type(optimizer).__name__, "a RollingBall")
-        self.optimizer, self.every = optimizer, whole("every", every, 1)
+        if log is not None and not callable(log):
+            raise InputError("log", log, "a function of a dict of numbers, or None")
+        self.optimizer, self.every, self.log = optimizer, whole("every", every, 1), log
         self.params: list[Tensor] = [p for group in optimizer.param_groups for p in group["params"]]
         if any(is_sharded(param) for param in self.params):
             allowed = "whole parameters: a process has only its shard of these, and a frame is one vector of all"
@@ -134,6 +141,7 @@ class Recorder:
         frames = self.recording.frames
         if frames and frames[-1]["step"] == self.step - 1:
             self.recording.note(float(loss_of(loss)))
+            self._log()
 
     def close(self, closure: Callable[[], Any] | None = None) -> None:
         """Stop recording; a closure, called once, gives the frame after the last step.
@@ -220,6 +228,12 @@ class Recorder:
         feet: State = dict(zip(self.names, (x.cpu() for x in foot), strict=True))
         across = dict(zip(self.names, (x.cpu() for x in centers), strict=True)) if self.keeps_center else None
         self.recording.add({**self._numbers, **numbers}, feet, across)
+        self._log()
+
+    def _log(self) -> None:
+        """Give the numbers of the newest frame to ``log``."""
+        if self.log is not None:
+            self.log({name: self.recording.frames[-1][name] for name in LOGGED})
 
     def _is_first_foot(self) -> bool:
         """Whether ``footpoint`` has taken no step yet, so that the first centre is not known."""
