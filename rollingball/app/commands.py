@@ -166,20 +166,22 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Export:
-    """Write the parameters of one ball at one frame of a run as a safetensors file that torch code loads."""
+    """Write a run for other tools, by the suffix: a scene for glTF, USD or Rerun, or parameters of a model."""
 
-    recorded: Annotated[Path, tyro.conf.Positional, arg(name="run", help="A trajectory, or the folder of a Recorder.")]
-    to: Annotated[Path, arg(help="The file to write.")]
-    frame: Annotated[int, arg(help="The number of the frame; negative ones count from the end.")] = -1
-    plane: Annotated[Path | None, arg(help="The LossPlane it rolled on; none where in all parameters.")] = None
-    ball: Annotated[int, arg(help="The number of the ball.")] = 0
+    recorded: Annotated[
+        Path, tyro.conf.Positional, arg(name="run", help="A trajectory, or the folder of run or of a Recorder.")
+    ]
+    to: Annotated[Path, arg(help="The file: .glb, .usd, .usda, .usdc, .rrd, or .safetensors for parameters.")]
+    frame: Annotated[int, arg(help="Of parameters, the frame; negative numbers count from the end.")] = -1
+    plane: Annotated[Path | None, arg(help="The LossPlane of a run in a model; none where in all parameters.")] = None
+    ball: Annotated[int, arg(help="Of parameters, the number of the ball.")] = 0
     on: Annotated[Literal["foot", "center"], arg(help="The footpoint, or the centre's horizontal position.")] = "foot"
 
     def __call__(self, overrides: dict[str, str]) -> None:
-        """Write the parameters and print what was written."""
-        from rollingball.pytorch.runs.export import export_file
+        """Write the file and print what was written."""
+        from rollingball.app.export import Options, export_run
 
-        print(export_file(self.recorded, self.to, self.frame, self.plane, self.ball, self.on))
+        print(export_run(self.recorded, self.to, Options(self.frame, self.plane, self.ball, self.on)))
 
 
 @dataclasses.dataclass(frozen=True)

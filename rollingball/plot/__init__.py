@@ -6,6 +6,7 @@ from rollingball.plot.common.inputs import Goal
 from rollingball.plot.common.plane import plane_of
 from rollingball.plot.film.animation import animate
 from rollingball.plot.film.live import Live
+from rollingball.plot.formats.write import export
 from rollingball.plot.page.offline import offline
 from rollingball.plot.page.view import View, view
 from rollingball.plot.panels.balls import balls
@@ -37,6 +38,7 @@ __all__ = [
     "energy",
     "energy_sheet",
     "events",
+    "export",
     "field",
     "gap",
     "ironed_contour",

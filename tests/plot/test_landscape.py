@@ -122,9 +122,8 @@ def test_a_relief_has_8_to_20_contour_lines(relief):
 # Its file
 
 
-def test_the_file_is_binary_gltf_that_holds_the_mesh():
-    scenery = landscape(BOWL, BOX, 1.0)
-    content = glb(scenery, lambda points: 2 * points - 1)
+def parts_of(content):
+    """The head of a binary glTF file, its arrays by their number, and its buffer; sizes and bounds are checked."""
     assert content[:4] == b"glTF"
     version, size, head_size, kind = np.frombuffer(content, "<u4", 4, 4)
     assert (version, size, kind) == (2, len(content), int.from_bytes(b"JSON", "little"))
@@ -135,19 +134,25 @@ def test_the_file_is_binary_gltf_that_holds_the_mesh():
     def array(number):
         about = head["accessors"][number]
         view = head["bufferViews"][about["bufferView"]]
-        width = {"VEC3": 3, "VEC2": 2, "SCALAR": 1}[about["type"]]
+        width = {"VEC4": 4, "VEC3": 3, "VEC2": 2, "SCALAR": 1}[about["type"]]
         kind = {5126: "<f4", 5125: "<u4"}[about["componentType"]]
         values = np.frombuffer(body, kind, about["count"] * width, view["byteOffset"]).reshape(-1, width)
         if "min" in about:
             assert (values.min(axis=0).tolist(), values.max(axis=0).tolist()) == (about["min"], about["max"])
         return values
 
+    return head, [array(number) for number in range(len(head["accessors"]))], body
+
+
+def test_the_file_is_binary_gltf_that_holds_the_mesh():
+    scenery = landscape(BOWL, BOX, 1.0)
+    head, arrays, body = parts_of(glb(scenery, lambda points: 2 * points - 1))
     part = head["meshes"][0]["primitives"][0]
-    faces = array(part["indices"]).reshape(-1, 3)
+    faces = arrays[part["indices"]].reshape(-1, 3)
     np.testing.assert_array_equal(faces, scenery.faces)
-    points = array(part["attributes"]["POSITION"])
+    points = arrays[part["attributes"]["POSITION"]]
     np.testing.assert_allclose(points, 2 * scenery.points.reshape(-1, 3) - 1, rtol=1e-6)
-    across = array(part["attributes"]["TEXCOORD_0"])
+    across = arrays[part["attributes"]["TEXCOORD_0"]]
     image = head["bufferViews"][head["images"][0]["bufferView"]]
     picture = imread(io.BytesIO(body[image["byteOffset"] :][: image["byteLength"]]), format="png")
     assert picture.shape == scenery.picture.shape

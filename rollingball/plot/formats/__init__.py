@@ -1,0 +1,1 @@
+"""Runs on their landscape as files of other tools: glTF, USD, Rerun."""
