@@ -20,6 +20,7 @@ from rollingball.core.schedule import Schedule
 from rollingball.core.status import Certificate, Event, Status
 from rollingball.core.version import __version__ as __version__
 from rollingball.derivatives.derivatives import derivatives
+from rollingball.derivatives.robustness import Robustness, robustness
 from rollingball.derivatives.sensitivities import sensitivities
 from rollingball.derivatives.sensitivity_field import SensitivityField, sensitivity_field
 from rollingball.derivatives.tape import TapedRun, simulate_on_tape
@@ -103,6 +104,7 @@ __all__ = [
     "Rattle",
     "Reach",
     "RigidBall",
+    "Robustness",
     "RollingBall",
     "RollingBallError",
     "Rosenbrock",
@@ -131,6 +133,7 @@ __all__ = [
     "reach",
     "register",
     "resume",
+    "robustness",
     "sensitivities",
     "sensitivity_field",
     "simulate",

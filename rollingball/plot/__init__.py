@@ -21,6 +21,7 @@ from rollingball.plot.panels.space import center_path3d, surface3d
 from rollingball.plot.sheets.comparison import comparison_sheet
 from rollingball.plot.sheets.energy import energy_sheet
 from rollingball.plot.sheets.ironing import ironing_sheet
+from rollingball.plot.sheets.robustness import robustness_sheet
 from rollingball.plot.sheets.runs import sheet
 from rollingball.plot.sheets.sensitivity import sensitivity_sheet
 from rollingball.plot.sheets.training import training_sheet
@@ -54,6 +55,7 @@ __all__ = [
     "png",
     "relief",
     "residual",
+    "robustness_sheet",
     "save",
     "section",
     "sensitivity_sheet",

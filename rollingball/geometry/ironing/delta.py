@@ -6,16 +6,13 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import warp as wp
 
-from rollingball.core.compiled import compiled
 from rollingball.core.errors import InputError, one_of, positive, positive_scalar
-from rollingball.core.launch import launch
-from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.contacts import Contacts, checked_box, contacts
 from rollingball.geometry.foot.projection import GlobalProjection
+from rollingball.geometry.ironing.variation import bounds_near
 from rollingball.geometry.search.samples import maximise
-from rollingball.surfaces.base import Surface, SurfaceFunctions, kernel_options
+from rollingball.surfaces.base import Surface
 
 MAX_CELLS = 50_000  # in one round of the search
 
@@ -124,7 +121,7 @@ def _lower_bound(
     lowest_cap = np.sqrt(np.maximum(radius**2 - (distances + reach) ** 2, 0.0))
     with np.errstate(divide="ignore"):
         curvature = np.where(lowest_cap > 0, radius**2 / lowest_cap**3, np.inf)
-    curvature = np.minimum(curvature, _curvature_bounds(surface, np.where(missing[..., None], 0.0, feet), reach))
+    curvature = np.minimum(curvature, bounds_near(surface, np.where(missing[..., None], 0.0, feet), reach)[1])
     cap = np.sqrt(np.maximum(radius**2 - distances**2, 0.0))
     graph = np.where(missing, -np.inf, surface.loss_scale * _values(surface, np.where(missing[..., None], 0.0, feet)))
     planes = np.where(missing, -np.inf, graph + cap - curvature * reach**2 / 2)
@@ -160,44 +157,6 @@ def _lower_bound(
 def _values(surface: Surface, points: np.ndarray) -> np.ndarray:
     """The loss f at points (..., d): (...)."""
     return surface.value(points.reshape(-1, surface.dim)).reshape(points.shape[:-1])
-
-
-def _curvature_bounds(surface: Surface, points: np.ndarray, reach: float) -> np.ndarray:
-    """Upper bounds (...) of the norm of L Hess f within ``reach`` of points (..., d); inf where none is known."""
-    numeric = Numeric(surface.dim)
-    functions = surface.functions(numeric)
-    flat = points.reshape(-1, surface.dim)
-    if functions.bounds is None:
-        return np.full(points.shape[:-1], np.inf)
-    bounds = wp.full(len(flat), np.inf, dtype=wp.float64, device="cpu")
-    centers: Any = wp.array(flat, dtype=numeric.vector, device="cpu")
-    launch(
-        _curvature_kernel(functions, numeric),
-        len(flat),
-        [surface.parameters(numeric, "cpu"), reach, centers, bounds],
-        "cpu",
-    )
-    return bounds.numpy().reshape(points.shape[:-1])
-
-
-@compiled
-def _curvature_kernel(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """The kernel that evaluates the bounds of a surface around points."""
-    bounds, parameters, vector = functions.bounds, functions.parameters, numeric.vector
-
-    @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
-    def evaluate(
-        p: parameters,
-        reach: wp.float64,
-        at: wp.array(dtype=vector),
-        curvature: wp.array(dtype=wp.float64),
-        first_point: int,
-    ):
-        i = first_point + wp.tid()
-        _slope, bound = bounds(at[i], reach, p)
-        curvature[i] = bound
-
-    return evaluate
 
 
 def asymptote(surface: Surface, box: Any, graph: str = "full") -> float:
