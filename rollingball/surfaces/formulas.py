@@ -1,4 +1,4 @@
-"""Surfaces from the text of a formula: the parsed tree gives C++ code of value, gradient and Hessian for Warp.
+"""Surfaces from the text of a formula: the parsed tree gives a tape that kernels interpret, or C++ code for Warp.
 
 Nothing of the text is evaluated in Python.
 """
@@ -21,6 +21,8 @@ from rollingball.surfaces.catalogue import Cotangents, catalogued
 from rollingball.surfaces.formula_code import function_bodies
 from rollingball.surfaces.formula_parser import Node, parse
 from rollingball.surfaces.parameters import complex_step
+from rollingball.surfaces.tape import tape
+from rollingball.surfaces.tape_functions import interpreted, tape_bounds
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def formula_builder(code: Code) -> Builder:
         def hessian(x: vector, p: Any):
             return hessian_narrow(x, p.constants)
 
-        return LossFunctions(value, gradient, hessian)
+        return LossFunctions(value, gradient, hessian, bounds=tape_bounds(code.dim))
 
     return build
 
@@ -86,8 +88,8 @@ def formula_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangen
     names = list(recipe["constants"] or {})
     variables = recipe["variables"]
     axes = variables.replace(",", " ").split() if isinstance(variables, str) else list(variables)
-    tree = parse(recipe["text"], axes, names)
-    _value, slopes = _by_constants(tree, z, surface.params["constants"], {})
+    values = [float(value) for value in (recipe["constants"] or {}).values()]
+    _value, slopes = _by_constants(parse(recipe["text"], axes, names), z, np.array(values), {})
     return {name: weight @ np.broadcast_to(slopes.get(k, 0j), len(z)) for k, name in enumerate(names)}
 
 
@@ -152,8 +154,11 @@ def formula(
     variables: str | Sequence[str] = "x",
     constants: dict[str, float] | None = None,
     loss_scale: float = 1.0,
+    compiled: bool = False,
 ) -> Surface:
     """The loss given by a formula, such as ``formula("a*x**2 + sin(3*y)", "x y", {"a": 0.3})``.
+
+    Kernels read the formula as data, so that another formula in as many variables compiles nothing.
 
     Args:
         text: An expression of numbers, variables, constants, pi, + - * / ** and sin, cos, tan, exp, log, sqrt, tanh,
@@ -161,6 +166,8 @@ def formula(
         variables: The coordinates in order, as a list or separated by spaces.
         constants: Named numbers; they are kernel arguments, so that changing them compiles nothing.
         loss_scale: The height in parameter units of one unit of loss.
+        compiled: Whether kernels are compiled for this formula alone. That takes seconds, once for each text, and a
+            step is then several times as fast, which pays in long runs. Results agree to rounding.
 
     Raises:
         InputError: for text outside this grammar, an undefined name, or names that repeat.
@@ -169,6 +176,8 @@ def formula(
         raise InputError("formula", text, "text such as 'x**2 + sin(y)'")
     if constants is not None and not isinstance(constants, Mapping):
         raise InputError("constants", constants, "numbers by their names")
+    if not isinstance(compiled, bool):
+        raise InputError("compiled", compiled, "True or False")
     try:
         names = variables.replace(",", " ").split() if isinstance(variables, str) else list(variables)
     except TypeError:
@@ -182,13 +191,23 @@ def formula(
     if not names or len(distinct) != len(names) + len(constant_values):
         raise InputError("variables", variables, "one name or more, each once, none of them a constant")
     within("dim", "variables", variables, len(names))
-    numbers = [scalar(f"constants.{name}", value) for name, value in constant_values.items()]
-    code = _code(text, tuple(names), tuple(constant_values))
+    numbers = tuple(scalar(f"constants.{name}", value) for name, value in constant_values.items())
+    tree = _tree(text, tuple(names), tuple(constant_values))
+    tape_ = tape(tree, len(names), numbers)
+    if not compiled:
+        return Surface("", len(names), interpreted, {"tape": tape_}, loss_scale)
     # Warp needs an array that is not empty, also for a formula without constants
-    return Surface("", len(names), formula_builder(code), {"constants": np.array(numbers or [0.0])}, loss_scale)
+    params = {"constants": np.array(numbers or [0.0]), "tape": tape_}
+    return Surface("", len(names), formula_builder(_code(tree, len(names))), params, loss_scale)
 
 
 @functools.lru_cache(maxsize=256)
-def _code(text: str, variables: tuple[str, ...], constants: tuple[str, ...]) -> Code:
-    """The C++ code of a formula; parsing and differentiating it takes longer than to look it up."""
-    return Code(len(variables), *function_bodies(parse(text, list(variables), list(constants)), len(variables)))
+def _tree(text: str, variables: tuple[str, ...], constants: tuple[str, ...]) -> Node:
+    """The tree of a formula; to look it up takes less time than to parse it."""
+    return parse(text, list(variables), list(constants))
+
+
+@functools.lru_cache(maxsize=256)
+def _code(tree: Node, dim: int) -> Code:
+    """The C++ code of a formula; differentiating it takes longer than to look it up."""
+    return Code(dim, *function_bodies(tree, dim))

@@ -111,9 +111,10 @@ TABLE = [
 ]
 
 
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize(("text", "variables", "constants", "plain", "at"), TABLE, ids=[row[0] for row in TABLE])
-def test_formulas_agree_with_numpy(text, variables, constants, plain, at):
-    surface = rb.formula(text, variables, constants)
+def test_formulas_agree_with_numpy(text, variables, constants, plain, at, compiled):
+    surface = rb.formula(text, variables, constants, compiled=compiled)
     x = np.array(at, dtype=float)
     assert surface.dim == len(x)
     close(surface.value(x), plain(*x), 1e-13)
@@ -130,21 +131,25 @@ def test_variables_as_a_list():
 @pytest.mark.parametrize(
     "text", ["log(x)", "sqrt(x)", "x**0.5", "x**1.5", "x**-0.5", "x**k", "log(x)*0", "sqrt(x) - sqrt(x)"]
 )
-def test_outside_its_domain_a_formula_is_nan(text):
-    surface = rb.formula(text, "x", {"k": 0.3} if "k" in text else None)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_outside_its_domain_a_formula_is_nan(text, compiled):
+    surface = rb.formula(text, "x", {"k": 0.3} if "k" in text else None, compiled=compiled)
     assert np.isnan(surface.value([-1.0]))
     assert np.isfinite(surface.value([1.0]))
 
 
 def test_constants_are_arguments():
-    one, two = rb.formula("a*x + b", "x", {"a": 1.0, "b": 2.0}), rb.formula("a*x + b", "x", {"a": 3.0, "b": 4.0})
-    other = rb.formula("a*x*x + b", "x", {"a": 3.0, "b": 4.0})
+    def compiled(text, constants, variables="x"):
+        return rb.formula(text, variables, constants, compiled=True)
+
+    one, two = compiled("a*x + b", {"a": 1.0, "b": 2.0}), compiled("a*x + b", {"a": 3.0, "b": 4.0})
+    other = compiled("a*x*x + b", {"a": 3.0, "b": 4.0})
     assert one.builder is two.builder is not other.builder
     assert (one.value([1.0]), two.value([1.0])) == (3.0, 7.0)
     # names do not reach the compiler, so they do not matter to it either
-    assert rb.formula("q*y+r", "y", {"q": 5.0, "r": 6.0}).builder is one.builder
-    swapped = rb.formula("a*x + b", "x", {"b": 2.0, "a": 1.0})
-    assert swapped.value([1.0]) == 3.0
+    assert compiled("q*y+r", {"q": 5.0, "r": 6.0}, "y").builder is one.builder
+    assert compiled("a*x + b", {"b": 2.0, "a": 1.0}).value([1.0]) == 3.0
+    assert rb.formula("a*x + b", "x", {"b": 2.0, "a": 1.0}).value([1.0]) == 3.0
 
 
 @dataclass(frozen=True)
