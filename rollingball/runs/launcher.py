@@ -9,6 +9,8 @@ import numpy as np
 from rollingball.core.launch import launch, load
 from rollingball.runs.clock import share_done
 from rollingball.runs.launches import rolled
+from rollingball.surfaces.base import Surface
+from rollingball.surfaces.tape_functions import advice
 
 
 class Launcher:
@@ -50,14 +52,14 @@ class Launcher:
         frames, events = (array.numpy() for array in self._outputs)
         return frames, events, self.now()
 
-    def roll(self, duration: float, most: int, progress: bool, title: str) -> tuple[float, bool]:
+    def roll(self, duration: float, most: int, progress: bool, surface: Surface) -> tuple[float, bool]:
         """Launch until no ball rolls any more.
 
         Args:
             duration: The time at which a ball has arrived.
             most: The most steps of a launch.
             progress: Whether to show a bar.
-            title: What it says.
+            surface: The surface, whose name is its title.
 
         Returns:
             The seconds that it took, and whether Ctrl-C ended it.
@@ -67,4 +69,5 @@ class Launcher:
             self.launch(budget)
             return share_done(self.now(), duration)
 
-        return rolled(advance, len(self.states), most, (title, 100, "%") if progress else None)
+        bar = (surface.name, 100, "%") if progress else None
+        return rolled(advance, len(self.states), most, bar, advice=advice(surface))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,10 +13,16 @@ LAUNCH_SECONDS = 0.2  # a launch is sized to take about this long
 FIRST_STEPS = 20_000  # steps of all balls together in the first launch, at most
 FEW_STEPS = 64  # of each ball in it, at most: one step may take long
 MOST_GROWTH = 8.0
+ADVICE_SECONDS = 20.0  # a run that takes so long says once how it would be faster
 
 
 def rolled(
-    advance: Callable[[int], float], balls: int, most: int, bar: tuple[str, int, str] | None, size: int | None = None
+    advance: Callable[[int], float],
+    balls: int,
+    most: int,
+    bar: tuple[str, int, str] | None,
+    size: int | None = None,
+    advice: str = "",
 ) -> tuple[float, bool]:
     """Advance all balls until they have arrived.
 
@@ -26,6 +33,7 @@ def rolled(
         most: The most steps of one launch.
         bar: The title, the length and the unit of a bar to show, or None.
         size: The steps of every launch; by default as many as take about LAUNCH_SECONDS.
+        advice: A line that is shown above the bar when the run has taken ADVICE_SECONDS.
 
     Returns:
         The seconds that it took, and whether Ctrl-C ended it.
@@ -39,6 +47,9 @@ def rolled(
             share = advance(steps)
             if shown is not None:
                 shown.update(int(shown.total * share) - shown.n)
+                if advice and time.perf_counter() - began > ADVICE_SECONDS:
+                    shown.write(advice, file=sys.stderr)
+                    advice = ""
             if size is None:
                 took = max(time.perf_counter() - launched, 1e-6)
                 steps = int(min(max(steps * min(LAUNCH_SECONDS / took, MOST_GROWTH), 1), most))

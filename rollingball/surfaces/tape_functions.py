@@ -7,7 +7,7 @@ import warp as wp
 
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.surfaces.base import LossFunctions
+from rollingball.surfaces.base import LossFunctions, Surface
 from rollingball.surfaces.tape_bounds import bounds_snippet
 from rollingball.surfaces.tape_code import jet_snippet
 
@@ -128,3 +128,10 @@ def interpreted(numeric: Numeric, cooperative: bool) -> LossFunctions:
             return value(x, p), gradient_of_second(jet), hessian_of_second(jet)
 
     return LossFunctions(value, gradient, hessian, first, second, tape_bounds(dim))
+
+
+def advice(surface: Surface) -> str:
+    """How long runs on a surface would be faster, in a line; nothing where there is no way."""
+    if surface.builder is not interpreted:
+        return ""
+    return "the formula is interpreted; with compiled=True a step takes 0.4 to 0.8 of the time, after it was compiled"

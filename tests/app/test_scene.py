@@ -476,6 +476,16 @@ def test_the_schema_knows_every_surface_and_method():
     assert own <= tags("method")
 
 
+def test_a_formula_in_a_scene_may_be_compiled():
+    formula = {"type": "formula", "text": "x**2"}
+    for compiled in (False, True):
+        surface = to_scene(table({("surface",): {**formula, "compiled": compiled}})).build_surface()
+        assert surface.builder is rb.formula("x**2", compiled=compiled).builder
+        assert surface.recipe["compiled"] is compiled
+    assert to_scene(table({("surface",): formula})).build_surface().recipe["compiled"] is False
+    assert "compiled" in refused(table({("surface",): {**formula, "compiled": "yes"}}))
+
+
 @pytest.mark.parametrize("name", rb.surfaces.CATALOGUE)
 def test_every_surface_can_be_named_in_a_scene(name):
     needed = {

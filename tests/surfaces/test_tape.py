@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import rollingball as rb
 from rollingball.core.numeric import Numeric
+from rollingball.runs import launches
 from rollingball.surfaces import tape as tape_module
 from rollingball.surfaces.base import evaluation
 from rollingball.surfaces.catalogue import from_recipe
@@ -173,6 +174,18 @@ def test_all_formulas_in_as_many_variables_share_their_kernels():
     assert evaluation(one.functions(numeric), numeric) is evaluation(other.functions(numeric), numeric)
     assert one.params["tape"] != other.params["tape"]
     assert rb.formula("a*q**2 + r", "q r", {"a": 2.0}).params["tape"] == one.params["tape"]
+
+
+@pytest.mark.parametrize("method", [rb.GradientDescent(0.1), rb.FootpointFlow(rb.RK4(0.01))], ids=["steps", "flow"])
+def test_a_long_run_says_once_that_compiled_steps_are_faster(method, monkeypatch, capsys):
+    monkeypatch.setattr(launches, "ADVICE_SECONDS", 0.0)
+    long = {"duration": 0.1} if isinstance(method, rb.FootpointFlow) else {"steps": 40, "chunk": 10}
+    ball = rb.Ball(0.1) if isinstance(method, rb.FootpointFlow) else None
+    for progress in (True, False):
+        rb.simulate(rb.formula("x**2"), ball, method, start=[1.0], progress=progress, gap=None, **long)
+        assert capsys.readouterr().err.count("compiled=True") == progress
+    rb.simulate(rb.surfaces.sine(), ball, method, start=[1.0], progress=True, gap=None, **long)
+    assert "compiled=True" not in capsys.readouterr().err
 
 
 def test_a_recipe_says_whether_a_formula_is_compiled_and_old_ones_are_interpreted():

@@ -27,7 +27,7 @@ BODY_COLUMNS = ("velocity", "spin", "energy", "normal_force", "slip")
 def roll_body(plan: BodyPlan) -> Trajectory:
     """Move balls with mass and record them."""
     launcher = body_launcher(plan)
-    seconds, interrupted = launcher.roll(plan.duration, MOST_STEPS, plan.progress, plan.surface.name)
+    seconds, interrupted = launcher.roll(plan.duration, MOST_STEPS, plan.progress, plan.surface)
     frames, events, states = launcher.host()
     names = ("foot", "center", "height", "residual", "contacts", *BODY_COLUMNS)
     columns: dict[str, Any] = {name: frames[name] for name in names}

@@ -21,6 +21,7 @@ from rollingball.runs.record import to_trajectory
 from rollingball.runs.states import packed
 from rollingball.runs.stop import stop_rule
 from rollingball.runs.trajectory import Trajectory
+from rollingball.surfaces.tape_functions import advice
 
 BLOCK = 128  # threads that share a ball's sums on a CUDA device
 FEW_BALLS = 4096  # up to so many balls, on a long sum, a CUDA device gives each ball a block
@@ -83,7 +84,7 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
         return 1.0 if ended or done >= plan.steps else done / plan.steps
 
     bar = (plan.surface.name, plan.steps, "step") if plan.progress else None
-    seconds, interrupted = rolled(advance, balls, MOST_STEPS, bar, plan.chunk)
+    seconds, interrupted = rolled(advance, balls, MOST_STEPS, bar, plan.chunk, advice(plan.surface))
     return {**record, "states": states, "seconds": seconds, "done": done, "interrupted": interrupted}
 
 

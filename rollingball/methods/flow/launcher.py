@@ -18,6 +18,7 @@ from rollingball.methods.flow.kernel import flow_rollout
 from rollingball.methods.flow.plan import FlowPlan
 from rollingball.runs.launcher import Launcher
 from rollingball.runs.stop import stop_rule
+from rollingball.surfaces.tape import Tape
 
 MOST_EVENTS = 64  # kept for one ball
 COMMANDS = 8  # launches of a kept one that are recorded
@@ -194,4 +195,6 @@ def _known(value: Any) -> Any:
         return type(value), value.hex()  # 0.0 and -0.0 are two
     if isinstance(value, np.ndarray):
         return (value.dtype.str, value.shape, value.tobytes()) if value.nbytes <= FEW else None
+    if isinstance(value, Tape):  # which cannot change; a number of it that is NaN equals nothing
+        return repr(value)
     return (type(value), value) if isinstance(value, int) else None

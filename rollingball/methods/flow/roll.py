@@ -22,7 +22,7 @@ def roll_flow(plan: FlowPlan) -> Trajectory:
     places = isinstance(plan.method, IronedFlow) and plan.earlier is None
     begins = _centers(plan) if places else plan.start
     launcher, key = SHELF.take(plan, begins)
-    seconds, interrupted = launcher.roll(plan.duration, MOST_STEPS, plan.progress, plan.surface.name)
+    seconds, interrupted = launcher.roll(plan.duration, MOST_STEPS, plan.progress, plan.surface)
     frames, events, states = launcher.host()
     SHELF.put(launcher, key)
     columns: dict[str, Any] = {name: frames[name] for name in ("foot", "height", "residual", "contacts")}

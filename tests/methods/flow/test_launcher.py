@@ -122,6 +122,18 @@ def test_a_surface_whose_numbers_were_changed_is_another():
         np.testing.assert_array_equal(roll([[0.5]], new).foot[-1], now)
 
 
+def test_formulas_are_told_apart_although_they_share_their_kernels():
+    surfaces = [S.formula(text, "x", {"a": a}) for text, a in (("sin(a*x)", 1.0), ("sin(a*x)", 2.0), ("a*x**2", 1.0))]
+    alone = []
+    for surface in surfaces:
+        SHELF.clear()
+        alone.append(roll([[0.5]], surface))
+    for surface, run in zip(surfaces, alone, strict=True):
+        same(roll([[0.5]], surface), run)
+    assert len(SHELF) == 3
+    assert len({float(run.foot[-1, 0, 0]) for run in alone}) == 3
+
+
 def test_zero_and_minus_zero_are_two_numbers():
     for amplitude in (0.0, -0.0):
         roll([[0.5]], S.sine(amplitude=amplitude))
