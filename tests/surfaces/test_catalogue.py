@@ -362,6 +362,7 @@ REFUSED = {
     ],
     "border": ["natural", None, 3.0, ["periodic"], ""],
     "missing": ["fill", None, True, np.nan, ["skip"], np.array(["skip", "refuse"])],
+    "compiled": ["yes", 1, None, 0.0, [True], np.array([True, False])],
 }
 GOOD = {
     "plane": {"slope": [1.0, 2.0]},
