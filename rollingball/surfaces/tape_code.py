@@ -20,17 +20,96 @@ JETS = """
 struct Tape {
     enum { VARIABLES = @preloaded@, K = @directions@, ORDER = @order@, N = @entries@, REGISTERS = @registers@ };
 
-    // f u for a derivative u: zero stays zero, also times an infinite factor
-    static CUDA_CALLABLE T times(T f, T u) { return u == T(0) ? T(0) : f * u; }
-
-    // the product of two derivatives
-    static CUDA_CALLABLE T product(T a, T b) { return a == T(0) ? T(0) : times(a, b); }
+    // a function of u, perhaps with a number c, and its derivatives
+    static CUDA_CALLABLE void apply(int operation, T u, T c, T& v, T& f, T& ff)
+    {
+        switch (operation) {
+        case @number_over@: {
+            const T inverse = T(1) / u;
+            v = c / u;
+            f = -v * inverse;
+            ff = T(-2) * f * inverse;
+            break;
+        }
+        case @power_number@:
+            v = wp::pow(u, c);
+            // a factor of zero is tested for, since zero times an infinite power would be NaN
+            if (ORDER > 0)
+                f = c == T(0) ? T(0) : c * wp::pow(u, c - T(1));
+            if (ORDER > 1)
+                ff = c * (c - T(1)) == T(0) ? T(0) : c * (c - T(1)) * wp::pow(u, c - T(2));
+            break;
+        case @number_power@:
+            v = wp::pow(c, u);
+            if (ORDER > 0)
+                f = v * wp::log(c);
+            if (ORDER > 1)
+                ff = f * wp::log(c);
+            break;
+        case @square@:
+            v = u * u;
+            f = T(2) * u;
+            ff = T(2);
+            break;
+        case @cube@:
+            v = u * u * u;
+            f = T(3) * u * u;
+            ff = T(6) * u;
+            break;
+        case @sin@:
+            v = wp::sin(u);
+            if (ORDER > 0)
+                f = wp::cos(u);
+            ff = -v;
+            break;
+        case @cos@:
+            v = wp::cos(u);
+            if (ORDER > 0)
+                f = -wp::sin(u);
+            ff = -v;
+            break;
+        case @tan@:
+            v = wp::tan(u);
+            f = T(1) + v * v;
+            ff = T(2) * v * f;
+            break;
+        case @exp@:
+            v = f = ff = wp::exp(u);
+            break;
+        case @log@:
+            v = wp::log(u);
+            f = T(1) / u;
+            ff = -f * f;
+            break;
+        case @sqrt@:
+            v = wp::sqrt(u);
+            f = T(0.5) / v;
+            ff = T(-0.25) / (v * u);
+            break;
+        case @tanh@:
+            v = wp::tanh(u);
+            f = T(1) - v * v;
+            ff = T(-2) * v * f;
+            break;
+        case @atan@:
+            v = wp::atan(u);
+            f = T(1) / (T(1) + u * u);
+            ff = T(-2) * u * f * f;
+            break;
+        default:  // abs, away from its kink
+            v = wp::abs(u);
+            f = T((u > T(0)) - (u < T(0)));
+            break;
+        }
+    }
 
     ROLL_ONCE void run(
         const int* rows, int count, const double* numbers, const T* x, const int* chosen, T* result)
     {
         T jets[REGISTERS][N];
+        int entering[REGISTERS];  // the variables that enter a register, as bits; all others have derivatives of zero
         for (int i = 0; i < VARIABLES; ++i) {
+            entering[i] = 1 << i;
             jets[i][0] = x[i];
             for (int k = 1; k < N; ++k)
                 jets[i][k] = T(k == i + 1);
@@ -42,26 +121,34 @@ struct Tape {
             out = jets[entry[3]];
             if (operation == @load@ || operation == @number@) {
                 const bool is_variable = operation == @load@;
+                int enters = 0;
                 out[0] = is_variable ? x[entry[1]] : T(numbers[entry[1]]);
-                for (int k = 1; k < N; ++k)
-                    out[k] = T(is_variable && k <= K && chosen[k - 1] == entry[1]);
+                for (int k = 1; k < N; ++k) {
+                    const bool is_one = is_variable && k <= K && chosen[k - 1] == entry[1];
+                    out[k] = T(is_one);
+                    enters |= is_one ? 1 << (k - 1) : 0;
+                }
+                entering[entry[3]] = enters;
                 continue;
             }
+            const int enters = entering[entry[1]] | (operation <= @power@ ? entering[entry[2]] : 0);
+            entering[entry[3]] = enters;
             const T* a = jets[entry[1]];
             const T u = a[0];
-            T v, f = T(0), ff = T(0);  // the value of a function of u and its derivatives
+            T v = T(0), f = T(0), ff = T(0);  // the value of a function of u and its derivatives
+            bool is_function = false;
             switch (operation) {
             case @add@: {
                 const T* b = jets[entry[2]];
                 for (int k = 0; k < N; ++k)
                     out[k] = a[k] + b[k];
-                continue;
+                break;
             }
             case @subtract@: {
                 const T* b = jets[entry[2]];
                 for (int k = 0; k < N; ++k)
                     out[k] = a[k] - b[k];
-                continue;
+                break;
             }
             case @multiply@: {
                 const T* b = jets[entry[2]];
@@ -69,11 +156,11 @@ struct Tape {
                 if (ORDER > 1)
                     for (int i = 1, k = K + 1; i <= K; ++i)
                         for (int j = i; j <= K; ++j, ++k)
-                            out[k] = times(w, a[k]) + product(a[i], b[j]) + product(a[j], b[i]) + times(u, b[k]);
+                            out[k] = w * a[k] + a[i] * b[j] + a[j] * b[i] + u * b[k];
                 for (int k = 1; k <= K; ++k)
-                    out[k] = times(w, a[k]) + times(u, b[k]);
+                    out[k] = w * a[k] + u * b[k];
                 out[0] = u * w;
-                continue;
+                break;
             }
             case @divide@: {
                 const T* b = jets[entry[2]];
@@ -81,156 +168,89 @@ struct Tape {
                 T slope[K + 1], other[K + 1];
                 for (int k = 1; k <= K; ++k) {
                     other[k] = b[k];
-                    slope[k] = times(inverse, a[k] - times(w, b[k]));
+                    slope[k] = inverse * (a[k] - w * b[k]);
                 }
                 if (ORDER > 1)
                     for (int i = 1, k = K + 1; i <= K; ++i)
                         for (int j = i; j <= K; ++j, ++k)
-                            out[k] = times(inverse, a[k] - product(slope[i], other[j]) - product(slope[j], other[i])
-                                - times(w, b[k]));
+                            out[k] = inverse * (a[k] - slope[i] * other[j] - slope[j] * other[i] - w * b[k]);
                 for (int k = 1; k <= K; ++k)
                     out[k] = slope[k];
                 out[0] = w;
-                continue;
+                break;
             }
             case @power@: {  // a^b = exp(b log a), its value by pow, which knows whole powers of negative numbers
                 const T* b = jets[entry[2]];
                 const T w = b[0], log_u = wp::log(u), inverse = T(1) / u, value = wp::pow(u, w);
                 T logs[K + 1], slope[K + 1], other[K + 1];
                 for (int k = 1; k <= K; ++k) {
-                    logs[k] = times(inverse, a[k]);
+                    logs[k] = inverse * a[k];
                     other[k] = b[k];
-                    slope[k] = times(log_u, b[k]) + times(w, logs[k]);
+                    slope[k] = log_u * b[k] + w * logs[k];
                 }
                 if (ORDER > 1)
                     for (int i = 1, k = K + 1; i <= K; ++i)
                         for (int j = i; j <= K; ++j, ++k) {
-                            const T second = times(inverse, a[k]) - product(logs[i], logs[j]);
-                            const T bend = times(log_u, b[k]) + product(other[i], logs[j]) + product(other[j], logs[i])
-                                + times(w, second);
-                            out[k] = times(value, product(slope[i], slope[j]) + bend);
+                            const T second = inverse * a[k] - logs[i] * logs[j];
+                            const T bend = log_u * b[k] + other[i] * logs[j] + other[j] * logs[i] + w * second;
+                            out[k] = value * (slope[i] * slope[j] + bend);
                         }
                 for (int k = 1; k <= K; ++k)
-                    out[k] = times(value, slope[k]);
+                    out[k] = value * slope[k];
                 out[0] = value;
-                continue;
+                break;
             }
             case @add_number@:
                 for (int k = 1; k < N; ++k)
                     out[k] = a[k];
                 out[0] = u + T(numbers[entry[2]]);
-                continue;
+                break;
             case @number_minus@:
                 for (int k = 1; k < N; ++k)
                     out[k] = -a[k];
                 out[0] = T(numbers[entry[2]]) - u;
-                continue;
+                break;
             case @scale@: {
                 const T c = T(numbers[entry[2]]);
                 for (int k = 1; k < N; ++k)
-                    out[k] = times(c, a[k]);
+                    out[k] = c * a[k];
                 out[0] = c * u;
-                continue;
+                break;
             }
             case @divide_by_number@: {
                 const T c = T(numbers[entry[2]]), inverse = T(1) / c;
                 for (int k = 1; k < N; ++k)
-                    out[k] = times(inverse, a[k]);
+                    out[k] = inverse * a[k];
                 out[0] = u / c;
-                continue;
+                break;
             }
             case @negative@:
                 for (int k = 0; k < N; ++k)
                     out[k] = -a[k];
-                continue;
-            case @number_over@: {
-                const T inverse = T(1) / u;
-                v = T(numbers[entry[2]]) / u;
-                f = -v * inverse;
-                ff = T(-2) * f * inverse;
                 break;
+            default:
+                is_function = true;
+                apply(operation, u, operation < @negative@ ? T(numbers[entry[2]]) : T(0), v, f, ff);
             }
-            case @power_number@: {
-                const T c = T(numbers[entry[2]]);
-                v = wp::pow(u, c);
-                // a factor of zero is tested for, since zero times an infinite power would be NaN
-                if (ORDER > 0)
-                    f = c == T(0) ? T(0) : c * wp::pow(u, c - T(1));
+            if (is_function) {
                 if (ORDER > 1)
-                    ff = c * (c - T(1)) == T(0) ? T(0) : c * (c - T(1)) * wp::pow(u, c - T(2));
-                break;
+                    for (int i = 1, k = K + 1; i <= K; ++i)
+                        for (int j = i; j <= K; ++j, ++k)
+                            out[k] = ff * a[i] * a[j] + (a[k] == T(0) ? T(0) : f * a[k]);
+                for (int k = 1; k <= K; ++k)
+                    out[k] = f * a[k];
+                out[0] = v;
             }
-            case @number_power@: {
-                const T c = T(numbers[entry[2]]);
-                v = wp::pow(c, u);
-                if (ORDER > 0)
-                    f = v * wp::log(c);
-                if (ORDER > 1)
-                    ff = f * wp::log(c);
-                break;
-            }
-            case @square@:
-                v = u * u;
-                f = T(2) * u;
-                ff = T(2);
-                break;
-            case @cube@:
-                v = u * u * u;
-                f = T(3) * u * u;
-                ff = T(6) * u;
-                break;
-            case @sin@:
-                v = wp::sin(u);
-                if (ORDER > 0)
-                    f = wp::cos(u);
-                ff = -v;
-                break;
-            case @cos@:
-                v = wp::cos(u);
-                if (ORDER > 0)
-                    f = -wp::sin(u);
-                ff = -v;
-                break;
-            case @tan@:
-                v = wp::tan(u);
-                f = T(1) + v * v;
-                ff = T(2) * v * f;
-                break;
-            case @exp@:
-                v = f = ff = wp::exp(u);
-                break;
-            case @log@:
-                v = wp::log(u);
-                f = T(1) / u;
-                ff = -f * f;
-                break;
-            case @sqrt@:
-                v = wp::sqrt(u);
-                f = T(0.5) / v;
-                ff = T(-0.25) / (v * u);
-                break;
-            case @tanh@:
-                v = wp::tanh(u);
-                f = T(1) - v * v;
-                ff = T(-2) * v * f;
-                break;
-            case @atan@:
-                v = wp::atan(u);
-                f = T(1) / (T(1) + u * u);
-                ff = T(-2) * u * f * f;
-                break;
-            default:  // abs, away from its kink
-                v = wp::abs(u);
-                f = T((u > T(0)) - (u < T(0)));
-                break;
-            }
-            if (ORDER > 1)
-                for (int i = 1, k = K + 1; i <= K; ++i)
-                    for (int j = i; j <= K; ++j, ++k)
-                        out[k] = product(times(ff, a[i]), a[j]) + times(f, a[k]);
-            for (int k = 1; k <= K; ++k)
-                out[k] = times(f, a[k]);
-            out[0] = v;
+            if (enters != (1 << K) - 1)  // an infinite factor made NaN of zero
+                for (int i = 1, k = K + 1; i <= K; ++i) {
+                    const bool is_absent = !(enters >> (i - 1) & 1);
+                    if (is_absent)
+                        out[i] = T(0);
+                    if (ORDER > 1)
+                        for (int j = i; j <= K; ++j, ++k)
+                            if (is_absent || !(enters >> (j - 1) & 1))
+                                out[k] = T(0);
+                }
         }
         for (int k = 0; k < N; ++k)
             result[k] = out[k];

@@ -214,3 +214,14 @@ def test_a_kink_has_a_slope_but_no_curvature(compiled):
     slope, bend = bounds(ridge, [[1.0], [1.0], [-2.0]], [0.9, 1.1, 1.0])
     np.testing.assert_allclose(slope, 0.5, rtol=1e-14)
     np.testing.assert_allclose(bend, [0.0, np.inf, 0.0], atol=1e-290)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_derivative_is_zero_by_a_variable_that_does_not_enter_and_nan_where_an_infinite_one_meets_a_kink(compiled):
+    surface = rb.formula("sqrt(x) + y*y", "x y", compiled=compiled)
+    assert surface.gradient([0.0, 3.0]).tolist() == [np.inf, 6.0]
+    assert surface.hessian([0.0, 3.0])[0, 1] == 0.0
+    assert surface.hessian([0.0, 3.0])[1, 1] == 2.0
+    kink = rb.formula("abs(x)**1.5 + y", "x y", compiled=compiled)
+    assert kink.gradient([0.0, 3.0]).tolist() == [0.0, 1.0]
+    assert np.isnan(kink.hessian([0.0, 3.0])[0, 0])
