@@ -1,7 +1,10 @@
 """Where balls rest: closed forms, brute force, and the identities of dilation by a ball (theory, sections 3 and 8)."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+import warp as wp
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
@@ -513,8 +516,13 @@ def test_samples_end_where_their_box_does():
 # Certificates, batches, threads
 
 
+@wp.func
+def ridge_of_ones_own(x: Any):
+    return -x.dtype(0.5) * wp.abs(x[0])
+
+
 def test_what_is_known_is_proved_what_is_sampled_is_estimated_and_seeds_are_neither():
-    ripple = rb.formula("-S*abs(x)", constants={"S": 0.5})
+    ridge, own = rb.formula("-S*abs(x)", constants={"S": 0.5}), rb.surface(dim=1)(ridge_of_ones_own)
 
     def certificate(surface, **options):
         return rb.contacts(surface, 0.3, 1.5, rb.GlobalProjection(**options)).certified[0]
@@ -524,8 +532,10 @@ def test_what_is_known_is_proved_what_is_sampled_is_estimated_and_seeds_are_neit
         assert certificate(known, nodes=0) == NONE
         assert certificate(known, nodes=1) == NONE or certificate(known, nodes=2) == PROVEN
     assert certificate(S.riemann(), nodes=20) == NONE
-    assert certificate(ripple) == ESTIMATED
-    assert certificate(ripple, nodes=0) == NONE
+    assert certificate(ridge) == PROVEN
+    assert certificate(own) == ESTIMATED
+    for surface in (ridge, own):
+        assert certificate(surface, nodes=0) == NONE
 
 
 @given(st.floats(-6, 6), st.floats(0.1, 5))

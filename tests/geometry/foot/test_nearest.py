@@ -1,9 +1,11 @@
 """Nearest points are the nearest of the whole graph: closed forms, brute force, and certificates that are not loose."""
 
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
+import warp as wp
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -239,7 +241,7 @@ def test_formulas_by_brute_force(a, b, c, x, up):
     t = np.linspace(x - reach, x + reach, 40001)
     nearest = np.sqrt(polished(square, t, margin=0.05))
     assert found.distance[0] == pytest.approx(nearest, abs=1e-9)
-    assert found.certified[0] == ESTIMATED
+    assert found.certified[0] == PROVEN
 
 
 def polished(function, t, margin):
@@ -416,18 +418,24 @@ def test_1000_feet_on_riemann_are_the_nearest():
 # Certificates
 
 
+@wp.func
+def wave(x: Any):
+    return wp.sin(x[0])
+
+
 def test_what_is_known_is_proved_what_is_sampled_is_estimated_and_seeds_are_neither():
     point = [[0.3, 2.0]]
     formula = rb.formula(RIPPLE, constants={"A": 1.0, "B": 1.0, "C": 0.0})
+    own = rb.surface(dim=1)(wave)
 
     def certificate(surface, **options):
         return rb.project(surface, point, rb.GlobalProjection(**options)).certified[0]
 
-    for known in (S.sine(), S.cubic(), S.riemann(), S.quadratic([[1.0]])):
+    for known in (S.sine(), S.cubic(), S.riemann(), S.quadratic([[1.0]]), formula):
         assert certificate(known) == PROVEN
-    assert certificate(formula) == ESTIMATED
-    assert certificate(formula, hessian_bound=1.0) == PROVEN
-    for surface in (S.sine(), formula):
+    assert certificate(own) == ESTIMATED
+    assert certificate(own, hessian_bound=1.0) == PROVEN
+    for surface in (S.sine(), formula, own):
         assert certificate(surface, nodes=0) == NONE
         assert certificate(surface, nodes=3) == NONE
 
