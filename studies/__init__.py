@@ -1,0 +1,1 @@
+"""The evidence: what a rolling ball does for training, measured. ``python -m studies --help``."""
