@@ -20,6 +20,7 @@ from rollingball.pytorch.optimizer.radius import (
 )
 from rollingball.pytorch.plane.plane import LossPlane
 from rollingball.pytorch.plane.plane_grid import GridOptions, PlanePoint, PlaneReport
+from rollingball.pytorch.plane.suggest import Suggestion, suggest
 from rollingball.pytorch.runs.export import export_state_dict, load_into, write_checkpoints
 from rollingball.pytorch.runs.record import Recorder
 from rollingball.pytorch.runs.recording import read_recording
@@ -42,12 +43,14 @@ __all__ = [
     "ReduceRadiusOnPlateau",
     "RollingBall",
     "StepRadius",
+    "Suggestion",
     "TorchTrajectory",
     "export_state_dict",
     "load_into",
     "read_recording",
     "roll_model",
     "simulate",
+    "suggest",
     "write_checkpoints",
 ]
 
