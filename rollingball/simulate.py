@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,13 @@ from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods import Flow, Method, RigidBall
 from rollingball.methods.discrete.plan import Callback
 from rollingball.methods.families import family_of
-from rollingball.methods.rebuild import rebuilt
+from rollingball.methods.rebuild import rebuilt, rebuilt_scene
 from rollingball.runs.request import SEEDS, Request
+from rollingball.runs.shards import RUN
+from rollingball.runs.size import memory_of
 from rollingball.runs.stop import Stop
+from rollingball.runs.stream import roll
+from rollingball.runs.stream_folder import asked_for
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces.base import Surface
 
@@ -34,15 +40,18 @@ def simulate(
     save_at: Any = None,
     every: int = 1,
     stop: Stop | None = None,
-    device: str = "cpu",
+    device: str | Sequence[str] = "cpu",
     dtype: str = "float64",
     seed: int = 0,
     lift: bool = False,
     gap: GlobalProjection | None = SEEDS,
+    record: Collection[str] | None = None,
     threads: int | None = None,
     chunk: int | None = None,
     progress: bool = False,
     callback: Callback | None = None,
+    out: str | Path | None = None,
+    processes: Any = None,
     throw: bool = False,
 ) -> Trajectory:
     """Roll balls on a surface and record them.
@@ -68,17 +77,22 @@ def simulate(
         save_at: For a continuous method, the times of the frames (T,), ascending; by default 100, the last at the end.
         every: Record a frame each so many steps, and the last one.
         stop: When a ball may end earlier; its last state then fills the frames that follow.
-        device: ``"cpu"`` or a CUDA device such as ``"cuda:0"``.
+        device: ``"cpu"`` or a CUDA device such as ``"cuda:0"``; or several, each of which rolls some of the balls.
         dtype: ``"float64"`` or ``"float32"``; heights are float64 in either.
         seed: Of the noise of stochastic methods. Same seed and device: bitwise the same result.
         lift: Keep the horizontal position of a centre whose ball would be inside the surface at the start, and raise it
             to f_rho; the ball starts from a contact there.
         gap: How ``gap`` is measured: by default from 32 seeds, which is not certified; GlobalProjection() proves it
             where it can, in d <= 2. None leaves it NaN.
+        record: The names of the columns to record, of ``foot``, ``center``, ``loss``, ``gap``, ``residual``, ``radius``
+            and those of balls with mass; by default all. The others take no memory: they are NaN, or None.
         threads: CPU threads; by default one a core. The result does not depend on it.
         chunk: Steps between callbacks, in whole frames; by default about 0.2 s of work.
         progress: Show a bar.
         callback: Called between launches with a :class:`Progress`; a true answer ends the run there.
+        out: A folder to write the record to as it is rolled, whatever its size: what is returned reads from there what
+            is used of it. A folder that holds a part of the same run is gone on with.
+        processes: A process group of ``torch.distributed``, beside ``out``: each process rolls some of the balls.
         throw: Raise a BallError where a ball fails, instead of recording its status.
 
     Raises:
@@ -91,20 +105,23 @@ def simulate(
     request = Request(
         surface=surface, ball=ball, method=method, start=start, steps=steps, start_center=start_center,
         start_velocity=start_velocity, start_spin=start_spin, duration=duration, save_at=save_at, every=every,
-        stop=stop, device=device, dtype=dtype, seed=seed, lift=lift, gap=gap, threads=threads, chunk=chunk,
-        progress=progress, callback=callback,
+        stop=stop, device=device, dtype=dtype, seed=seed, lift=lift, gap=gap, record=record, threads=threads,
+        chunk=chunk, progress=progress, callback=callback, out=out, processes=processes,
     )  # fmt: skip
     family, throw = family_of(method), flag("throw", throw)
-    return _judged(family.roll(family.checked(request)), throw)
+    return _judged(roll(family, family.checked(request), request), throw)
 
 
-def check(surface: Surface, ball: Ball | None, method: Any, **options: Any) -> None:
+def check(surface: Surface, ball: Ball | None, method: Any, **options: Any) -> int:
     """Check the arguments of :func:`simulate` without rolling; whether a ball fits at its start is not looked at.
+
+    Returns:
+        About the bytes of memory that the run takes, where it is not written to a folder.
 
     Raises:
         InputError: as :func:`simulate` would.
     """
-    family_of(method).checked(Request(surface=surface, ball=ball, method=method, **options))
+    return memory_of(family_of(method).checked(Request(surface=surface, ball=ball, method=method, **options)))
 
 
 def _judged(trajectory: Trajectory, throw: bool) -> Trajectory:
@@ -119,15 +136,18 @@ def _judged(trajectory: Trajectory, throw: bool) -> Trajectory:
 
 
 def resume(
-    trajectory: Trajectory, steps: int | None = None, *, duration: float | None = None, **options: Any
+    trajectory: Trajectory | str | Path, steps: int | None = None, *, duration: float | None = None, **options: Any
 ) -> Trajectory:
     """Go on with a saved run: its surface, ball and method are built again from its scene.
 
     Args:
-        trajectory: A run with its final state, on a surface of the catalogue.
+        trajectory: A run with its final state, on a surface of the catalogue; or the folder of a run that was written
+            with ``out`` and did not end, which is rolled to the end that was asked for, bit for bit as if nothing had
+            been between.
         steps: How many more steps, of a discrete method.
         duration: How much more time, of a flow or a ball with mass.
-        options: As for :func:`simulate`.
+        options: As for :func:`simulate`; of a folder ``device``, ``threads``, ``progress``, ``processes``, ``throw``
+            and, where the surface is of one's own, ``surface``.
 
     Returns:
         The whole run, earlier frames first, without a duplicated one. Schedules that named no ``steps`` were spread
@@ -138,6 +158,8 @@ def resume(
     Raises:
         InputError: for a trajectory without its final state, or whose surface cannot be built from its scene.
     """
+    if isinstance(trajectory, (str, Path)):
+        return _resume_folder(Path(trajectory), steps, duration, options)
     for name in ("surface", "ball", "method", "start"):
         if name in options:
             raise InputError(
@@ -149,3 +171,18 @@ def resume(
     more = {"steps": steps, "duration": duration}
     later = simulate(surface, ball, method, start=trajectory, **{**defaults, **more, **options})
     return trajectory.followed_by(later)
+
+
+def _resume_folder(folder: Path, steps: Any, duration: Any, options: dict[str, Any]) -> Trajectory:
+    """Roll the run of a folder to its end."""
+    taken = ("surface", "device", "threads", "progress", "processes", "throw")
+    given = {
+        **{name: value for name, value in (("steps", steps), ("duration", duration)) if value is not None},
+        **options,
+    }
+    for name in given.keys() - set(taken):
+        raise InputError(name, given[name], f"nothing: a folder has its own; it takes {', '.join(taken)}")
+    scene, asked = asked_for(folder)
+    surface, ball, method, defaults = rebuilt_scene(scene, folder / RUN, options.pop("surface", None))
+    known = {"stop": defaults["stop"], "device": defaults["device"], **asked}
+    return simulate(surface, ball, method, **{**known, **options}, out=folder)

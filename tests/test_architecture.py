@@ -39,7 +39,7 @@ INNER = {
         ["scene"],
         ["doctor", "manifest", "paper", "training"],
         ["folder", "studies"],
-        ["export"],
+        ["export", "rolling"],
         ["commands"],
         ["cli"],
     ],

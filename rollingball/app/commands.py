@@ -25,7 +25,8 @@ class Demo:
 
     def __call__(self, overrides: dict[str, str]) -> None:
         """Roll the scene, then film its first run."""
-        from rollingball.app.folder import film, roll_scene
+        from rollingball.app.folder import film
+        from rollingball.app.rolling import roll_scene
 
         roll_scene("demo", overrides, self.out, "cpu")
         film(self.out, self.out / "roll.gif", seconds=4.0)
@@ -38,13 +39,14 @@ class Run:
 
     scene: Annotated[str, tyro.conf.Positional, arg(help="A scene file, or the name of a shipped one.")]
     out: Annotated[Path | None, arg(help="Folder for the trajectories and the picture; by default out/NAME.")] = None
-    device: Annotated[str, arg(help="Where to compute: cpu or cuda:0.")] = "cpu"
+    device: Annotated[str, arg(help="Where to compute: cpu, cuda:0, cuda:0,cuda:1, or under torchrun cuda.")] = "cpu"
+    resume: Annotated[bool, arg(help="Keep the runs in the folder, and go on with one that did not end.")] = False
 
     def __call__(self, overrides: dict[str, str]) -> None:
         """Roll the runs of the scene into a folder."""
-        from rollingball.app.folder import roll_scene
+        from rollingball.app.rolling import roll_scene
 
-        roll_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem, self.device)
+        roll_scene(self.scene, overrides, self.out or Path("out") / Path(self.scene).stem, self.device, self.resume)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,12 +168,12 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Export:
-    """Write a run for other tools, by the suffix: a scene for glTF, USD or Rerun, or parameters of a model."""
+    """Write a run for other tools, by the suffix: a scene in space, a table, or parameters of a model."""
 
     recorded: Annotated[
         Path, tyro.conf.Positional, arg(name="run", help="A trajectory, or the folder of run or of a Recorder.")
     ]
-    to: Annotated[Path, arg(help="The file: .glb, .usd, .usda, .usdc, .rrd, or .safetensors for parameters.")]
+    to: Annotated[Path, arg(help="The file: .glb, .usd, .usda, .usdc, .rrd, .nc, .parquet, .csv, .safetensors.")]
     frame: Annotated[int, arg(help="Of parameters, the frame; negative numbers count from the end.")] = -1
     plane: Annotated[Path | None, arg(help="The LossPlane of a run in a model; none where in all parameters.")] = None
     ball: Annotated[int, arg(help="Of parameters, the number of the ball.")] = 0

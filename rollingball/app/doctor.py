@@ -26,6 +26,7 @@ EXTRAS = {
     "bench": ("jax", "diffrax", "numba", "scikit-image", "mujoco", "pytorch_optimizer"),
     "experiments": ("scikit-learn", "pytorch_optimizer"),
     "view": ("viser",),
+    "tables": ("xarray", "pandas", "h5netcdf", "pyarrow"),
     "docs": ("sphinx", "myst-parser"),
 }
 

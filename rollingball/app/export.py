@@ -43,11 +43,20 @@ def landscape(run: Path, to: Path, options: Options) -> str:
     return f"{to}: {', '.join(runs)}"
 
 
+def table(run: Path, to: Path, options: Options) -> str:
+    """Every frame of every ball, for programs that read tables."""
+    from rollingball.runs.tables import write_table
+    from rollingball.runs.trajectory import Trajectory
+
+    return write_table(Trajectory.load(run), to)
+
+
 Writer = Callable[[Path, Path, Options], str]
 # by the suffix of the file: what writes it and returns a line about it
 WRITERS: dict[str, Writer] = {
     ".safetensors": parameters,
     **dict.fromkeys((".glb", ".usd", ".usda", ".usdc", ".rrd"), landscape),
+    **dict.fromkeys((".nc", ".parquet", ".csv"), table),
 }
 
 

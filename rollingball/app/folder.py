@@ -1,13 +1,11 @@
-"""A folder of runs: rolling a scene into it, and reading, drawing, filming and showing the runs in it."""
+"""A folder of runs: reading, drawing, filming and showing the runs in it."""
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rollingball.core.errors import FileError, InputError, RunInterrupted
+from rollingball.core.errors import FileError, InputError
 
 if TYPE_CHECKING:
     from rollingball.app.scene import Scene
@@ -15,55 +13,23 @@ if TYPE_CHECKING:
     from rollingball.surfaces import Surface
 
 MOST_FILMED = 4  # runs in one film
+MOST_SUMMED = 2**24  # frames x balls
+MOST_DRAWN = 2**22
 
 
-def roll_scene(source: str, overrides: dict[str, str], out: Path, device: str) -> None:
-    """Roll all runs of a scene into a folder: a .safetensors for each, the manifest, and pictures.
+def few(runs: dict[str, Trajectory]) -> dict[str, Trajectory]:
+    """The runs, of a large one no more balls than pictures can show, the first and others evenly after it."""
+    import numpy as np
 
-    Args:
-        source: A scene file, or the name of a shipped scene.
-        overrides: Values of the scene by their dotted keys, as they were typed.
-        out: The folder, which this process locks; runs of another scene that were rolled there before are deleted.
-        device: Where to compute, such as "cpu" or "cuda:0".
-
-    Raises:
-        InputError: for a scene or a device that cannot be used.
-        FileError: when the folder cannot be written, or another process writes there.
-        KeyboardInterrupt: for Ctrl-C; finished runs stay, and the record so far of the one that was interrupted is
-            saved beside them as NAME.interrupted.safetensors.
-    """
-    from rollingball.app.manifest import NAME, begin
-    from rollingball.app.scene import load_scene
-    from rollingball.core.files import locked_folder, writable
-    from rollingball.core.launch import device_name
-
-    scene = load_scene(source, overrides)
-    if not scene.run:
-        raise InputError("$.run", [], "one run or more; this scene is for rollingball iron or compare")
-    device_name(device)
-    scene.check()
-    writable(out)
-    with locked_folder(out):
-        print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
-        manifest = begin(out, scene)
-        for index, name in enumerate(manifest.names):
-            began = time.perf_counter()
-            try:
-                run = scene.roll(index, device=device, progress=sys.stderr.isatty())
-            except RunInterrupted as interrupted:
-                manifest.marked(interrupted.trajectory).save(out / f"{name}.interrupted.safetensors")
-                raise
-            manifest = manifest.save_run(name, run)
-            seconds = time.perf_counter() - began
-            print(
-                f"  {name}: {run.balls} balls, {run.steps.max(initial=0)} steps: "
-                f"{run.seconds:.2f} s to roll, {seconds:.2f} s in all"
-            )
-            for line in summary(run):
-                print(f"    {line}")
-        print(f"  {out}/: {', '.join(f'{name}.safetensors' for name in manifest.names)}, {NAME}")
-        for path in draw(out):
-            print(f"  {path}")
+    found = {}
+    for name, run in runs.items():
+        most = max(MOST_DRAWN // max(len(run), 1), 1)
+        found[name] = run
+        if run.balls > most:
+            count = min(most, 100)
+            found[name] = run.select(np.linspace(0, run.balls - 1, count).astype(int))
+            print(f"  {name}: {count} of {run.balls} balls are drawn")
+    return found
 
 
 def summary(run: Trajectory) -> list[str]:
@@ -73,6 +39,8 @@ def summary(run: Trajectory) -> list[str]:
     from rollingball.runs.words import inside, status_counts
 
     lines = [f"{count} of {run.balls} {status.message}" for status, count, _word in status_counts(run)]
+    if len(run) * run.balls > MOST_SUMMED:
+        return lines  # its gap is in the record
     if depth := inside(run):
         lines.append(f"gap: down to {np.nanmin(run.gap):.3g}; {depth}")
     return lines
@@ -117,7 +85,7 @@ def draw(folder: Path, axes: tuple[int, int] | None = None) -> list[Path]:
     from rollingball.plot import Goal, energy_sheet, save, sheet
 
     scene, surface, found = read(folder)
-    runs = {scene.titles()[name]: run for name, run in found.items()}
+    runs = {scene.titles()[name]: run for name, run in few(found).items()}
     plot = scene.plot
     box, felt, goal = (plot.box, plot.felt, plot.reached()) if plot else (None, False, None)
     options: Any = {"goal": Goal(*goal) if goal else None, "felt": felt}
@@ -147,6 +115,7 @@ def film(
     from rollingball.plot import Goal, animate
 
     scene, surface, found = read(folder)
+    found = few(found)
     titles = scene.titles()
     if name is not None:
         shown: Any = found[one_of("run-name", name, list(found))]
@@ -190,21 +159,22 @@ def show(source: Path, port: int, html: Path | None, plane: Path | None = None) 
 def to_show(source: Path, plane: Path | None = None) -> tuple[dict[str, Trajectory], Surface, Any, str]:
     """The runs by name, their surface, the box to show or None, and a title, of a folder or of one trajectory."""
     from rollingball.app.training import is_recording, on_plane
+    from rollingball.runs.shards import RUN
     from rollingball.runs.trajectory import Trajectory
     from rollingball.surfaces import from_recipe
 
     if is_recording(source):
         run, on = on_plane(source, plane)
         return {source.stem: run}, on.surface, on.box, source.stem
-    if source.suffix != ".safetensors":
+    if source.suffix != ".safetensors" and not (source / RUN).is_file():
         scene, surface, found = read(source)
-        runs = {scene.titles()[name]: run for name, run in found.items()}
+        runs = {scene.titles()[name]: run for name, run in few(found).items()}
         return runs, surface, scene.plot.box if scene.plot else None, scene.title
     run = Trajectory.load(source)
     recipe = run.scene.get("surface")
     if not isinstance(recipe, dict) or "type" not in recipe:
         raise FileError(f"{source}: its surface is a user's own; rollingball.plot.view(run, surface) shows it")
     try:
-        return {source.stem: run}, from_recipe(recipe), None, source.stem
+        return few({source.stem: run}), from_recipe(recipe), None, source.stem
     except InputError as error:
         raise FileError(f"{source}: {error}") from None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from rollingball.core.errors import FileError
 from rollingball.core.files import write_beside
+from rollingball.runs.shards import delete_run
 from rollingball.runs.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -47,8 +48,16 @@ class Manifest:
     digest: str | None
 
     def path_of(self, name: str) -> Path:
-        """The file of a run."""
+        """The file of a run that was rolled in memory."""
         return self.folder / f"{name}.safetensors"
+
+    def folder_of(self, name: str) -> Path:
+        """The folder of a run that was written as it was rolled."""
+        return self.folder / f"{name}.trajectory"
+
+    def place_of(self, name: str) -> Path:
+        """The file or the folder in which a run is."""
+        return self.folder_of(name) if self.folder_of(name).is_dir() else self.path_of(name)
 
     def save_run(self, name: str, run: Trajectory) -> Manifest:
         """Save a run with the digest of the scene, then the manifest that calls it whole, which is returned.
@@ -57,7 +66,22 @@ class Manifest:
             FileError: when a file cannot be written.
         """
         self.marked(run).save(self.path_of(name))
-        after = dataclasses.replace(self, whole=[*self.whole, name])
+        delete_run(self.folder_of(name))
+        return self._with(name)
+
+    def stamp_run(self, name: str) -> Manifest:
+        """The same for a run that was written to its folder as it was rolled.
+
+        Raises:
+            FileError: when a file cannot be written.
+        """
+        write_beside(self.folder_of(name) / DIGEST, (self.digest or "").encode())
+        self.path_of(name).unlink(missing_ok=True)
+        return self._with(name)
+
+    def _with(self, name: str) -> Manifest:
+        """The manifest that calls a run whole, which is written."""
+        after = dataclasses.replace(self, whole=[*(n for n in self.whole if n != name), name])
         after.write()
         return after
 
@@ -71,11 +95,14 @@ class Manifest:
         Raises:
             FileError: for a file that is missing or damaged, or a run of another scene.
         """
-        run = Trajectory.load(self.path_of(name))
-        if run.scene.get(DIGEST) != self.digest:
-            raise FileError(
-                f"{self.path_of(name)}: a run of another scene than {self.folder / NAME}; roll that scene again"
-            )
+        place = self.place_of(name)
+        run = Trajectory.load(place)
+        digest = run.scene.get(DIGEST)
+        if place.is_dir():
+            with contextlib.suppress(OSError, ValueError):
+                digest = (place / DIGEST).read_text()
+        if digest != self.digest:
+            raise FileError(f"{place}: a run of another scene than {self.folder / NAME}; roll that scene again")
         return run
 
     def write(self) -> None:
@@ -89,10 +116,15 @@ def digest_of(scene: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(scene, sort_keys=True).encode()).hexdigest()
 
 
-def begin(folder: Path, scene: Scene) -> Manifest:
-    """Make a folder the folder of a scene: no run of it is whole yet.
+def begin(folder: Path, scene: Scene, keep: bool = False) -> Manifest:
+    """Make a folder the folder of a scene.
 
     The runs and pictures of another scene, which the manifest there names, are deleted.
+
+    Args:
+        folder: The folder.
+        scene: The scene.
+        keep: Whether runs of this scene that are there stay whole; else none of it is whole yet.
 
     Raises:
         FileError: when the manifest cannot be written.
@@ -103,11 +135,17 @@ def begin(folder: Path, scene: Scene) -> Manifest:
     manifest = Manifest(folder, plain, scene.names(), [], digest_of(plain))
     with contextlib.suppress(FileError):
         earlier = read_manifest(folder)
-        if earlier.digest != manifest.digest:
-            own = [
-                earlier.path_of(name) for name in earlier.names if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name)
-            ]
-            for path in (*own, *(folder / picture for picture in PICTURES)):
+        other = earlier.digest != manifest.digest
+        names = [name for name in earlier.names if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name)]
+        if keep and not other:
+            there = [name for name in earlier.whole if name in manifest.names and earlier.place_of(name).exists()]
+            manifest = dataclasses.replace(manifest, whole=there)
+        else:
+            for name in names:
+                (earlier.folder_of(name) / DIGEST).unlink(missing_ok=True)
+                delete_run(earlier.folder_of(name))
+        if other:
+            for path in (*map(earlier.path_of, names), *(folder / picture for picture in PICTURES)):
                 with contextlib.suppress(OSError):
                     path.unlink()
     manifest.write()

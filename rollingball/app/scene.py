@@ -150,8 +150,8 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for index in range(len(self.run)):
             try:
                 ball, method, options = self.arguments(index)
-                check(surface, ball, method, **options)
                 self.check_size(options)
+                check(surface, ball, method, **options, out=Path())  # a large one is written to the disk
             except InputError as error:
                 shared = error.field.startswith("start") or (error.field == "radius" and self.run[index].radius is None)
                 raise error.under("$.ball" if shared else f"$.run[{index}]") from None
@@ -180,6 +180,11 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 check(surface, ball, FootpointRBO(lr=rate), start=start, steps=steps)
             except InputError as error:
                 raise error.under("$.ball" if error.field in ("start", "radius") else "$.compare") from None
+
+    def memory(self, index: int) -> int:
+        """About the bytes that one run takes in memory, where it is not written to a folder."""
+        ball, method, options = self.arguments(index)
+        return check(self.build_surface(), ball, method, **options, out=Path())
 
     def roll(self, index: int, **options: Any) -> Trajectory:
         """Simulate one run; ``options`` go to :func:`rollingball.simulate`."""

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def beside(path: Path) -> Path:
     return path.parent / f".{path.name}.{secrets.token_hex(6)}"
 
 
-def write_beside(path: Path, content: bytes) -> None:
+def write_beside(path: Path, content: bytes | Iterable[bytes | memoryview]) -> None:
     """Write a whole file or none: to a temporary file in the same folder, then renamed to ``path``.
 
     File and folder are synchronised with the disk around the renaming, so that after a loss of power ``path`` has
@@ -47,7 +47,8 @@ def write_beside(path: Path, content: bytes) -> None:
     try:
         temporary, handle = _open_temporary(path)
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            for piece in [content] if isinstance(content, bytes) else content:
+                file.write(piece)
             file.flush()
             os.fsync(handle)
             if fcntl is not None:  # renamed while it is locked; Windows renames no open file

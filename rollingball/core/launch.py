@@ -17,6 +17,8 @@ import warp as wp
 from rollingball.core.compiled import BUILDING
 from rollingball.core.errors import FileError, InputError
 
+LARGE = 2**24  # bytes of an array that takes longer to fill than a thread to start
+
 
 def empty(shape: tuple[int, ...], kind: Any, device: Any) -> Any:
     """An uninitialised Warp array for a kernel to fill.
@@ -32,7 +34,13 @@ def empty(shape: tuple[int, ...], kind: Any, device: Any) -> Any:
         return wp.empty(shape, dtype=kind, device=device)
     one = wp.zeros(1, dtype=kind, device="cpu").numpy()
     host = np.empty((*shape, *one.shape[1:]), dtype=one.dtype)
-    return wp.array(host, dtype=kind, device=device, copy=False)
+    return wp.array(host, dtype=kind, shape=shape, device=device, copy=False)
+
+
+def fill_host(array: np.ndarray, value: float) -> None:
+    """Fill a new array of NumPy on all cores: most of the time the system takes, to find its pages of memory."""
+    number = thread_count(None) if array.nbytes > LARGE else 1
+    _together([functools.partial(part.fill, value) for part in np.array_split(array, number)])
 
 
 def blank(kind: Any, shape: tuple[int, ...], device: Any, /, **values: Any) -> Any:
@@ -100,17 +108,23 @@ def load(kernel: Any, device: str, block: int = 0) -> None:
 
 
 def launch(
-    kernel: Any, count: int, arguments: list[Any], device: str, threads: int | None = None, block: int = 0
+    kernel: Any,
+    count: int,
+    arguments: list[Any],
+    device: str,
+    threads: int | None = None,
+    block: int = 0,
+    begin: int = 0,
 ) -> None:
     """Run ``kernel`` for ``count`` balls; its last argument, added here, is the first ball of the slice.
 
     A CPU launch uses one thread but releases the interpreter lock, so slices of the batch run on threads of their own.
-    With ``block`` above 0 one block of that many threads works on each ball.
+    With ``block`` above 0 one block of that many threads works on each ball. ``begin`` is the number of the first ball.
     """
 
     def run(first: int, size: int) -> None:
         # a tape of the user's would give these kernels a wrong adjoint, silently
-        options: dict[str, Any] = {"inputs": [*arguments, first], "device": device, "record_tape": False}
+        options: dict[str, Any] = {"inputs": [*arguments, begin + first], "device": device, "record_tape": False}
         if block:
             wp.launch_tiled(kernel, dim=[size], block_dim=block, **options)
         else:

@@ -25,7 +25,7 @@ LIMITS = {
     "wells": Limit(10**7, "coordinates of all wells together"),
     "starts": Limit(10**7, "coordinates of all starts together, each radius from each start"),
     "steps": Limit(10**8, "steps of a schedule"),
-    "recorded": Limit(2**30, "numbers recorded of a run of a scene: frames x balls x (2 d + 6)"),
+    "recorded": Limit(2**32, "numbers recorded of a run of a scene: frames x balls x (2 d + 6)"),
     "frames": Limit(10**6, "frames of [compare]"),
     "radii": Limit(10**5, "radii of [iron.delta]"),
     "grid": Limit(10**7, "starts of [sensitivity]"),

@@ -23,15 +23,22 @@ def rebuilt(trajectory: Any, surface: Surface | None = None) -> tuple[Surface, B
     """
     if not isinstance(trajectory, Trajectory):
         raise InputError("trajectory", trajectory, "a Trajectory; Trajectory.load reads one from a file")
-    recipe = trajectory.scene.get("surface")
+    return rebuilt_scene(trajectory.scene, trajectory, surface)
+
+
+def rebuilt_scene(
+    scene: dict[str, Any], whose: Any, surface: Surface | None = None
+) -> tuple[Surface, Ball | None, Any, dict[str, Any]]:
+    """The same from the scene of a run; ``whose`` it is, for errors."""
+    recipe = scene.get("surface")
     if surface is None and (not isinstance(recipe, dict) or "type" not in recipe):
         raise InputError(
             "trajectory",
-            trajectory,
+            whose,
             "a run on a surface of the catalogue; pass start= to simulate, or surface= to derivatives",
         )
     try:
-        run = dict(trajectory.scene["run"])
+        run = dict(scene["run"])
         if "duration" in run:
             options = {name: run.pop(name, None) for name in ("duration", "dtype", "device", "start")}
             options["stop"] = msgspec.convert(run.pop("stop", None), Stop | None)
@@ -41,7 +48,7 @@ def rebuilt(trajectory: Any, surface: Surface | None = None) -> tuple[Surface, B
             run.pop("steps")
             options["stop"] = msgspec.convert(run.pop("stop"), Stop | None)
             method = METHOD_CLASSES.read(run)
-        ball = msgspec.convert(trajectory.scene["ball"], Ball | None)
+        ball = msgspec.convert(scene["ball"], Ball | None)
     except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
-        raise InputError("trajectory", trajectory, f"a run whose scene is whole ({error})") from None
+        raise InputError("trajectory", whose, f"a run whose scene is whole ({error})") from None
     return checked_surface(surface if surface is not None else from_recipe(recipe or {})), ball, method, options

@@ -20,7 +20,7 @@ def rolled(
     advance: Callable[[int], float],
     balls: int,
     most: int,
-    bar: tuple[str, int, str] | None,
+    title: tuple[str, int, str] | None,
     size: int | None = None,
     advice: str = "",
 ) -> tuple[float, bool]:
@@ -31,7 +31,7 @@ def rolled(
             [0, 1]; 1 ends it.
         balls: How many balls there are, for the size of the first launch.
         most: The most steps of one launch.
-        bar: The title, the length and the unit of a bar to show, or None.
+        title: The title, the length and the unit of a bar to show, or None.
         size: The steps of every launch; by default as many as take about LAUNCH_SECONDS.
         advice: A line that is shown above the bar when the run has taken ADVICE_SECONDS.
 
@@ -39,7 +39,7 @@ def rolled(
         The seconds that it took, and whether Ctrl-C ended it.
     """
     steps = size or max(min(FIRST_STEPS // max(balls, 1), FEW_STEPS, most), 1)
-    shown = _bar(*bar) if bar else None
+    shown = bar(*title) if title else None
     began, share = time.perf_counter(), 0.0
     with Interruption() as interruption:
         while share < 1.0 and not interruption.asked:
@@ -58,7 +58,8 @@ def rolled(
     return time.perf_counter() - began, share < 1.0
 
 
-def _bar(title: str, length: int, unit: str) -> Any:
+def bar(title: str, length: int, unit: str) -> Any:
+    """A bar in the terminal."""
     from tqdm import tqdm
 
     return tqdm(total=length, unit=unit, desc=title)

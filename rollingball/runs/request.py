@@ -10,7 +10,10 @@ from rollingball.core.errors import InputError
 from rollingball.geometry.foot.projection import GlobalProjection
 
 SEEDS = GlobalProjection(nodes=0)
-SHARED = frozenset({"surface", "ball", "method", "start", "device", "dtype", "lift", "gap", "threads", "progress"})
+SHARED = frozenset({
+    "surface", "ball", "method", "start", "device", "dtype", "lift", "gap", "record", "threads", "progress", "out",
+    "processes",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +37,13 @@ class Request:
     seed: Any = 0
     lift: Any = False
     gap: Any = SEEDS
+    record: Any = None
     threads: Any = None
     chunk: Any = None
     progress: Any = False
     callback: Any = None
+    out: Any = None
+    processes: Any = None
 
     def refuse_all_but(self, taken: Collection[str], whose: str) -> None:
         """Raise an InputError for an option that was given, and that the methods of a family do not take.

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.core.status import Status
-from rollingball.runs.fields import EVENT_FIELDS
+from rollingball.core.status import Event, Status
+from rollingball.runs.fields import EVENT_FIELDS, EVENTS, STATE
 
-EVENT_KINDS = (-1, 2, 3, 4, 5, 6, 7)
+EVENT_KINDS = tuple(int(kind) for kind in Event)
 STATUSES = tuple(int(status) for status in Status)
 TABLES = ("surface", "ball", "run", "versions")
 NUMBERS = {"surface": ("loss_scale",), "ball": ("radius", "mass", "inertia"), "run": ("lr", "gravity", "duration")}
@@ -27,14 +27,24 @@ def fault_of(arrays: dict[str, Any], state: dict[str, np.ndarray], events: dict[
     """
     _frames, balls, dim = arrays["foot"].shape
     faults = [
-        _values("status", arrays["status"], STATUSES),
-        "" if np.isfinite(arrays["time"]).all() else "time is not finite",
+        *(value_fault(name, arrays[name]) for name in ("status", "time")),
         _spin(arrays.get("spin"), dim),
         *(_state(name, value, balls) for name, value in state.items()),
         _events(events),
-        _scene(scene),
+        scene_fault(scene),
     ]
     return next(filter(None, faults), "")
+
+
+def value_fault(name: str, array: np.ndarray) -> str:
+    """The fault in the values of one array, by its name in a file; empty for none."""
+    if name == "status":
+        return _values(name, array, STATUSES)
+    if name == "time":
+        return "" if np.isfinite(array).all() else "time is not finite"
+    if name == EVENTS + "kind":
+        return _values("kind of events", array, EVENT_KINDS)
+    return _state(name.removeprefix(STATE), array, len(array)) if name.startswith(STATE) else ""
 
 
 def _values(name: str, array: np.ndarray, allowed: tuple[int, ...]) -> str:
@@ -64,7 +74,8 @@ def _events(events: dict[str, np.ndarray]) -> str:
     return _values("kind of events", events["kind"], EVENT_KINDS)
 
 
-def _scene(scene: Any) -> str:
+def scene_fault(scene: Any) -> str:
+    """The first fault of the scene of a trajectory, JSON data, as a phrase; empty for none."""
     if not isinstance(scene, dict):
         return "its scene is no object"
     for name in TABLES:

@@ -11,9 +11,12 @@ import numpy as np
 
 from rollingball.core.errors import InputError, numbers, within_rounding
 from rollingball.core.status import Status
-from rollingball.runs import trajectory_file
+from rollingball.runs import tables, trajectory_file
 from rollingball.runs.fields import FIELDS
+from rollingball.runs.told import picked
 from rollingball.runs.words import endings, inside
+
+MOST_READ = 2**20  # frames x balls
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +95,10 @@ class Trajectory:
         return len(self.step)
 
     def __repr__(self) -> str:
-        ends = "; ".join(part for part in (endings(self), inside(self)) if part)
+        # the gap of a large run in a folder is not read for this
+        is_read = isinstance(self.gap, np.ndarray) or len(self) * self.balls <= MOST_READ
+        unfinished = f"unfinished: {self.scene['unfinished']}" if "unfinished" in self.scene else ""
+        ends = "; ".join(part for part in (endings(self), inside(self) if is_read else "", unfinished) if part)
         return f"Trajectory({len(self)} frames, {self.balls} balls, d={self.dim}: {ends})"
 
     def __getitem__(self, frames: int | slice | Iterable[int]) -> Trajectory:
@@ -128,7 +134,7 @@ class Trajectory:
         }
         state = None if self.state is None else {name: value[pick] for name, value in self.state.items()}
         events = None if self.events is None else {name: value[pick] for name, value in self.events.items()}
-        scene = _picked(self.scene, self.balls, pick)
+        scene = picked(self.scene, self.balls, pick)
         return replace(self, **parts, state=state, scene=scene, events=events)
 
     def at(self, time: Any) -> Trajectory:
@@ -202,6 +208,30 @@ class Trajectory:
             events=_joined(self.events, later.events),
         )
 
+    def to_xarray(self) -> Any:
+        """An ``xarray.Dataset`` of the arrays: dims ``frame``, ``ball``, and ``axis`` or ``center_axis`` of points.
+
+        ``step`` and ``time`` are coordinates. The attributes are the numbers and names of the scene, such as
+        ``surface.type`` and ``run.lr``, and all of it as JSON in ``scene``.
+
+        Raises:
+            RollingBallError: where xarray is not installed (``pip install 'rollingball[tables]'``).
+            InputError: for a run from a folder that does not fit in memory.
+        """
+        return tables.to_xarray(self)
+
+    def to_dataframe(self) -> Any:
+        """A ``pandas.DataFrame`` with a row for each frame and ball, which are its index.
+
+        Columns are ``step``, ``time``, ``foot_0`` and so on, ``center_0`` and so on, ``center_height``, ``loss`` and
+        whatever else was recorded; ``status`` is that at the end.
+
+        Raises:
+            RollingBallError: where pandas is not installed (``pip install 'rollingball[tables]'``).
+            InputError: for a run from a folder that does not fit in memory.
+        """
+        return tables.to_dataframe(self)
+
     def messages(self) -> list[str]:
         """What happened to each ball, in words."""
         return [Status(status).message for status in self.status]
@@ -216,12 +246,51 @@ class Trajectory:
 
     @staticmethod
     def load(path: str | Path) -> Trajectory:
-        """Read what :meth:`save` wrote; nothing in the file is executed.
+        """Read what :meth:`save` wrote, or the folder of a run (``out=``); nothing in the files is executed.
+
+        The arrays of a folder are read where they are used: slices, picks and ``print`` read next to nothing.
+
+        Args:
+            path: A file, or a folder.
 
         Raises:
             FileError: for a file that is missing, truncated, foreign or newer than this version.
         """
         return Trajectory(**trajectory_file.load(Path(path)))
+
+
+def abreast(parts: list[Trajectory], scene: dict[str, Any]) -> Trajectory:
+    """The balls of several runs as those of one, which have the same frames.
+
+    Args:
+        parts: The runs, of the same surface, method and frames.
+        scene: What made them all.
+    """
+    first, most = parts[0], max(0 if run.events is None else run.events["kind"].shape[1] for run in parts)
+    fields: Any = {
+        name: np.concatenate([getattr(run, name) for run in parts], axis=axis)
+        for name, _array, axis in first._arrays("B")
+        if axis is not None
+    }
+    if first.events is not None:
+        blank = {"kind": -1, "contacts": 0}
+        fields["events"] = {
+            name: np.concatenate([_widened((run.events or {})[name], most, blank.get(name, np.inf)) for run in parts])
+            for name in first.events
+        }
+    if all(run.state is not None for run in parts):
+        fields["state"] = {
+            name: np.concatenate([(run.state or {})[name] for run in parts]) for name in first.state or {}
+        }
+    told = {"seconds": max(run.seconds for run in parts), "certified": all(run.certified for run in parts)}
+    return replace(first, **{"state": None, **fields, **told}, scene=scene)
+
+
+def _widened(array: np.ndarray, count: int, blank: float) -> np.ndarray:
+    """Events (B, E, ...) with empty places up to ``count`` of each ball."""
+    wide = np.full((len(array), count, *array.shape[2:]), blank, dtype=array.dtype)
+    wide[:, : array.shape[1]] = array
+    return wide
 
 
 def _joined(events: dict[str, np.ndarray] | None, later: dict[str, np.ndarray] | None) -> dict[str, np.ndarray] | None:
@@ -253,13 +322,3 @@ def _pick(field: str, chosen: Any, count: int) -> Any:
     if not masks and not numbered:
         raise InputError(field, chosen, allowed)
     return pick
-
-
-def _picked(scene: dict[str, Any], balls: int, pick: Any) -> dict[str, Any]:
-    """``scene`` with the values that were given one for each ball reduced to those picked."""
-    scene = dict(scene)
-    for table, name in (("ball", "radius"), ("ball", "mass"), ("ball", "inertia"), ("run", "lr")):
-        values = (scene.get(table) or {}).get(name)
-        if isinstance(values, list) and len(values) == balls:
-            scene[table] = {**scene[table], name: np.asarray(values)[pick].tolist()}
-    return scene

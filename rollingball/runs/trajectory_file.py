@@ -10,12 +10,11 @@ import numpy as np
 
 from rollingball.core.errors import FileError
 from rollingball.core.files import checked_head, write_beside
-from rollingball.runs.fields import EVENT_FIELDS, FIELDS, REQUIRED
+from rollingball.runs.fields import EVENT_FIELDS, EVENTS, FIELDS, REQUIRED, STATE
+from rollingball.runs.shards import load_shards
 from rollingball.runs.structure import fault_of
 
 FORMAT = 1
-STATE = "state."
-EVENTS = "events."
 
 
 def save(trajectory: Any, path: Path) -> None:
@@ -35,6 +34,8 @@ def save(trajectory: Any, path: Path) -> None:
 
 def load(path: Path) -> dict[str, Any]:
     """The fields of a trajectory from ``path`` (see :meth:`Trajectory.load`)."""
+    if path.is_dir():
+        return load_shards(path)
     from safetensors import SafetensorError, safe_open
 
     try:

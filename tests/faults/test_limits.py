@@ -92,9 +92,9 @@ def test_many_radii_times_many_starts_do_not_either(no_compiling):
 
 
 def test_a_flow_with_many_balls_records_no_more_than_the_limit(no_compiling):
-    flow = {**table(ball={"start": {**CLOUD, "count": 5 * 10**6}}), "run": [{"method": "ironed-flow", "duration": 1.0}]}
+    flow = {**table(ball={"start": {**CLOUD, "count": 6 * 10**6}}), "run": [{"method": "ironed-flow", "duration": 1.0}]}
     answer, _peak, _seconds = peak_of(lambda: to_scene(flow).check())
-    assert "save_at: got '100 frames of 5000000 balls'" in answer
+    assert "save_at: got '100 frames of 6000000 balls'" in answer
 
 
 def test_a_scene_has_no_million_runs(no_compiling):

@@ -147,7 +147,7 @@ def test_an_interruption_is_one_line_and_status_130(scene, monkeypatch, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rollingball.app.folder.roll_scene", interrupted)
+    monkeypatch.setattr("rollingball.app.rolling.roll_scene", interrupted)
     with pytest.raises(SystemExit) as caught:
         cli.main(["run", "mine.toml"])
     assert caught.value.code == 130

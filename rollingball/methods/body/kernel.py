@@ -18,7 +18,6 @@ from rollingball.methods.event import event_struct
 from rollingball.runs.stop import StopRule
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
 
-MOST_EVENTS = 256  # kept for one ball
 ENDLESS = wp.constant(100_000)  # events, after which a ball is given up
 
 

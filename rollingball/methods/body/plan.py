@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,14 +11,16 @@ from rollingball.core.errors import InputError, numbers, points
 from rollingball.core.schedule import Schedule
 from rollingball.geometry.contact.contacts import contacts
 from rollingball.runs.clock import check_steps, checked_times, over_balls
-from rollingball.runs.continuation import Continuation, continuation
+from rollingball.runs.continuation import continuation
+from rollingball.runs.fields import BODY_COLUMNS
 from rollingball.runs.placing import refuse, sunk
-from rollingball.runs.plan import Plan, shared
+from rollingball.runs.plan import shared
 from rollingball.runs.request import Request
-from rollingball.runs.stop import Stop, checked_stop
+from rollingball.runs.stop import checked_stop
+from rollingball.runs.timed import TimedPlan
 
 
-class BodyPlan(Plan, frozen=True, kw_only=True):
+class BodyPlan(TimedPlan, frozen=True, kw_only=True):
     """A run of balls with mass whose every argument has been checked."""
 
     start: np.ndarray | None  # footpoints (B, d)
@@ -27,20 +29,22 @@ class BodyPlan(Plan, frozen=True, kw_only=True):
     spin: np.ndarray  # (B, 1) or (B, 3); about the normal where d = 2 and there is one
     mass: np.ndarray
     inertia: np.ndarray
-    duration: float
-    save_at: np.ndarray  # (T,)
-    stop: Stop | None
-    earlier: Continuation | None  # the run that this one goes on from
 
-    @property
-    def balls(self) -> int:
-        """The number of balls B."""
-        return len(self.radius)
+    over_balls: ClassVar[dict[str, int]] = dict.fromkeys(
+        ("start", "start_center", "velocity", "spin", "mass", "inertia", "radius"), 0
+    )
+    most_events: ClassVar[int] = 256  # kept for one ball
+
+    def told(self) -> tuple[dict[str, Any], Any]:
+        """What the scene of its trajectory says of the run, and of the ball."""
+        run, ball = super().told()
+        is_foot = self.start is not None and not self.lift and self.earlier is None
+        return {**run, "start": "foot" if is_foot else "center"}, ball
 
 
 def plan_body(request: Request) -> BodyPlan:
     """Check every argument of a run and broadcast starts, radii, masses and inertias over its balls."""
-    checked, method = shared(request, ("float64",)), request.method
+    checked, method = shared(request, ("float64",), more=BODY_COLUMNS), request.method
     ball, dim, start_center = checked["ball"], checked["surface"].dim, request.start_center
     earlier = continuation(request)
     if isinstance(ball.radius, Schedule):

@@ -10,21 +10,22 @@ import warp as wp
 from rollingball.core.launch import blank
 from rollingball.core.numeric import Numeric, fill, layout
 from rollingball.methods.body.integrators import MoreauJean
-from rollingball.methods.body.kernel import MOST_EVENTS, body_rollout
+from rollingball.methods.body.kernel import body_rollout
 from rollingball.methods.body.moreau_jean import stepping_rollout
 from rollingball.methods.body.plan import BodyPlan, plan_body, starts, unplaced
 from rollingball.methods.body.rigid_ball import BODIES
+from rollingball.runs.fields import BODY_COLUMNS
 from rollingball.runs.launcher import Launcher
 from rollingball.runs.plan import Family
-from rollingball.runs.record import timed_record, to_trajectory
+from rollingball.runs.record import to_trajectory
 from rollingball.runs.stop import stop_rule
+from rollingball.runs.timed import timed_record
 from rollingball.runs.trajectory import Trajectory
 
 MOST_STEPS = 20_000  # trials of one launch
-BODY_COLUMNS = ("velocity", "spin", "energy", "normal_force", "slip")
 
 
-def roll_body(plan: BodyPlan) -> Trajectory:
+def roll_body(plan: BodyPlan, compact: bool = False) -> Trajectory:
     """Move balls with mass and record them."""
     launcher = body_launcher(plan)
     seconds, interrupted = launcher.roll(plan.duration, MOST_STEPS, plan.progress, plan.surface)
@@ -35,9 +36,8 @@ def roll_body(plan: BodyPlan) -> Trajectory:
         columns["spin"] = columns["spin"][..., 1:2]
     elif plan.surface.dim > 2:
         del columns["spin"]
-    start = "foot" if plan.start is not None and not plan.lift and plan.earlier is None else "center"
-    record = timed_record(plan, columns, states, "ball.evaluations", events, seconds, interrupted, start=start)
-    return to_trajectory(plan, record)
+    record = timed_record(plan, columns, states, "ball.evaluations", events, seconds, interrupted)
+    return to_trajectory(plan, record, compact)
 
 
 def body_launcher(plan: BodyPlan) -> Launcher:
@@ -70,7 +70,10 @@ def body_launcher(plan: BodyPlan) -> Launcher:
         wp.float64(plan.duration), stop_rule(plan.stop),
     ]  # fmt: skip
     states: Any = wp.zeros(balls, dtype=program.state, device=device)
-    record = blank(program.record, (frames, balls), device), blank(program.event, (balls, MOST_EVENTS), device, kind=-1)
+    record = (
+        blank(program.record, (frames, balls), device),
+        blank(program.event, (balls, plan.most_events), device, kind=-1),
+    )
     if plan.earlier is None:
         return Launcher(program.kernel, inputs, states, *record, device, plan.threads)
     states = wp.array(plan.earlier.states(states.numpy()), dtype=program.state, device=device)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
+import msgspec
 import numpy as np
 
 from rollingball.core.errors import InputError, points, whole
 from rollingball.core.numeric import PRECISIONS, Numeric, precision
+from rollingball.core.registry import written
 from rollingball.core.schedule import over_steps
 from rollingball.core.status import Status
 from rollingball.methods.discrete.program import state_struct
@@ -51,6 +53,46 @@ class DiscretePlan(Plan, frozen=True, kw_only=True):
     chunk: int | None
     callback: Callback | None
 
+    over_balls: ClassVar[dict[str, int]] = {"start": 0, "radius": 1, "lr": 1}
+    frames_by: ClassVar[str] = "steps"
+
+    @property
+    def balls(self) -> int:
+        """The number of balls B."""
+        return len(self.start)
+
+    @property
+    def length(self) -> int:
+        """The number of frames T."""
+        return -(-self.steps // self.every) + 1
+
+    @property
+    def ball_bytes(self) -> int:
+        """About the bytes of the state of a ball."""
+        return 48 * self.surface.dim + 120
+
+    def told(self) -> tuple[dict[str, Any], Any]:
+        """What the scene of its trajectory says of the run, and of the ball."""
+        span = self.earlier + self.steps
+        run = {"steps": self.steps, "every": self.every, "stop": written(self.stop), "seed": self.seed}
+        where = {"dtype": self.numeric.dtype, "device": self.device}
+        return {**_spread(written(self.method), span), **run, **where}, _spread(written(self.ball), span)
+
+    def part(self, first: int, last: int) -> Self:
+        """The run of the balls from ``first`` up to ``last``."""
+        few = super().part(first, last)
+        if few.state is None:
+            return few
+        return msgspec.structs.replace(few, state={name: value[first:last] for name, value in few.state.items()})
+
+    def leg(self, begin: int, end: int, state: dict[str, np.ndarray] | None) -> Self:
+        """The run from its frame ``begin`` to its frame ``end``, from the state of its balls at the first of them."""
+        marks = self.frames
+        return msgspec.structs.replace(
+            self, state=self.state if state is None else state, earlier=self.earlier + int(marks[begin]),
+            steps=int(marks[end] - marks[begin]),
+        )  # fmt: skip
+
     @property
     def frames(self) -> np.ndarray:
         """The step of each frame."""
@@ -85,8 +127,12 @@ def plan_discrete(request: Request) -> DiscretePlan:
     lr = over_steps("lr", method.lr, span)
     counts = {"start": len(places), "radius": radius.shape[1], "lr": lr.shape[1]}
     balls = max(counts.values())
-    if (steps // every + 2) * balls > MOST_FRAMES:
-        raise InputError("steps", steps, f"at most {MOST_FRAMES:.0e} frames x balls; record fewer with every=")
+    if checked["out"] is None and (steps // every + 2) * balls > MOST_FRAMES:
+        raise InputError(
+            "steps",
+            steps,
+            f"at most {MOST_FRAMES:.0e} frames x balls; record fewer with every=, or use out=",
+        )
     for field, table in (("radius", radius), ("lr", lr)):
         with np.errstate(over="ignore", under="ignore"):
             narrow = table.astype(dtype)
@@ -105,6 +151,15 @@ def plan_discrete(request: Request) -> DiscretePlan:
         stop=stop, numeric=Numeric(surface.dim, dtype), seed=seed,
         chunk=request.chunk, callback=request.callback,
     )  # fmt: skip
+
+
+def _spread(table: Any, steps: int) -> Any:
+    """``table`` with the steps that its schedules spread over written out, so that a resumed run keeps them."""
+    if not isinstance(table, dict):
+        return table
+    if {"values", "kind", "steps"} <= table.keys():
+        return {**table, "steps": table["steps"] or max(steps, 1)}
+    return {name: _spread(value, steps) for name, value in table.items()}
 
 
 def roll_on(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ import warp as wp
 from rollingball.core.errors import InputError
 from rollingball.core.launch import launch, load
 from rollingball.core.numeric import fill, layout
+from rollingball.methods.discrete.columns import COLUMNS, columns, counted_from
 from rollingball.methods.discrete.kernel import rollout
 from rollingball.methods.discrete.methods import is_discrete
 from rollingball.methods.discrete.placing import fitted
@@ -28,11 +29,11 @@ FEW_BALLS = 4096  # up to so many balls, on a long sum, a CUDA device gives each
 MOST_STEPS = 1_000_000  # of one launch
 
 
-def roll_discrete(plan: DiscretePlan) -> Trajectory:
+def roll_discrete(plan: DiscretePlan, compact: bool = False) -> Trajectory:
     """Roll balls by a discrete method and record them."""
     plan = fitted(plan)
     arrays = {name: part.numpy() if hasattr(part, "numpy") else part for name, part in roll_plan(plan).items()}
-    return to_trajectory(plan, recorded(plan, arrays))
+    return to_trajectory(plan, recorded(plan, arrays), compact)
 
 
 def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
@@ -50,26 +51,22 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
     states = wp.zeros(balls, dtype=program.state, device=device)
     if plan.state is not None:
         states = wp.array(packed(plan.state, states.numpy()), dtype=program.state, device=device)
-    shape = (len(plan.frames), balls)
+    record, first = columns(plan), plan.first
 
-    def empty(kind: Any) -> Any:
-        return wp.full(shape, kind(np.inf), dtype=kind, device=device)
+    def table(values: Any) -> Any:  # one column stands for all balls
+        array: Any = wp.array(values, dtype=numeric.scalar, device=device)
+        return array if values.shape[1] == 1 else counted_from(array, first, 1)
 
-    record = {
-        "foot": empty(numeric.vector),
-        "center": empty(numeric.vector),
-        "center_height": empty(wp.float64),
-        "height": empty(wp.float64),
-        "residual": empty(numeric.scalar),
-    }
+    begins = wp.array(plan.start, dtype=numeric.vector, device=device) if start is None else start
     inputs = [
         plan.surface.parameters(numeric, device),
         fill(settings, numeric, device),
-        wp.array(plan.radius, dtype=numeric.scalar, device=device),
-        wp.array(plan.lr, dtype=numeric.scalar, device=device),
+        table(plan.radius),
+        table(plan.lr),
         stop_rule(plan.stop),
-        wp.array(plan.start, dtype=numeric.vector, device=device) if start is None else start,
+        counted_from(begins, first, 0),
     ]
+    outputs = [counted_from(states, first, 0), *(counted_from(record[name], first, 1) for name in COLUMNS)]
     load(program.kernel, device, block)
     done, begin = 0, 1 if plan.state is None else 2
 
@@ -77,7 +74,7 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
         nonlocal done, begin
         size = min(max(size // plan.every, 1) * plan.every, plan.steps - done)  # ends on a recorded frame
         numbers = [begin, done, size, plan.steps, plan.every, plan.earlier]
-        launch(program.kernel, balls, [*inputs, *numbers, states, *record.values()], device, plan.threads, block)
+        launch(program.kernel, balls, [*inputs, *numbers, *outputs], device, plan.threads, block, first)
         wp.synchronize_device(device)
         done, begin = done + size, 0
         ended = plan.callback is not None and _answer(plan.callback(_progress(plan, record, done)))
@@ -98,7 +95,8 @@ def _answer(answer: Any) -> bool:
 
 def _progress(plan: DiscretePlan, record: dict[str, Any], done: int) -> Progress:
     frame = done // plan.every if done < plan.steps else len(plan.frames) - 1
-    now = {name: array[frame : frame + 1].numpy()[0].copy() for name, array in record.items() if name != "residual"}
+    names = ("foot", "center", "center_height", "height")
+    now = {name: record[name][frame : frame + 1].numpy()[0].copy() for name in names}
     center = np.concatenate([now["center"], now["center_height"][:, None]], axis=1)
     return Progress(done, plan.steps, now["foot"], center, now["height"] / plan.surface.loss_scale)
 

@@ -13,14 +13,12 @@ import warp as wp
 
 from rollingball.core.launch import blank, recorded
 from rollingball.core.numeric import Numeric, fill, layout
-from rollingball.methods.flow.flows import IronedFlow
 from rollingball.methods.flow.kernel import flow_rollout
 from rollingball.methods.flow.plan import FlowPlan
 from rollingball.runs.launcher import Launcher
 from rollingball.runs.stop import stop_rule
 from rollingball.surfaces.tape import Tape
 
-MOST_EVENTS = 64  # kept for one ball
 COMMANDS = 8  # launches of a kept one that are recorded
 KEPT = 16  # launchers kept for later runs
 ROOM = 2**20  # bytes of the frames and events of one that is kept; it has up to three times as many
@@ -106,7 +104,7 @@ def flow_launcher(plan: FlowPlan, begins: np.ndarray, kind: Any = None) -> Any:
         stop_rule(plan.stop),
     ]  # fmt: skip
     states: Any = wp.zeros(balls, dtype=made.state, device=device)
-    record = blank(made.frame, (frames, balls), device), blank(made.event, (balls, _most_events(plan)), device, kind=-1)
+    record = blank(made.frame, (frames, balls), device), blank(made.event, (balls, plan.most_events), device, kind=-1)
     if plan.earlier is not None:
         states = wp.array(plan.earlier.states(states.numpy()), dtype=made.state, device=device)
     launcher = (kind or FlowLauncher)(made.kernel, inputs, states, *record, device, plan.threads)
@@ -118,11 +116,6 @@ def flow_launcher(plan: FlowPlan, begins: np.ndarray, kind: Any = None) -> Any:
     if plan.earlier is not None:
         launcher.go_on()
     return launcher
-
-
-def _most_events(plan: FlowPlan) -> int:
-    """How many events of a ball are recorded."""
-    return MOST_EVENTS if isinstance(plan.method, IronedFlow) else 1
 
 
 class Shelf:
@@ -174,7 +167,7 @@ if hasattr(os, "register_at_fork"):
 def _key(plan: FlowPlan, balls: int, threads: int | None) -> Any:
     """What a launcher is made of; None where it is not kept."""
     surface, frames = plan.surface, len(plan.save_at)
-    numbers = balls * (frames + _most_events(plan)) * (2 * surface.dim + 4)  # of a frame; an event has fewer
+    numbers = balls * (frames + plan.most_events) * (2 * surface.dim + 4)  # of a frame; an event has fewer
     if plan.earlier is not None or plan.device != "cpu" or 8 * numbers > ROOM:
         return None
     params = tuple([_known(value) for value in surface.params.values()])

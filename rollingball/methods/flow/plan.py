@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import numpy as np
 
 from rollingball.core.errors import InputError, points
 from rollingball.core.schedule import Schedule
-from rollingball.methods.flow.flows import FootpointFlow
+from rollingball.methods.flow.flows import FootpointFlow, IronedFlow
 from rollingball.runs.clock import check_steps, checked_times, over_balls
-from rollingball.runs.continuation import Continuation, continuation
-from rollingball.runs.plan import Plan, shared
+from rollingball.runs.continuation import continuation
+from rollingball.runs.plan import shared
 from rollingball.runs.request import Request
-from rollingball.runs.stop import Stop, checked_stop
+from rollingball.runs.stop import checked_stop
+from rollingball.runs.timed import TimedPlan
+
+MOST_EVENTS = 64  # kept for one ball
 
 
-class FlowPlan(Plan, frozen=True, kw_only=True):
+class FlowPlan(TimedPlan, frozen=True, kw_only=True):
     """A flow whose every argument has been checked."""
 
     start: np.ndarray  # the state: a footpoint, or the horizontal part of a centre (B, d)
     on_center: bool  # whether the start was given as one
-    duration: float
-    save_at: np.ndarray  # (T,)
-    stop: Stop | None
-    earlier: Continuation | None  # the run that this one goes on from
+
+    over_balls: ClassVar[dict[str, int]] = {"start": 0, "radius": 0}
+
+    @property
+    def most_events(self) -> int:
+        """How many events of a ball are recorded."""
+        return MOST_EVENTS if isinstance(self.method, IronedFlow) else 1
+
+    def told(self) -> tuple[dict[str, Any], Any]:
+        """What the scene of its trajectory says of the run, and of the ball."""
+        run, ball = super().told()
+        return {**run, "start": "center" if self.on_center or self.lift else "foot"}, ball
 
 
 def plan_flow(request: Request) -> FlowPlan:

@@ -11,13 +11,14 @@ from rollingball.methods.flow.launcher import SHELF
 from rollingball.methods.flow.plan import FlowPlan, plan_flow
 from rollingball.runs.placing import refuse, sunk
 from rollingball.runs.plan import Family
-from rollingball.runs.record import timed_record, to_trajectory
+from rollingball.runs.record import to_trajectory
+from rollingball.runs.timed import timed_record
 from rollingball.runs.trajectory import Trajectory
 
 MOST_STEPS = 2000  # of one launch
 
 
-def roll_flow(plan: FlowPlan) -> Trajectory:
+def roll_flow(plan: FlowPlan, compact: bool = False) -> Trajectory:
     """Roll balls in continuous time and record them."""
     places = isinstance(plan.method, IronedFlow) and plan.earlier is None
     begins = _centers(plan) if places else plan.start
@@ -26,11 +27,11 @@ def roll_flow(plan: FlowPlan) -> Trajectory:
     frames, events, states = launcher.host()
     SHELF.put(launcher, key)
     columns: dict[str, Any] = {name: frames[name] for name in ("foot", "height", "residual", "contacts")}
-    columns["center"] = np.empty((*frames.shape, plan.surface.dim + 1))
-    columns["center"][..., :-1], columns["center"][..., -1] = frames["center"], frames["center_height"]
-    start = "center" if plan.on_center or plan.lift else "foot"
-    record = timed_record(plan, columns, states, "memory.evaluations", events, seconds, interrupted, start=start)
-    return to_trajectory(plan, record)
+    if plan.keeps("center"):
+        columns["center"] = np.empty((*frames.shape, plan.surface.dim + 1))
+        columns["center"][..., :-1], columns["center"][..., -1] = frames["center"], frames["center_height"]
+    record = timed_record(plan, columns, states, "memory.evaluations", events, seconds, interrupted)
+    return to_trajectory(plan, record, compact)
 
 
 def _centers(plan: FlowPlan) -> np.ndarray:

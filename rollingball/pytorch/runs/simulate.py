@@ -67,11 +67,11 @@ class TorchTrajectory:
 
 def to_torch(trajectory: Trajectory, device: Any = None) -> TorchTrajectory:
     """The arrays of a trajectory as tensors (see :meth:`rollingball.Trajectory.to_torch`)."""
-    arrays = {name: getattr(trajectory, name) for name in NAMES}
+    present = {name: getattr(trajectory, name) for name in NAMES}
+    arrays = {name: np.asarray(array) for name, array in present.items() if array is not None}
     tensors = {
         name: torch.as_tensor(array if array.flags.writeable else array.copy(), device=device)
         for name, array in arrays.items()
-        if array is not None
     }
     return TorchTrajectory(tensors, trajectory.seconds)
 
