@@ -9,6 +9,7 @@ from rollingball.surfaces.hemispheres import bowl, dome
 from rollingball.surfaces.planes import max_of_planes
 from rollingball.surfaces.sampled import sampled
 from rollingball.surfaces.smooth import cubic, double_well, plane, quadratic, sine
+from rollingball.surfaces.stretched import stretched
 from rollingball.surfaces.sums import cosine_sum, riemann, sine_mse, weierstrass
 from rollingball.surfaces.user import surface
 from rollingball.surfaces.wells import gaussian_wells
@@ -36,6 +37,7 @@ __all__ = [
     "sampled",
     "sine",
     "sine_mse",
+    "stretched",
     "surface",
     "weierstrass",
     "whitley",

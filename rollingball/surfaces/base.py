@@ -20,6 +20,7 @@ from rollingball.core.numeric import Numeric, fill, layout, struct
 
 Fields = tuple[tuple[str, Any], ...]
 Builder = Callable[[Numeric, bool], "LossFunctions"]
+CATALOGUE: dict[str, Callable[..., "Surface"]] = {}  # the factories by the names that scene files know
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +109,16 @@ class Surface:
         """The same loss with another ``loss_scale``."""
         recipe = None if self.recipe is None else {**self.recipe, "loss_scale": loss_scale}
         return replace(self, loss_scale=loss_scale, recipe=recipe)
+
+    def stretched(self, units: Any) -> "Surface":
+        """The same loss in other units of its parameters, phi -> f(T phi): see :func:`rollingball.surfaces.stretched`.
+
+        A ball of radius rho on it is an ellipsoid of half-axes rho T_i on this surface.
+
+        Args:
+            units: T (d,), above 0, or one number for all.
+        """
+        return CATALOGUE["stretched"](self, units, self.loss_scale)
 
     def value(self, x: Any) -> Any:
         """The loss f, without the loss scale, at ``x`` (d,) or (B, d): a float or float64 (B,)."""

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from rollingball.core.errors import InputError, numbers
+from rollingball.surfaces.base import CATALOGUE as CATALOGUE
 from rollingball.surfaces.base import Surface
 
 Vector = Sequence[float] | np.ndarray
@@ -20,7 +21,6 @@ Cotangents = dict[str, Any]
 # cotangents of the parameters by name.
 ParameterCotangents = Callable[[Surface, np.ndarray, np.ndarray, np.ndarray, int | None], Cotangents]
 
-CATALOGUE: dict[str, Callable[..., Surface]] = {}
 PARAMETER_COTANGENTS: dict[str, ParameterCotangents] = {}
 
 
@@ -42,7 +42,9 @@ def catalogued(cotangents: ParameterCotangents) -> Callable[[Callable[P, Surface
             surface = factory(*args, **kwargs)
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
-            return replace(surface, name=name, recipe={"type": name, **_plain(bound.arguments)})
+            nameless = any(isinstance(each, Surface) and each.recipe is None for each in bound.arguments.values())
+            recipe = None if nameless else {"type": name, **_plain(bound.arguments)}
+            return replace(surface, name=name, recipe=recipe)
 
         CATALOGUE[name], PARAMETER_COTANGENTS[name] = build, cotangents
         return build
@@ -91,9 +93,11 @@ def vector(field: str, value: Any, length: int | None = None) -> np.ndarray:
 
 
 def _plain(value: Any) -> Any:
-    """The value with every array as a list, as in a JSON or TOML file."""
+    """The value with every array as a list and every surface as its recipe, as in a JSON or TOML file."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Surface):
+        return value.recipe
     if isinstance(value, np.ma.MaskedArray):
         value = value.astype(np.float64).filled(np.nan)
     if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):  # tensors of torch and Warp too

@@ -496,6 +496,7 @@ def test_every_surface_can_be_named_in_a_scene(name):
         "cosine-sum": {"amplitudes": [1.0], "frequencies": [[1.0]]},
         "sine-mse": {"x": [0.0, 1.0], "y": [0.0, 0.5]},
         "sampled": {"heights": [0.0, 1.0, 0.0, 2.0], "box": [[-1.0, 1.0]]},
+        "stretched": {"surface": {"type": "sine"}, "units": [2.0]},
     }
     surface = to_scene(table({("surface",): {"type": name, **needed.get(name, {})}})).build_surface()
     assert surface.name == name

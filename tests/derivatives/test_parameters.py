@@ -34,6 +34,7 @@ RECIPES = [
     {"type": "formula", "text": "x**a + (x*y)**3 + b**2/x**2 - 2**(b*y) + x**(a*y)", "variables": ["x", "y"],
      "constants": {"a": 1.7, "b": 0.6}},
     {"type": "formula", "text": "(x - a)**2 * (x + 4*y)**-3 - a", "variables": "x, y", "constants": {"a": 0.5}},
+    {"type": "stretched", "units": [0.7, 1.3], "surface": {"type": "rosenbrock", "dim": 2, "a": 0.9, "b": 7.0}},
     {"type": "sampled", "heights": RNG.normal(size=7).tolist(), "box": [[-1.5, 1.5]]},
     {"type": "sampled", "heights": RNG.normal(size=(5, 6)).tolist(), "box": [[-1.5, 1.5], [-2.0, 2.0]]},
     {"type": "sampled", "heights": RNG.normal(size=(5, 4)).tolist(), "box": [[0.0, 1.5], [-1.0, 0.5]],
@@ -156,3 +157,18 @@ def test_a_surface_that_does_not_tell_is_refused():
     surface = rb.surface(dim=2, params=PARAMS)(ripple)
     with pytest.raises(rb.InputError, match="parameter_gradient="):
         parameter_cotangents(surface, np.zeros((1, 2)), np.ones(1), np.ones((1, 2)))
+
+
+def test_the_parameters_of_a_stretched_surface_are_named_after_it():
+    inner = {"type": "rosenbrock", "dim": 2, "a": 0.9, "b": 7.0}
+    recipe = {"type": "stretched", "units": [0.7, 1.3], "surface": inner}
+    rng = np.random.default_rng(3)
+    x, height, slope = rng.normal(size=(9, 2)), rng.normal(size=9), rng.normal(size=(9, 2))
+    found = parameter_cotangents(from_recipe(recipe), x, height, slope)
+    assert set(found) == {"units", "surface.a", "surface.b"}
+
+    def total(b):
+        other = from_recipe({**recipe, "surface": {**inner, "b": b}})
+        return height @ other.value(x) + (slope * other.gradient(x)).sum()
+
+    assert found["surface.b"] == pytest.approx((total(7.5) - total(6.5)), rel=1e-9)  # b enters linearly

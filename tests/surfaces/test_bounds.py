@@ -90,6 +90,9 @@ CASES = {
     "sine-mse": (lambda d, rng: S.sine_mse(rng.normal(size=9) * 2, rng.normal(size=9)), (1,), 3.0),
     "sampled": (lambda d, rng: noise(d, rng, rng.choice(["not-a-knot", "periodic"])), (1, 2), 1.5),
     "gaussian-wells": (lambda d, rng: S.gaussian_wells(WELLS[:, :d], width=rng.uniform(0.05, 0.6)), (1, 2, 3), 1.0),
+    "stretched": (
+        lambda d, rng: S.sine(d, *rng.normal(size=2) * 2).stretched(rng.uniform(0.6, 1.5, d)), (1, 2), 2.0
+    ),
     "formula": (
         lambda d, rng: S.formula(
             ("a*x**2 + sin(3*x)/b", "a*x**2 + sin(3*x + y)/b + exp(-x*y)")[d - 1],
@@ -180,6 +183,7 @@ TIGHT = {
     "riemann": (25.0, 3.0),  # its fastest waves turn more than once within reach
     "gaussian-wells": (12.0, 1.5),
     "sampled": (10.0, 2.0),
+    "stretched": (8.2, 6.3),  # the largest unit counts for all of them: at most (1.5 / 0.6)^2 times the 1.3 of a sine
 }
 
 

@@ -104,6 +104,13 @@ def wells(x, width=0.4, centers=WELLS):
     return np.sum(x**2) - np.sum(np.exp(-np.sum(away**2, axis=1) / width**2))
 
 
+UNITS = np.array([0.5, 2.0, 1.5])
+
+
+def stretched(x):
+    return cubic(UNITS[: len(x)] * x)
+
+
 def sampled(x):  # a cubic in each coordinate, which the spline through its heights is
     return np.prod(0.3 * x**3 - x + 0.7)
 
@@ -139,6 +146,7 @@ CASES = {
     "sine-mse": (lambda d: S.sine_mse(DATA_X, DATA_Y), sine_mse, (1,), 3.0),
     "sampled": (lambda d: S.sampled(*grid_of(sampled, d)), sampled, (1, 2), 2.0),
     "gaussian-wells": (lambda d: S.gaussian_wells(WELLS[:, :d], width=0.4), wells, (1, 2, 3, 8), 1.0),
+    "stretched": (lambda d: S.cubic(d, -0.7).stretched(UNITS[:d]), stretched, (1, 3), 1.5),
 }  # fmt: skip
 EACH = [(name, dim) for name, (_, _, dims, _) in CASES.items() for dim in dims]
 ONCE = [(name, dims[-1]) for name, (_, _, dims, _) in CASES.items()]
@@ -360,6 +368,8 @@ REFUSED = {
         [[1e17, 1e17 + 16]],
         [[-1e308, 1e308]],
     ],
+    "surface": [3.0, "sine", None, [{"type": "sine"}]],
+    "units": [*VECTORS, [0.0, 1.0], [-1.0, 1.0], [1.0, 2.0, 3.0]],
     "border": ["natural", None, 3.0, ["periodic"], ""],
     "missing": ["fill", None, True, np.nan, ["skip"], np.array(["skip", "refuse"])],
     "compiled": ["yes", 1, None, 0.0, [True], np.array([True, False])],
@@ -370,6 +380,7 @@ GOOD = {
     "max-of-planes": {"slopes": np.eye(2)},
     "cosine-sum": {"amplitudes": [1.0, 2.0], "frequencies": np.eye(2)},
     "sine-mse": {"x": [1.0, 2.0], "y": [1.0, 2.0]},
+    "stretched": {"surface": {"type": "sine", "dim": 2}, "units": [1.0, 2.0]},
     "formula": {"text": "x"},
     "sampled": {"heights": [1.0, 2.0, 0.0, 1.0], "box": [[0.0, 1.0]]},
 }
@@ -431,3 +442,27 @@ def test_a_recipe_is_left_as_it_was():
     recipe = {"type": "sine", "dim": 2}
     S.from_recipe(recipe)
     assert recipe == {"type": "sine", "dim": 2}
+
+
+def test_a_stretched_surface_keeps_the_loss_scale_and_is_not_stretched_again():
+    surface = S.sine(2).scaled(3.0).stretched(2.0)
+    assert surface.loss_scale == 3.0
+    assert surface.recipe["units"] == 2.0
+    with pytest.raises(rb.InputError, match=r"^surface: got 'stretched'.*multiply the units"):
+        surface.stretched(2.0)
+    nested = {"type": "stretched", "units": 1.0, "surface": surface.recipe}
+    with pytest.raises(rb.InputError, match=r"^surface: got 'stretched'"):
+        S.from_recipe(nested)
+
+
+def test_a_ball_on_a_stretched_surface_is_an_ellipsoid():
+    """Its contact is the highest point under the cap sqrt(rho^2 - |T^-1 s|^2), found here on a fine grid."""
+    units, radius, at = np.array([0.5, 2.0]), 0.6, np.array([0.8, -0.3])
+    wavy = S.cosine_sum([1.0, 0.5], [[1.0, 0.5], [-0.5, 1.5]], [0.2, 0.9])
+    contact = rb.contacts(wavy.stretched(units), [at / units], radius).feet[0, 0] * units
+    axis = np.linspace(-1, 1, 801)
+    phi = radius * np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    phi = phi[(phi**2).sum(axis=1) <= radius**2]
+    heights = wavy.value(at + units * phi) + np.sqrt(radius**2 - (phi**2).sum(axis=1))
+    best = at + units * phi[np.argmax(heights)]
+    np.testing.assert_allclose(contact, best, atol=5e-3)
