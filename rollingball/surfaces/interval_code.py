@@ -1,7 +1,8 @@
 """C++ code of interval arithmetic on ``struct I { T lo, hi; }``, as static functions of a struct.
 
 Every end is rounded outward: sums, products and quotients by one unit in the last place, functions of the C library,
-whose errors are one or two units on a CPU and on CUDA devices, by four. An end may be infinite.
+whose errors are one or two units on a CPU and on CUDA devices, by four. An end may be infinite. What is called at many
+places is a function of its own in the compiled code: that takes a third of the time to compile, and runs a tenth slower.
 """
 
 ARITHMETIC = """
@@ -25,7 +26,7 @@ ARITHMETIC = """
     {
         return of(down(lo, T(2.3e-16)) - T(1e-307), up(hi, T(2.3e-16)) + T(1e-307));
     }
-    static CUDA_CALLABLE I of_function(T lo, T hi)
+    ROLL_ONCE I of_function(T lo, T hi)
     {
         return of(down(lo, T(1e-15)) - T(1e-307), up(hi, T(1e-15)) + T(1e-307));
     }
@@ -41,7 +42,7 @@ ARITHMETIC = """
     }
     // zero times an end without bound is zero
     static CUDA_CALLABLE T ends(T a, T b) { return a == T(0) || b == T(0) ? T(0) : a * b; }
-    static CUDA_CALLABLE I times(I a, I b)
+    ROLL_ONCE I times(I a, I b)
     {
         if (zero(a) || zero(b))
             return of(T(0), T(0));
@@ -59,12 +60,12 @@ ARITHMETIC = """
         return below == other_below ? found : minus(found);
     }
     static CUDA_CALLABLE I scaled(T c, I a) { return times(of(c, c), a); }
-    static CUDA_CALLABLE I square(I a)
+    ROLL_ONCE I square(I a)
     {
         const T p = ends(a.lo, a.lo), q = ends(a.hi, a.hi);
         return positive(outward(has(a, T(0)) ? T(0) : least(p, q), most(p, q)));
     }
-    static CUDA_CALLABLE I inverse(I a)
+    ROLL_ONCE I inverse(I a)
     {
         if (a.lo >= T(0) && a.hi > T(0))
             return positive(of_function(T(1) / a.hi, a.lo > T(0) ? T(1) / a.lo : infinite()));
@@ -73,7 +74,7 @@ ARITHMETIC = """
         return whole();
     }
     // the sine, whose crests are at a quarter of a turn, or the cosine, whose crests are at none
-    static CUDA_CALLABLE I wave(I u, T quarter)
+    ROLL_ONCE I wave(I u, T quarter)
     {
         if (!(u.hi - u.lo < T(6.28)) || !(size(u) < T(1e9)))
             return of(T(-1), T(1));
@@ -93,7 +94,7 @@ ARITHMETIC = """
         return T(1e-15) * (exact ? T(1) : T(1) + wp::abs(c * wp::log(u)));
     }
     // u^c; flags tell where it is undefined
-    static CUDA_CALLABLE I power(I u, T c, int& flags)
+    ROLL_ONCE I power(I u, T c, int& flags)
     {
         if (c == T(0))
             return of(T(1), T(1));

@@ -203,7 +203,7 @@ struct Tape {
         return flags;
     }
 
-    static CUDA_CALLABLE void chain(const I* u, I v, I f, I ff, I* out)
+    ROLL_ONCE void chain(const I* u, I v, I f, I ff, I* out)
     {
         for (int i = 1, k = K + 1; i <= K; ++i)
             for (int j = i; j <= K; ++j, ++k)
@@ -212,7 +212,7 @@ struct Tape {
             out[k] = times(f, u[k]);
         out[0] = v;
     }
-    static CUDA_CALLABLE void multiply(const I* a, const I* b, I* out)
+    ROLL_ONCE void multiply(const I* a, const I* b, I* out)
     {
         for (int i = 1, k = K + 1; i <= K; ++i)
             for (int j = i; j <= K; ++j, ++k) {
