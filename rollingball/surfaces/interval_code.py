@@ -2,7 +2,7 @@
 
 Every end is rounded outward: sums, products and quotients by one unit in the last place, functions of the C library,
 whose errors are one or two units on a CPU and on CUDA devices, by four. An end may be infinite. What is called at many
-places is a function of its own in the compiled code: that takes a third of the time to compile, and runs a tenth slower.
+places is a function of its own in the compiled code: that compiles in a third of the time, and runs a tenth slower.
 """
 
 ARITHMETIC = """
