@@ -66,6 +66,23 @@ class Event(enum.IntEnum):
     SLIP = 7  # of a ball with mass: friction no longer holds
     STOP = 8  # a stop rule is met
 
+    def words(self, has_mass: bool = False) -> str:
+        """What happened, in words for people: of a flow, or of a ball with mass."""
+        in_flow, with_mass = _HAPPENED[self]
+        return with_mass if has_mass else in_flow
+
+
+_HAPPENED = {
+    Event.NONE: ("nothing", "nothing"),
+    Event.TOUCH: ("a contact appears", "impact"),
+    Event.LEAVE: ("a contact is left", "lift-off"),
+    Event.REST: ("rest", "rest"),
+    Event.SETTLE: ("stays after its last bounce", "stays after its last bounce"),
+    Event.ROLL: ("rolls", "rolls"),
+    Event.SLIP: ("slips", "slips"),
+    Event.STOP: ("a stop rule is met", "a stop rule is met"),
+}
+
 
 class Certificate(enum.IntEnum):
     """How sure it is that a search has found every nearest point, or every contact."""

@@ -13,6 +13,7 @@ from rollingball.core.errors import InputError, numbers, within_rounding
 from rollingball.core.status import Status
 from rollingball.runs import tables, trajectory_file
 from rollingball.runs.fields import FIELDS
+from rollingball.runs.motion import energy_parts, history
 from rollingball.runs.told import picked
 from rollingball.runs.words import endings, inside
 
@@ -231,6 +232,31 @@ class Trajectory:
             InputError: for a run from a folder that does not fit in memory.
         """
         return tables.to_dataframe(self)
+
+    def energies(self) -> dict[str, np.ndarray]:
+        """The parts of the energy of balls with mass, by name; their sum is ``energy``.
+
+        Returns:
+            ``kinetic``, m |c'|^2 / 2; ``rotational``, I |spin|^2 / 2; ``potential``, m a c_y; each (T, B).
+
+        Raises:
+            InputError: for a run of balls without mass.
+        """
+        return energy_parts(self)
+
+    def history(self, ball: int = 0) -> list[tuple[float, str]]:
+        """What happened to one ball of a run in continuous time: the time and the name of each event, in order.
+
+        Args:
+            ball: The number of the ball.
+
+        Returns:
+            For example [(0.46, "impact"), (1.2, "rolls")]; empty for a discrete method.
+
+        Raises:
+            InputError: for a ball that is not there.
+        """
+        return history(self, ball)
 
     def messages(self) -> list[str]:
         """What happened to each ball, in words."""

@@ -123,12 +123,27 @@ def test_contours_have_a_panel_for_each_radius_with_its_balls():
     scene = SCENERY["contour"](cast, PLANE, BOX[2], False, "")
     assert [ax.get_title() for ax in scene.figure.axes] == ["radius 0.2", "radius 0.3"]
     scene.show(1, turned[1])
-    for ball, (disk, seam, _way, dot) in scene.balls.items():
+    for ball, (tones, disk, _way, dot) in scene.balls.items():
         assert disk.get_radius() == run.radius[-1, ball]
         np.testing.assert_array_equal(disk.center, run.center[-1, ball, :2])
         np.testing.assert_array_equal(dot.get_xydata()[0], run.foot[-1, ball])
-        far = np.linalg.norm(seam.get_xydata() - disk.center, axis=1)
-        assert 0.98 < np.nanmax(far) / run.radius[-1, ball] < 1 + 1e-12  # a seam on the upper half
+        left, right, low, high = tones.get_extent()
+        np.testing.assert_allclose([(left + right) / 2, (low + high) / 2], disk.center, atol=1e-12)
+        np.testing.assert_allclose([right - left, high - low], 2 * disk.get_radius(), atol=1e-12)
+
+
+def test_two_tones_turn_with_the_ball():
+    cast, _turned = cast_of(named_runs(make(2, balls=1)), 1.0, [0], 0)
+    scene = SCENERY["contour"](cast, PLANE, BOX[2], False, "")
+    (tones, *_rest), quarter = scene.balls[0], np.array([[np.cos(np.pi / 4), 0, 0, np.sin(np.pi / 4)]])
+    scene.show(0, np.array([[1.0, 0.0, 0.0, 0.0]]))
+    before = np.array(tones.get_array())
+    scene.show(0, quarter)  # about the vertical axis: what was at the right is at the back
+    after = np.array(tones.get_array())
+    np.testing.assert_array_equal(after[..., :3], np.rot90(before[..., :3], 3))  # rows go up
+    inside = before[..., 3] > 0
+    assert inside.mean() == pytest.approx(np.pi / 4, abs=0.02)
+    assert (before[..., :3] != after[..., :3]).any(axis=-1)[inside].all()  # of four sectors every tone has changed
 
 
 @pytest.mark.parametrize("dim", [1, 2])

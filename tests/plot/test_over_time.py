@@ -64,20 +64,22 @@ def test_lost_frames_and_a_single_one_are_drawn(draw):
 def heavy():
     run = make(2)
     return replace(
-        run, energy=np.linspace(3, 2, 6)[:, None] * np.ones(3),
+        run, velocity=0.1 * run.center, spin=0.2 * run.center, energy=np.linspace(3, 2, 6)[:, None] * np.ones(3),
         scene={"ball": {"radius": 0.5, "mass": [1.0, 2.0, 3.0]}, "run": {"gravity": 9.81}},
         events={"time": np.array([[0.15], [0.2], [9.0]]), "kind": np.array([[2], [-1], [2]]),
                 "contacts": np.zeros((3, 1)), "center": np.zeros((3, 1, 2))},
     )  # fmt: skip
 
 
-def test_energy_and_the_part_of_it_that_is_height():
+def test_energy_and_its_parts():
     run = heavy()
     ax = energy(run, new_axes())
-    lines = [line.get_ydata() for line in ax.lines]
     for ball in range(3):
-        np.testing.assert_array_equal(lines[ball], run.energy[:, ball])
-        np.testing.assert_allclose(lines[3 + 2 * ball], 9.81 * (ball + 1) * run.center[:, ball, 2])
+        np.testing.assert_array_equal(ax.lines[ball].get_ydata(), run.energy[:, ball])
+        mass, parts = ball + 1, {line.get_linestyle(): line.get_ydata() for line in ax.lines[3 + 4 * ball :][:3]}
+        np.testing.assert_allclose(parts["-."], 9.81 * mass * run.center[:, ball, 2])
+        np.testing.assert_allclose(parts["--"], mass * (run.velocity[:, ball] ** 2).sum(axis=-1) / 2)
+        np.testing.assert_allclose(parts[":"], 0.2 * mass * 0.5**2 * (run.spin[:, ball] ** 2).sum(axis=-1))
     strokes = [line.get_xydata() for line in ax.lines if line.get_marker() == "|"]
     np.testing.assert_allclose(strokes[0], [[0.15, 2.7]])  # energy is linear here
     assert [len(stroke) for stroke in strokes] == [1, 0, 0]  # no event, and one after the end

@@ -16,6 +16,7 @@ from rollingball.plot.common.orientation import between, orientations
 from rollingball.plot.common.style import PALETTE, styled
 from rollingball.plot.film.encoding import check_film, write_film
 from rollingball.plot.film.scenery import SCENERY, Cast
+from rollingball.runs.motion import flown
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
 
@@ -95,7 +96,8 @@ def cast_of(runs: list[NamedRun], loss_scale: float, frames: Any, count: int) ->
         The balls, and their orientations at each picture (K, B, 4).
     """
     span = tuple(float(limit([limit(shown.run.time) for shown in runs])) for limit in (np.min, np.max))
-    parts = [moments(shown.run, orientations(shown.run, loss_scale), frames, count, span) for shown in runs]
+    shots = [shown.run if frames is not None else flown(shown.run) for shown in runs]
+    parts = [moments(run, orientations(run, loss_scale), frames, count, span) for run in shots]
     length = max(len(run) for run, _turns in parts)
     parts = [(run[last], turns[last]) for run, turns in parts for last in [np.minimum(np.arange(length), len(run) - 1)]]
     colors = [shown.color(ball) for shown in runs for ball in range(shown.run.balls)]

@@ -146,7 +146,7 @@ class Section(Scenery):
 
 
 class Contour(Scenery):
-    """Balls on contours in d = 2, seen from above, with seams that turn; up to three groups have a panel each.
+    """Balls on contours in d = 2, seen from above, in two tones that turn; up to three groups have a panel each.
 
     A ball wider than a third of the picture, which would cover it, is a dot at its centre.
     """
@@ -161,9 +161,9 @@ class Contour(Scenery):
         slimness = (box[1][1] - box[1][0]) / (box[0][1] - box[0][0])
         width = 4.2 if one_panel else WIDTH
         self.figure.set_size_inches(
-            width, float(np.clip(width / len(panels) * slimness, 0.8, 6.0)) + (0.85 if goal else 0.5)
+            width, float(np.clip(width / len(panels) * slimness, 0.8, 6.0)) + (0.85 if goal else 0.7)
         )
-        self.seams = _seams()
+        self.half = _upper_half(64 if self.cast.run.balls <= 12 else 24)
         self.moving = []
         axes = self.figure.subplots(1, len(panels), squeeze=False)[0]
         for ax, (name, members) in zip(axes, panels.items(), strict=True):
@@ -174,11 +174,11 @@ class Contour(Scenery):
                 ax.add_patch(Circle((goal.point[0], goal.point[1]), goal.within, **ring))
             for ball in map(int, members):
                 color = self.cast.colors[ball]
-                disk = ax.add_patch(Circle((0, 0), 0, facecolor=color, alpha=0.45, edgecolor=INK, linewidth=0.6))
-                (seam,) = ax.plot([], [], color="white", linewidth=0.7, alpha=0.85)
+                tones = ax.imshow([[(0.0,) * 4]], extent=(0, 1, 0, 1), origin="lower", zorder=1.5, aspect="equal")
+                disk = ax.add_patch(Circle((0, 0), 0, facecolor="none", edgecolor=INK, linewidth=0.6))
                 (path,) = ax.plot([], [], color=color, linewidth=0.8)
                 (foot,) = ax.plot([], [], color=color, **{**END, "markersize": 3.5})
-                self.balls[ball] = disk, seam, path, foot
+                self.balls[ball] = tones, disk, path, foot
                 self.moving += self.balls[ball]
             ax.set(xlim=box[0], ylim=box[1])
             ax.label_outer()
@@ -190,23 +190,35 @@ class Contour(Scenery):
 
     def _place(self, frame: int, turns: np.ndarray) -> None:
         run, rotations = self.cast.run, matrices(turns)
-        for ball, (disk, seam, path, foot) in self.balls.items():
+        for ball, (tones, disk, path, foot) in self.balls.items():
             center, radius = run.center[frame, ball, :2], float(run.radius[frame, ball])
             there = bool(np.isfinite(center).all())
-            is_seen = radius <= self.widest
-            for part, shown in ((disk, is_seen), (seam, is_seen), (foot, True)):
+            is_seen = 0 < radius <= self.widest
+            for part, shown in ((tones, is_seen), (disk, is_seen), (foot, True)):
                 part.set_visible(there and shown)
             path.set_data(*run.center[: frame + 1, ball, :2].T)
             if not there:
                 continue
-            if not is_seen:
+            if radius > self.widest:
                 foot.set_data(center[:1], center[1:])
                 continue
             disk.set(center=tuple(center), radius=radius)
-            points = self.seams @ rotations[ball].T
-            points = np.where(points[:, 2:] > 0, points, np.nan) * radius  # only the upper half is seen
-            seam.set_data(center[0] + points[:, 0], center[1] + points[:, 1])
+            tones.set_data(self._turned(rotations[ball], self.cast.colors[ball]))
+            (x, y), size = center, radius
+            tones.set_extent((x - size, x + size, y - size, y + size))
             foot.set_data(run.foot[frame, ball, :1], run.foot[frame, ball, 1:])
+
+    def _turned(self, rotation: np.ndarray, color: str) -> np.ndarray:
+        """The picture (N, N, 4) of a ball from above: octants in its colour, and pale ones between."""
+        from matplotlib.colors import to_rgb
+
+        own = self.half @ rotation  # of the material, which the rotation has turned
+        is_dark = own.prod(axis=-1) > 0
+        picture = np.ones((*is_dark.shape, 4))
+        dark = np.array(to_rgb(color))
+        picture[..., :3] = np.where(is_dark[..., None], dark, 0.35 * dark + 0.65)
+        picture[..., 3] = np.where(np.isfinite(own[..., 0]), 0.85, 0.0)
+        return picture
 
 
 class Space(Scenery):
@@ -215,14 +227,19 @@ class Space(Scenery):
     def _build(self, box: Any, ironed: bool) -> None:
         run = self.cast.run
         self.figure.set_layout_engine("none")
-        self.figure.set_size_inches(5.2, 4.6)
+        long = (box[1][1] - box[1][0]) / (box[0][1] - box[0][0])
+        self.figure.set_size_inches(*((7.0, 3.8) if long > 2 else (5.2, 4.6)))
         self.ax = in_space(self.figure)
-        surface3d(self.surface, box, self.ax, points=50)
+        surface3d(self.surface, box, self.ax, points=70)
+        self.ax.set_axis_off()  # what is seen is where the balls go
+        if long > 2:
+            self.ax.view_init(elev=40, azim=-25)  # from the side of the run
+            self.ax.set_position((-0.2, -0.63, 1.4, 2.1))
         low, high = self.ax.get_zlim()
         tops = (run.center[..., 2] + run.radius)[np.isfinite(run.center).all(axis=-1)]
         high = max(high, float(tops.max(initial=high)))
         self.ax.set_zlim(low, high)
-        self.ax.set_box_aspect([box[0][1] - box[0][0], box[1][1] - box[1][0], high - low])
+        self.ax.set_box_aspect([box[0][1] - box[0][0], box[1][1] - box[1][0], high - low], zoom=1.08)
         self.balls = {
             ball: self.ax.plot([], [], [], color=color, zorder=2) for ball, color in enumerate(self.cast.colors)
         }
@@ -246,9 +263,10 @@ class Space(Scenery):
 SCENERY: Any = {"section": Section, "contour": Contour, "surface": Space}
 
 
-def _seams(points: int = 40) -> np.ndarray:
-    """Three great circles of the unit sphere (3 (n + 1), 3), with a row of NaN after each."""
-    angle = np.linspace(0, 2 * np.pi, points)
-    circle = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=-1)
-    gap = np.full((1, 3), np.nan)
-    return np.concatenate([part for k in range(3) for part in (np.roll(circle, k, axis=1), gap)])
+def _upper_half(count: int) -> np.ndarray:
+    """The points (N, N, 3) of the upper half of the unit sphere over a grid of its square; NaN outside of the disk."""
+    middle = (np.arange(count) + 0.5) / count * 2 - 1
+    x, y = np.meshgrid(middle, middle)
+    with np.errstate(invalid="ignore"):
+        z = np.sqrt(1 - x**2 - y**2)
+    return np.where(np.isfinite(z)[..., None], np.stack([x, y, z], axis=-1), np.nan)

@@ -14,6 +14,7 @@ from rollingball.plot.common.inputs import NamedRun, Runs, named_runs
 from rollingball.plot.common.orientation import between, in_space, orientations
 from rollingball.plot.common.style import PALETTE
 from rollingball.plot.page.landscape import Landscape, landscape
+from rollingball.runs.motion import flown
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces import Surface
 from rollingball.surfaces.base import checked_surface
@@ -198,7 +199,7 @@ def sphere(balls: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
 
 def _cast(shown: NamedRun, loss_scale: float) -> Cast:
     """The balls of a run, before they have lanes and layers."""
-    run = shown.run
+    run = flown(shown.run)
     center = in_space(run.center)
     finite = np.isfinite(center).all(axis=-1) & np.isfinite(run.radius)
     last = np.maximum.accumulate(np.where(finite, np.arange(len(run))[:, None], -1), axis=0)

@@ -6,23 +6,23 @@ from typing import Any
 
 import numpy as np
 
+from rollingball.core.status import Event
 from rollingball.plot.common.inputs import Runs, name_runs, named_runs
 from rollingball.plot.common.plane import Plane, plane_of
 from rollingball.plot.common.style import INK, axes, styled
 from rollingball.plot.common.style import legend as show_legend
+from rollingball.runs.motion import flown
 from rollingball.runs.trajectory import Trajectory
 
-# for each kind of event: its marker, its name in a flow, its name for a ball with mass
-KINDS = {
-    2: ("v", "a contact appears", "impact"),
-    3: ("^", "a contact is left", "lift-off"),
-    4: ("s", "rest", "rest"),
-    5: ("D", "stays after its last bounce", "stays after its last bounce"),
-    6: ("P", "rolls", "rolls"),
-    7: ("X", "slips", "slips"),
-    8: ("*", "a stop rule is met", "a stop rule is met"),
+MARKERS = {
+    Event.TOUCH: "v",
+    Event.LEAVE: "^",
+    Event.REST: "s",
+    Event.SETTLE: "D",
+    Event.ROLL: "P",
+    Event.SLIP: "X",
+    Event.STOP: "*",
 }
-REST = 4
 
 
 @styled
@@ -46,11 +46,10 @@ def events(trajectory: Runs, ax: Any = None, *, plane: Plane | None = None, lege
     ax = axes(ax)
     for shown in runs:
         for kind, points in placed(shown.run, plane).items():
-            marker, in_flow, with_mass = KINDS[kind]
             edge = shown.color(0) if shown.several else INK
             ax.plot(
-                *points.T, marker, color="white", markeredgecolor=edge, markersize=4, markeredgewidth=0.7,
-                label=in_flow if shown.run.energy is None else with_mass,
+                *points.T, MARKERS[kind], color="white", markeredgecolor=edge, markersize=4, markeredgewidth=0.7,
+                label=kind.words(shown.run.energy is not None),
             )  # fmt: skip
     if legend:
         name_runs(ax, runs)
@@ -58,17 +57,18 @@ def events(trajectory: Runs, ax: Any = None, *, plane: Plane | None = None, lege
     return ax
 
 
-def placed(trajectory: Trajectory, plane: Plane | None = None) -> dict[int, np.ndarray]:
+def placed(trajectory: Trajectory, plane: Plane | None = None) -> dict[Event, np.ndarray]:
     """The places (n, 2) of the centres at the events of each kind that a run has, on a picture of its paths."""
     kinds = _kinds_within(trajectory)
     places = {}
-    for kind in [kind for kind in KINDS if (kinds == kind).any()]:
+    flight = flown(trajectory) if trajectory.dim == 1 else trajectory
+    for kind in [kind for kind in MARKERS if (kinds == kind).any()]:
         assert trajectory.events is not None
         balls, numbers = np.nonzero(kinds == kind)
         points = trajectory.events["center"][balls, numbers]
         if trajectory.dim == 1:
             times = trajectory.events["time"][balls, numbers]
-            heights = [_height(trajectory, int(ball), time, kind) for ball, time in zip(balls, times, strict=True)]
+            heights = [_height(flight, int(ball), time, kind) for ball, time in zip(balls, times, strict=True)]
             points = np.stack([points[:, 0], heights], axis=-1)
         else:
             points = (plane or plane_of(trajectory))(points)
@@ -77,17 +77,17 @@ def placed(trajectory: Trajectory, plane: Plane | None = None) -> dict[int, np.n
 
 
 def _kinds_within(trajectory: Trajectory) -> np.ndarray:
-    """The kinds (B, E) of the events, -1 for those outside of the times of the frames."""
+    """The kinds (B, E) of the events, NONE for those outside of the times of the frames."""
     if trajectory.events is None:
-        return np.full((trajectory.balls, 0), -1)
+        return np.full((trajectory.balls, 0), Event.NONE)
     time = trajectory.events["time"]
     within = (time >= trajectory.time.min()) & (time <= trajectory.time.max())
-    return np.where(within, trajectory.events["kind"], -1)
+    return np.where(within, trajectory.events["kind"], Event.NONE)
 
 
-def _height(trajectory: Trajectory, ball: int, time: float, kind: int) -> float:
+def _height(trajectory: Trajectory, ball: int, time: float, kind: Event) -> float:
     """The height of a centre in d = 1 at an event, linear between frames; at rest, its height at the next frame."""
     times = trajectory.time if trajectory.time.ndim == 1 else trajectory.time[:, ball]
-    if kind == REST:
+    if kind == Event.REST:
         time = times[np.searchsorted(times, time)]
     return float(np.interp(time, times, trajectory.center[:, ball, 1]))

@@ -14,6 +14,7 @@ from rollingball.runs.trajectory import Trajectory
 
 WITH_MASS = "Trajectory of balls with mass"
 FEW = 12  # lines that a reader can tell apart
+PART_LINES: dict[str, Any] = {"kinetic": "--", "rotational": ":", "potential": "-."}
 FLAT = 1e-6  # a gap below this share of the radius is drawn as zero
 
 
@@ -87,9 +88,10 @@ def residual(trajectory: Runs, ax: Any = None) -> Any:
 
 @styled
 def energy(trajectory: Runs, ax: Any = None) -> Any:
-    """Draw the energy of each ball with mass over time, and its potential part m a c_y as a thin line.
+    """Draw the energy of each ball with mass over time, and its parts, each with a line of its own.
 
-    Here m is the mass, a the acceleration by gravity, and c_y the height of the centre. Short strokes are the events.
+    Dashes are the kinetic energy, dots the rotational one, dashes and dots the potential one. Short strokes are the
+    events.
 
     Args:
         trajectory: A run of balls with mass, or a dict of such runs by name: a legend names them, and several
@@ -108,31 +110,34 @@ def energy(trajectory: Runs, ax: Any = None) -> Any:
             raise InputError("trajectory", shown.run, f"a {WITH_MASS}, or a dict of such Trajectories by name")
     ax, _values = _lines(trajectory, lambda run: np.asarray(run.energy), ax, "energy")
     for shown in runs:
-        _potential_and_events(ax, shown)
+        _parts_and_events(ax, shown)
     return ax
 
 
-def _potential_and_events(ax: Any, shown: NamedRun) -> None:
-    """Draw the potential energy of each ball, where the scene says the weight, and a stroke at each event."""
-    run, weight = shown.run, _weight(shown.run)
+def _parts_and_events(ax: Any, shown: NamedRun) -> None:
+    """Draw the parts of the energy of each ball, and a stroke at each event."""
+    run = shown.run
     none = np.zeros((run.balls, 0))
     happened = run.events or {"time": none, "kind": none}
+    parts = run.energies() if _has_parts(run) else {}
     for ball in range(run.balls):
         color, time = shown.color(ball), _time(run)[:, ball]
-        if weight is not None:
-            ax.plot(time, weight[ball] * run.center[:, ball, -1], color=color, linewidth=0.7, alpha=0.6)
+        for name, part in parts.items():
+            ax.plot(time, part[:, ball], PART_LINES[name], color=color, linewidth=0.8, alpha=0.8)
         when = happened["time"][ball][(happened["kind"][ball] >= 0) & (happened["time"][ball] <= time[-1])]
         level = np.interp(when, time, np.asarray(run.energy)[:, ball])
         ax.plot(when, level, "|", color=color, markersize=4, alpha=0.7)
 
 
-def _weight(trajectory: Trajectory) -> np.ndarray | None:
-    """The weight m a of each ball (B,), None where the scene does not say it."""
+def _has_parts(trajectory: Trajectory) -> bool:
+    """Whether a run and its scene say what the parts of the energy need."""
+    if trajectory.velocity is None:
+        return False
     try:
-        mass = np.asarray(trajectory.scene["ball"].get("mass", 1.0), dtype=np.float64)
-        return np.broadcast_to(mass, trajectory.balls) * float(trajectory.scene["run"]["gravity"])
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
+        float(trajectory.scene["run"]["gravity"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
 
 
 def _time(trajectory: Trajectory) -> np.ndarray:

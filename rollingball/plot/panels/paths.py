@@ -13,6 +13,7 @@ from rollingball.plot.common.style import END, INK, PALETTE, START, key, legend,
 from rollingball.plot.common.style import axes as new_axes
 from rollingball.plot.panels.balls import balls
 from rollingball.plot.panels.graph import CONTOURED, contour
+from rollingball.runs.motion import flown
 from rollingball.surfaces import Surface
 
 FEET: Any = {"marker": ".", "linestyle": "", "markersize": 2, "alpha": 0.5}
@@ -67,7 +68,7 @@ def paths(
     width = float(np.ptp(limits, axis=0).max()) if len(limits) else 0.0
     for shown, foot in zip(runs, footpoints, strict=True):
         continuous = shows_center(shown.run)
-        path = plane(shown.run.center[..., :-1]) if continuous else foot
+        path = plane(flown(shown.run).center[..., :-1]) if continuous else foot
         there = goal.reached(shown.run) if goal else None
         for ball in range(shown.run.balls):
             color = shown.color(ball) if there is None else PALETTE[0 if there[ball] else 1]
@@ -127,11 +128,11 @@ def center_path(
     runs = named_runs(trajectory, 1)
     ax = new_axes(ax)
     for shown in runs:
-        run, scale = shown.run, graph_scale(shown.run)
+        run, scale, flight = shown.run, graph_scale(shown.run), flown(shown.run)
         for ball in range(run.balls):
             color = shown.color(ball)
             ax.plot(run.foot[:, ball, 0], scale * run.loss[:, ball], color=color, **FEET)
-            ax.plot(*run.center[:, ball].T, color=color)
+            ax.plot(*flight.center[:, ball].T, color=color)
             ax.plot(*run.center[0, ball], markeredgecolor=color, **START)
     name_centre_and_feet(ax)
     return balls(trajectory, ax, times=times, frames=frames, surface=surface)

@@ -9,6 +9,7 @@ import numpy as np
 from rollingball.core.errors import InputError
 from rollingball.plot.common.inputs import Runs, boxed, chosen, name_runs, named_runs
 from rollingball.plot.common.style import STYLE, styled
+from rollingball.runs.motion import flown
 from rollingball.surfaces import Surface
 
 SMALL = 0.006  # a ball with a radius below this share of the picture gets a mark of a fixed size too
@@ -71,7 +72,7 @@ def center_path3d(trajectory: Runs, ax: Any = None, *, times: Any = None, frames
     moments = [chosen(shown.run, times, frames) for shown in runs]
     ax = axes3d(ax)
     for shown, now in zip(runs, moments, strict=True):
-        center = shown.run.center
+        center = flown(shown.run).center
         top = now.center + now.radius[..., None]
         _fit(ax, np.concatenate([_finite(center), _finite(top) * [np.nan, np.nan, 1]]))
         for ball in range(shown.run.balls):

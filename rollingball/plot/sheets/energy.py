@@ -7,12 +7,12 @@ from typing import Any
 from rollingball.core.errors import InputError
 from rollingball.plot.common.inputs import Runs, by_radius, named_runs
 from rollingball.plot.common.style import INK, styled
-from rollingball.plot.panels.over_time import WITH_MASS, energy
+from rollingball.plot.panels.over_time import PART_LINES, WITH_MASS, energy
 
 
 @styled
 def energy_sheet(runs: Runs, title: str = "") -> Any:
-    """Draw the energy of each ball with mass over time, and its potential part as a thin line, as :func:`energy` does.
+    """Draw the energy of each ball with mass over time, and its parts, as :func:`energy` does.
 
     Args:
         runs: A Trajectory, or a dict of Trajectories by name. Each run of balls with mass becomes a panel for each of
@@ -46,7 +46,10 @@ def energy_sheet(runs: Runs, title: str = "") -> Any:
     for ax, (name, run) in zip(panels, shown, strict=False):
         energy(run, ax).set_title(name, parse_math=False)
         ax.label_outer()
-    lines = [Line2D([], [], color=INK), Line2D([], [], color=INK, linewidth=0.7, alpha=0.6)]
-    figure.legend(lines, ["energy", "potential energy"], loc="outside lower center", ncols=2, fontsize=7)
+    lines = [Line2D([], [], color=INK)]
+    lines += [Line2D([], [], color=INK, linewidth=0.8, linestyle=style) for style in PART_LINES.values()]
+    names = ["energy", *PART_LINES, "event"]
+    lines.append(Line2D([], [], color=INK, linestyle="", marker="|", markersize=5))
+    figure.legend(lines, names, loc="outside lower center", ncols=5, fontsize=7)
     figure.suptitle(f"{title}\nenergy over time, one colour for each ball".strip(), parse_math=False)
     return figure

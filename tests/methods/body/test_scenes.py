@@ -94,3 +94,20 @@ def test_inertia_carries_balls_into_the_basin_of_eq_14_where_the_over_damped_are
     assert inside["with-inertia"].reshape(2, 8).any(axis=1).all()
     assert not inside["over-damped"].any()
     assert all(run.gap.min() > -1e-9 for run in runs.values())
+
+
+def test_on_the_marble_run_all_take_off_at_the_drop_land_and_stay_in_the_channel():
+    (run,) = rolled("marble-run", throw=True).values()
+    drop = load_scene("marble-run").surface.constants
+    for ball in range(run.balls):
+        kinds, when = run.events["kind"][ball], run.events["time"][ball]
+        left, landed = when[kinds == LEAVE][0], when[kinds == TOUCH][0]
+        assert 0.3 < landed - left < 0.7
+        place = run.events["center"][ball][kinds == LEAVE][0]
+        assert abs(place[1] - drop["D"]) < 0.75
+        before = run.time < left
+        friction = np.ptp(run.energy[before, ball]) / np.ptp(run.energies()["potential"][before, ball])
+        assert friction < 0.02  # it rolls down there, and what slips is little
+    aside = np.abs(run.center[..., 0] - drop["B"] * np.sin(drop["K"] * run.center[..., 1]))
+    assert aside.max() < 2.2
+    assert run.gap.min() > -1e-9
