@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.core.compiled import compiled
+from rollingball.core.compiled import compiled, compiler_flags
 from rollingball.core.errors import InputError, points, positive_scalar
 from rollingball.core.launch import launch
 from rollingball.core.limits import within
@@ -314,9 +314,7 @@ def kernel_options(functions: SurfaceFunctions) -> dict[str, Any]:
     dimensions compiles in a tenth of the time. A kernel that Warp differentiates (``wp.grad``) has to unroll its loops
     and needs ``"max_unroll": 16``, Warp's default.
     """
-    flags = wp.config.cpu_compiler_flags
-    together = f"{flags or ''} {functions.cpu_flags}".strip() if functions.cpu_flags else flags
-    return {"cpu_compiler_flags": together, "max_unroll": 16 if functions.dim == 1 else 4}
+    return {"cpu_compiler_flags": compiler_flags(functions.cpu_flags), "max_unroll": 16 if functions.dim == 1 else 4}
 
 
 @compiled
