@@ -1,4 +1,4 @@
-"""One lock and one cache for building Warp kernels and structs: each is built once, also by several threads."""
+"""One lock and one cache for building Warp kernels, functions and structs: each once, also by several threads."""
 
 from __future__ import annotations
 
@@ -37,6 +37,36 @@ def compiled(build: Callable[..., Built]) -> Callable[..., Built]:
             return cached(*args, **kwargs)
 
     return once
+
+
+class _Waiting(wp.Function):
+    """A Warp function that Warp reads when something of it is asked for first."""
+
+    def __init__(self, source: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, source)
+        self.__dict__["_source"] = source
+
+    def __getattr__(self, name: str) -> Any:
+        """An attribute that is not there yet, or not at all."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        with BUILDING:
+            source = self.__dict__.pop("_source", None)
+            if source is not None:
+                key = source.__qualname__.replace(".", "__")
+                module = wp.get_module(source.__module__)
+                super().__init__(source, key, "", module=module, doc=source.__doc__ or "", scope_locals={})
+        if name not in self.__dict__:
+            raise AttributeError(name)
+        return self.__dict__[name]
+
+
+def warp_function(source: Callable[..., Built]) -> Callable[..., Built]:
+    """Decorate a function of a file as ``wp.func`` does; Warp reads it when a kernel that calls it is made.
+
+    Reading the hundred functions of the catalogue took half of the time of ``import rollingball``.
+    """
+    return _Waiting(source)
 
 
 def compiler_flags(needed: str = "") -> str | None:

@@ -67,7 +67,8 @@ def array_of(field: str, value: Any, allowed: str) -> NDArray[Any]:
         if getattr(part, "requires_grad", False) and hasattr(part, "detach"):
             where = "rb.pytorch.simulate differentiates by tensors, and detach() drops it"
             raise InputError(field, value, f"{allowed}, numbers that carry no gradient; {where}")
-        if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
+        # numpy.ma, which takes long to import, is there where a masked array is
+        if hasattr(part, "mask") and isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
             raise InputError(field, value, f"{allowed}, none of them masked")
     try:
         array = np.asarray(value)

@@ -4,11 +4,11 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.compiled import compiled
+from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
 
 
-@wp.func
+@warp_function
 def cholesky(a: Any, shift: Any):
     """Cholesky's lower factor of the symmetric matrix a + shift I, and its smallest pivot: 0 if it is not definite."""
     factor = a * type(shift)(0.0)
@@ -32,7 +32,7 @@ def cholesky(a: Any, shift: Any):
     return factor, smallest
 
 
-@wp.func
+@warp_function
 def cholesky_solve(factor: Any, right: Any):
     """The solution s of L L^T s = right, with the lower factor L."""
     s = right
@@ -88,7 +88,7 @@ def inverse_program(numeric: Numeric) -> Any:
     return inverse
 
 
-@wp.func
+@warp_function
 def eigenvectors(a: Any):
     """The eigenvectors of a symmetric matrix as columns, and its eigenvalues on a diagonal, by Jacobi rotations."""
     diagonal = a
@@ -124,7 +124,7 @@ def eigenvectors(a: Any):
     return vectors, diagonal
 
 
-@wp.func
+@warp_function
 def gauss_solve(a: Any, right: Any):
     """The solution s of a s = right for any regular matrix, by elimination with partial pivoting."""
     left = a

@@ -7,14 +7,16 @@ from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import warp_function
 
-@wp.func
+
+@warp_function
 def steepness(gradient: Any):
     """The length w = sqrt(1 + |g|^2) of the normal (-g, 1)."""
     return wp.sqrt(gradient.dtype(1.0) + wp.dot(gradient, gradient))
 
 
-@wp.func
+@warp_function
 def metric(gradient: Any):
     """The metric G = I + g g^T of the graph, in the coordinates of the parameter space."""
     tensor = wp.outer(gradient, gradient)
@@ -23,13 +25,13 @@ def metric(gradient: Any):
     return tensor
 
 
-@wp.func
+@warp_function
 def center_above(foot: Any, gradient: Any, radius: Any):
     """The horizontal part of the centre p + rho nu(p) of a ball that touches the graph at p (Eq. 6)."""
     return foot - gradient * (radius / steepness(gradient))
 
 
-@wp.func
+@warp_function
 def rise_above(gradient: Any, radius: Any):
     """The height of that centre above the point p of the graph: the vertical part of rho nu(p), in float64."""
     return wp.float64(radius / steepness(gradient))

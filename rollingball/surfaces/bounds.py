@@ -8,25 +8,27 @@ from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import warp_function
+
 INFINITE = wp.constant(wp.float64(float("inf")))
 HALF = wp.constant(wp.float64(0.5))
 PI = wp.constant(wp.float64(3.141592653589793))
 TURNS = wp.constant(wp.float64(0.15915494309189535))  # 1 / (2 pi)
 
 
-@wp.func
+@warp_function
 def smaller(a: wp.float64, b: wp.float64):
     """The smaller of two bounds; of a number and NaN, the number."""
     return wp.where(a <= b or b != b, a, b)
 
 
-@wp.func
+@warp_function
 def or_infinite(bound: wp.float64):
     """The bound, or inf in place of the NaN of an overflow."""
     return wp.where(bound >= wp.float64(0.0), bound, INFINITE)
 
 
-@wp.func
+@warp_function
 def wave_over(before: wp.float64, after: wp.float64, first: wp.float64, last: wp.float64):
     """Middle and radius of the values that cos(2 pi t) takes over first <= t <= last.
 
@@ -40,7 +42,7 @@ def wave_over(before: wp.float64, after: wp.float64, first: wp.float64, last: wp
     return HALF * (low + high), HALF * (high - low)
 
 
-@wp.func
+@warp_function
 def cosine_over(angle: wp.float64, reach: wp.float64):
     """Middle and radius of the values that cos takes within ``reach`` of an angle."""
     middle, radius = wp.float64(0.0), wp.float64(1.0)
@@ -50,7 +52,7 @@ def cosine_over(angle: wp.float64, reach: wp.float64):
     return middle, radius
 
 
-@wp.func
+@warp_function
 def sine_over(angle: wp.float64, reach: wp.float64):
     """Middle and radius of the values that sin takes within ``reach`` of an angle."""
     middle, radius = wp.float64(0.0), wp.float64(1.0)
@@ -61,7 +63,7 @@ def sine_over(angle: wp.float64, reach: wp.float64):
     return middle, radius
 
 
-@wp.func
+@warp_function
 def largest_entry(x: Any):
     """The largest |x_i| of a vector."""
     largest = wp.float64(0.0)
@@ -70,7 +72,7 @@ def largest_entry(x: Any):
     return largest
 
 
-@wp.func
+@warp_function
 def spectral_norm(a: Any):
     """An upper bound of the spectral norm of a symmetric matrix: exact for d <= 2, else too large by d^(1/32) at most.
 
@@ -105,13 +107,13 @@ def spectral_norm(a: Any):
     return wp.min(rows, largest * wp.pow(square, wp.float64(0.03125)))
 
 
-@wp.func
+@warp_function
 def bounds_around(slope: wp.float64, center_slope: wp.float64, curvature: wp.float64, reach: wp.float64):
     """Bounds of |grad f| and |Hess f| within ``reach`` of a point, from such bounds and from |grad f| at the point."""
     return or_infinite(smaller(slope, center_slope + curvature * reach)), or_infinite(curvature)
 
 
-@wp.func
+@warp_function
 def quartic_bounds(slope: wp.float64, curvature: wp.float64, linear: wp.float64, square: wp.float64, reach: wp.float64):
     """Bounds of |grad f| and |Hess f| within ``reach`` of a point, from the slope and curvature at the point itself.
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import warp_function
 from rollingball.core.errors import scalar, whole
 from rollingball.surfaces.base import Surface, analytic
 from rollingball.surfaces.bounds import (
@@ -23,7 +24,7 @@ from rollingball.surfaces.smooth import zero_matrix
 TAU = wp.constant(wp.float64(6.283185307179586))
 
 
-@wp.func
+@warp_function
 def rosenbrock_value(x: Any, p: Any):
     total = x.dtype(0.0)
     for i in range(1, len(x)):  # Warp can unroll this range, but not one up to len(x) - 1
@@ -32,7 +33,7 @@ def rosenbrock_value(x: Any, p: Any):
     return total
 
 
-@wp.func
+@warp_function
 def rosenbrock_gradient(x: Any, p: Any):
     gradient = x * x.dtype(0.0)
     for i in range(1, len(x)):
@@ -42,7 +43,7 @@ def rosenbrock_gradient(x: Any, p: Any):
     return gradient
 
 
-@wp.func
+@warp_function
 def rosenbrock_hessian(x: Any, p: Any):
     hessian = zero_matrix(x)
     for i in range(1, len(x)):
@@ -53,7 +54,7 @@ def rosenbrock_hessian(x: Any, p: Any):
     return hessian
 
 
-@wp.func
+@warp_function
 def rosenbrock_bounds(x: Any, reach: wp.float64, p: Any):
     b = wp.abs(p.b)
     # how fast the diagonal of the Hessian changes, and the two diagonals beside it
@@ -80,7 +81,7 @@ def rosenbrock(dim: int = 2, a: float = 1.0, b: float = 100.0, loss_scale: float
     return Surface("", whole("dim", dim, 2), builder, params, loss_scale)
 
 
-@wp.func
+@warp_function
 def rastrigin_value(x: Any, p: Any):
     total = x.dtype(0.0)
     for i in range(len(x)):
@@ -88,7 +89,7 @@ def rastrigin_value(x: Any, p: Any):
     return total
 
 
-@wp.func
+@warp_function
 def rastrigin_gradient(x: Any, p: Any):
     gradient = x
     for i in range(len(x)):
@@ -96,7 +97,7 @@ def rastrigin_gradient(x: Any, p: Any):
     return gradient
 
 
-@wp.func
+@warp_function
 def rastrigin_hessian(x: Any, p: Any):
     hessian = zero_matrix(x)
     tau = x.dtype(TAU)
@@ -105,7 +106,7 @@ def rastrigin_hessian(x: Any, p: Any):
     return hessian
 
 
-@wp.func
+@warp_function
 def rastrigin_bounds(x: Any, reach: wp.float64, p: Any):
     two = wp.float64(2.0)
     first = p.amplitude * TAU
@@ -134,7 +135,7 @@ def rastrigin(dim: int = 2, amplitude: float = 10.0, loss_scale: float = 1.0) ->
     return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
 
 
-@wp.func
+@warp_function
 def ackley_cosines(x: Any):
     """The exponential of the mean of cos 2 pi x_i."""
     mean = x.dtype(0.0)
@@ -143,14 +144,14 @@ def ackley_cosines(x: Any):
     return wp.exp(mean / x.dtype(len(x)))
 
 
-@wp.func
+@warp_function
 def ackley_value(x: Any, p: Any):
     root = wp.sqrt(wp.dot(x, x) / x.dtype(len(x)))
     ripples = wp.exp(x.dtype(1.0)) - ackley_cosines(x)
     return x.dtype(20.0) * (x.dtype(1.0) - wp.exp(-x.dtype(0.2) * root)) + ripples
 
 
-@wp.func
+@warp_function
 def ackley_gradient(x: Any, p: Any):
     n = x.dtype(len(x))
     root = wp.sqrt(wp.dot(x, x) / n)
@@ -163,7 +164,7 @@ def ackley_gradient(x: Any, p: Any):
     return gradient
 
 
-@wp.func
+@warp_function
 def ackley_hessian(x: Any, p: Any):
     n = x.dtype(len(x))
     root = wp.sqrt(wp.dot(x, x) / n)
@@ -182,7 +183,7 @@ def ackley_hessian(x: Any, p: Any):
     return hessian
 
 
-@wp.func
+@warp_function
 def ackley_cone_bounds(near: wp.float64, n: wp.float64):
     """Bounds of the first, second and third derivative of the cone at distances from ``near`` on."""
     root = wp.sqrt(n)
@@ -199,7 +200,7 @@ def ackley_cone_bounds(near: wp.float64, n: wp.float64):
     return fading * wp.float64(4.0) / root, fading * second, fading * third
 
 
-@wp.func
+@warp_function
 def ackley_bounds(x: Any, reach: wp.float64, p: Any):
     n = wp.float64(len(x))
     first, second, third = ackley_cone_bounds(wp.max(wp.length(x) - reach, wp.float64(0.0)), n)
@@ -228,14 +229,14 @@ def ackley(dim: int = 2, loss_scale: float = 1.0) -> Surface:
     return Surface("", whole("dim", dim, 1), builder, {}, loss_scale)
 
 
-@wp.func
+@warp_function
 def himmelblau_value(x: Any, p: Any):
     u = x[0] * x[0] + x[1] - x.dtype(11.0)
     v = x[0] + x[1] * x[1] - x.dtype(7.0)
     return u * u + v * v
 
 
-@wp.func
+@warp_function
 def himmelblau_gradient(x: Any, p: Any):
     u = x[0] * x[0] + x[1] - x.dtype(11.0)
     v = x[0] + x[1] * x[1] - x.dtype(7.0)
@@ -245,7 +246,7 @@ def himmelblau_gradient(x: Any, p: Any):
     return gradient
 
 
-@wp.func
+@warp_function
 def himmelblau_hessian(x: Any, p: Any):
     hessian = zero_matrix(x)
     hessian[0, 0] = x.dtype(12.0) * x[0] * x[0] + x.dtype(4.0) * x[1] - x.dtype(42.0)
@@ -255,7 +256,7 @@ def himmelblau_hessian(x: Any, p: Any):
     return hessian
 
 
-@wp.func
+@warp_function
 def himmelblau_bounds(x: Any, reach: wp.float64, p: Any):
     far = wp.max(wp.abs(x[0]), wp.abs(x[1]))
     linear = wp.sqrt(wp.float64(576.0) * far * far + wp.float64(16.0)) + wp.float64(5.656854249492381)

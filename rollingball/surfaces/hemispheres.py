@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import warp_function
 from rollingball.core.errors import positive_scalar, whole
 from rollingball.core.numeric import Numeric
 from rollingball.surfaces.base import LossFunctions, Surface
@@ -13,17 +14,17 @@ from rollingball.surfaces.catalogue import Cotangents, catalogued
 from rollingball.surfaces.parameters import complex_step
 
 
-@wp.func
+@warp_function
 def sphere_value(x: Any, p: Any):
     return p.center - p.side * wp.sqrt(p.radius * p.radius - wp.dot(x, x))
 
 
-@wp.func
+@warp_function
 def sphere_gradient(x: Any, p: Any):
     return x * (p.side / wp.sqrt(p.radius * p.radius - wp.dot(x, x)))
 
 
-@wp.func
+@warp_function
 def sphere_hessian(x: Any, p: Any):
     root = wp.sqrt(p.radius * p.radius - wp.dot(x, x))
     hessian = wp.outer(x, x) * (p.side / (root * root * root))
@@ -32,7 +33,7 @@ def sphere_hessian(x: Any, p: Any):
     return hessian
 
 
-@wp.func
+@warp_function
 def sphere_bounds(x: Any, reach: wp.float64, p: Any):
     slope, curvature = INFINITE, INFINITE
     distance = wp.length(x)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import warp_function
 from rollingball.core.errors import numbers
 from rollingball.surfaces.base import Surface, analytic
 from rollingball.surfaces.bounds import INFINITE, or_infinite
@@ -13,7 +14,7 @@ from rollingball.surfaces.parameters import complex_step
 from rollingball.surfaces.smooth import zero_matrix
 
 
-@wp.func
+@warp_function
 def plane_height(x: Any, p: Any, k: int):
     """The height of plane k at x."""
     height = p.offsets[k]
@@ -22,7 +23,7 @@ def plane_height(x: Any, p: Any, k: int):
     return height
 
 
-@wp.func
+@warp_function
 def highest_plane(x: Any, p: Any):
     """The index of the highest plane at x, the first one at a tie."""
     best = int(0)
@@ -35,12 +36,12 @@ def highest_plane(x: Any, p: Any):
     return best
 
 
-@wp.func
+@warp_function
 def max_of_planes_value(x: Any, p: Any):
     return plane_height(x, p, highest_plane(x, p))
 
 
-@wp.func
+@warp_function
 def max_of_planes_gradient(x: Any, p: Any):
     k = highest_plane(x, p)
     gradient = x
@@ -49,12 +50,12 @@ def max_of_planes_gradient(x: Any, p: Any):
     return gradient
 
 
-@wp.func
+@warp_function
 def max_of_planes_hessian(x: Any, p: Any):
     return zero_matrix(x)
 
 
-@wp.func
+@warp_function
 def max_of_planes_bounds(x: Any, reach: wp.float64, p: Any):
     # a plane that is the highest somewhere within reach rises above the plane that is the highest at x
     top = highest_plane(x, p)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.core.compiled import compiled
+from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.errors import InputError, numbers, one_of
 from rollingball.core.numeric import Numeric
 from rollingball.surfaces.base import Builder, LossFunctions, Surface
@@ -29,7 +29,7 @@ SIXTH = wp.constant(wp.float64(1 / 6))
 MOST_BLOCKS = 4  # the largest number of blocks along an axis that are looked up for one ball
 
 
-@wp.func
+@warp_function
 def cubic_weights(t: wp.float64):
     """The weights of the four coefficients at the fraction t of a cell."""
     s = wp.float64(1.0) - t
@@ -39,7 +39,7 @@ def cubic_weights(t: wp.float64):
     return wp.vec4d(SIXTH * s * s * s, second, third, SIXTH * t * t * t)
 
 
-@wp.func
+@warp_function
 def cubic_slopes(t: wp.float64):
     """The first derivatives of :func:`cubic_weights` by t."""
     s, half, two = wp.float64(1.0) - t, wp.float64(0.5), wp.float64(2.0)
@@ -47,14 +47,14 @@ def cubic_slopes(t: wp.float64):
     return wp.vec4d(-half * s * s, second, third, half * t * t)
 
 
-@wp.func
+@warp_function
 def cubic_curvatures(t: wp.float64):
     """The second derivatives of :func:`cubic_weights` by t."""
     s, three, two = wp.float64(1.0) - t, wp.float64(3.0), wp.float64(2.0)
     return wp.vec4d(s, three * t - two, three * s - two, t)
 
 
-@wp.func
+@warp_function
 def touched_blocks(first: int, last: int, cells: int, blocks: int, level: int):
     """The first block of 2^level cells, and the number of blocks, that hold the cells first to last.
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import warp_function
 from rollingball.core.errors import InputError, scalar, whole
 from rollingball.surfaces.base import Surface, analytic
 from rollingball.surfaces.bounds import bounds_around, cosine_over, largest_entry, or_infinite, sine_over
@@ -12,13 +13,13 @@ from rollingball.surfaces.catalogue import Cotangents, Matrix, Vector, catalogue
 from rollingball.surfaces.parameters import complex_step, weighted_total
 
 
-@wp.func
+@warp_function
 def zero_matrix(x: Any):
     """The d x d zero matrix, in the precision of x."""
     return wp.outer(x, x) * x.dtype(0.0)
 
 
-@wp.func
+@warp_function
 def plane_value(x: Any, p: Any):
     total = p.offset
     for i in range(len(x)):
@@ -26,7 +27,7 @@ def plane_value(x: Any, p: Any):
     return total
 
 
-@wp.func
+@warp_function
 def plane_gradient(x: Any, p: Any):
     gradient = x
     for i in range(len(x)):
@@ -34,12 +35,12 @@ def plane_gradient(x: Any, p: Any):
     return gradient
 
 
-@wp.func
+@warp_function
 def plane_hessian(x: Any, p: Any):
     return zero_matrix(x)
 
 
-@wp.func
+@warp_function
 def plane_bounds(x: Any, reach: wp.float64, p: Any):
     return or_infinite(wp.length(plane_gradient(x, p))), wp.float64(0.0)
 
@@ -59,7 +60,7 @@ def plane(slope: Vector, offset: float = 0.0, loss_scale: float = 1.0) -> Surfac
     )
 
 
-@wp.func
+@warp_function
 def quadratic_value(x: Any, p: Any):
     total = p.constant
     for i in range(len(x)):
@@ -70,7 +71,7 @@ def quadratic_value(x: Any, p: Any):
     return total
 
 
-@wp.func
+@warp_function
 def quadratic_gradient(x: Any, p: Any):
     gradient = x
     for i in range(len(x)):
@@ -81,7 +82,7 @@ def quadratic_gradient(x: Any, p: Any):
     return gradient
 
 
-@wp.func
+@warp_function
 def quadratic_hessian(x: Any, p: Any):
     hessian = zero_matrix(x)
     for i in range(len(x)):
@@ -90,7 +91,7 @@ def quadratic_hessian(x: Any, p: Any):
     return hessian
 
 
-@wp.func
+@warp_function
 def quadratic_bounds(x: Any, reach: wp.float64, p: Any):
     return or_infinite(wp.length(quadratic_gradient(x, p)) + p.steepest * reach), p.steepest
 
@@ -124,7 +125,7 @@ def _square(value: Any) -> np.ndarray:
     return rows
 
 
-@wp.func
+@warp_function
 def sine_value(x: Any, p: Any):
     total = x.dtype(0.0)
     for i in range(len(x)):
@@ -132,7 +133,7 @@ def sine_value(x: Any, p: Any):
     return total
 
 
-@wp.func
+@warp_function
 def sine_gradient(x: Any, p: Any):
     gradient = x
     for i in range(len(x)):
@@ -140,7 +141,7 @@ def sine_gradient(x: Any, p: Any):
     return gradient
 
 
-@wp.func
+@warp_function
 def sine_hessian(x: Any, p: Any):
     hessian = zero_matrix(x)
     for i in range(len(x)):
@@ -148,7 +149,7 @@ def sine_hessian(x: Any, p: Any):
     return hessian
 
 
-@wp.func
+@warp_function
 def sine_second(x: Any, p: Any):
     total = x.dtype(0.0)
     gradient = x
@@ -161,7 +162,7 @@ def sine_second(x: Any, p: Any):
     return total, gradient, hessian
 
 
-@wp.func
+@warp_function
 def sine_bounds(x: Any, reach: wp.float64, p: Any):
     wave = wp.abs(p.amplitude * p.frequency)
     square, curvature = wp.float64(0.0), wp.float64(0.0)
@@ -191,7 +192,7 @@ def sine(dim: int = 1, amplitude: float = 1.0, frequency: float = 1.0, loss_scal
     return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
 
 
-@wp.func
+@warp_function
 def cubic_value(x: Any, p: Any):
     total = x.dtype(0.0)
     for i in range(len(x)):
@@ -199,7 +200,7 @@ def cubic_value(x: Any, p: Any):
     return total
 
 
-@wp.func
+@warp_function
 def cubic_gradient(x: Any, p: Any):
     gradient = x
     for i in range(len(x)):
@@ -207,7 +208,7 @@ def cubic_gradient(x: Any, p: Any):
     return gradient
 
 
-@wp.func
+@warp_function
 def cubic_hessian(x: Any, p: Any):
     hessian = zero_matrix(x)
     for i in range(len(x)):
@@ -215,7 +216,7 @@ def cubic_hessian(x: Any, p: Any):
     return hessian
 
 
-@wp.func
+@warp_function
 def cubic_bounds(x: Any, reach: wp.float64, p: Any):
     fourth = wp.float64(0.0)
     for i in range(len(x)):
@@ -239,7 +240,7 @@ def cubic(dim: int = 1, coefficient: float = 1.0, loss_scale: float = 1.0) -> Su
     return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
 
 
-@wp.func
+@warp_function
 def double_well_value(x: Any, p: Any):
     u = x[0] * x[0] - x.dtype(1.0)
     total = p.depth * u * u + p.tilt * x[0]
@@ -248,14 +249,14 @@ def double_well_value(x: Any, p: Any):
     return total
 
 
-@wp.func
+@warp_function
 def double_well_gradient(x: Any, p: Any):
     gradient = x
     gradient[0] = x.dtype(4.0) * p.depth * x[0] * (x[0] * x[0] - x.dtype(1.0)) + p.tilt
     return gradient
 
 
-@wp.func
+@warp_function
 def double_well_hessian(x: Any, p: Any):
     hessian = zero_matrix(x)
     hessian[0, 0] = p.depth * (x.dtype(12.0) * x[0] * x[0] - x.dtype(4.0))
@@ -264,13 +265,13 @@ def double_well_hessian(x: Any, p: Any):
     return hessian
 
 
-@wp.func
+@warp_function
 def double_well_slope(t: wp.float64, p: Any):
     """|df/dx_0| at x_0 = t."""
     return wp.abs(wp.float64(4.0) * p.depth * t * (t * t - wp.float64(1.0)) + p.tilt)
 
 
-@wp.func
+@warp_function
 def double_well_bounds(x: Any, reach: wp.float64, p: Any):
     near = wp.max(wp.abs(x[0]) - reach, wp.float64(0.0))
     far = wp.abs(x[0]) + reach

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
+from rollingball.core.compiled import warp_function
 from rollingball.core.errors import InputError, scalar, whole
 from rollingball.core.limits import within
 from rollingball.surfaces.base import Surface, analytic
@@ -14,7 +15,7 @@ from rollingball.surfaces.parameters import complex_step, no_parameters, weighte
 from rollingball.surfaces.smooth import zero_matrix
 
 
-@wp.func
+@warp_function
 def wave_angle(x: Any, p: Any, k: int):
     """The argument of the k-th cosine, frequencies[k] . x + phases[k]."""
     angle = p.phases[k]
@@ -23,7 +24,7 @@ def wave_angle(x: Any, p: Any, k: int):
     return angle
 
 
-@wp.func
+@warp_function
 def cosine_sum_value(x: Any, p: Any):
     total = x.dtype(0.0)
     for k in range(p.amplitudes.shape[0]):
@@ -31,7 +32,7 @@ def cosine_sum_value(x: Any, p: Any):
     return total
 
 
-@wp.func
+@warp_function
 def cosine_sum_gradient(x: Any, p: Any):
     gradient = x * x.dtype(0.0)
     for k in range(p.amplitudes.shape[0]):
@@ -41,7 +42,7 @@ def cosine_sum_gradient(x: Any, p: Any):
     return gradient
 
 
-@wp.func
+@warp_function
 def cosine_sum_hessian(x: Any, p: Any):
     hessian = zero_matrix(x)
     for k in range(p.amplitudes.shape[0]):
@@ -52,7 +53,7 @@ def cosine_sum_hessian(x: Any, p: Any):
     return hessian
 
 
-@wp.func
+@warp_function
 def cosine_sum_bounds(x: Any, reach: wp.float64, p: Any):
     slope = x * wp.float64(0.0)
     slope_radius = wp.float64(0.0)
@@ -99,7 +100,7 @@ def cosine_sum(
     return Surface("", waves.shape[1], builder, params, loss_scale)
 
 
-@wp.func
+@warp_function
 def riemann_value(x: Any, p: Any):
     total = x.dtype(0.0)
     for k in range(1, p.terms + 1):
@@ -108,7 +109,7 @@ def riemann_value(x: Any, p: Any):
     return total
 
 
-@wp.func
+@warp_function
 def riemann_gradient(x: Any, p: Any):
     gradient = x * x.dtype(0.0)
     for k in range(1, p.terms + 1):
@@ -116,7 +117,7 @@ def riemann_gradient(x: Any, p: Any):
     return gradient
 
 
-@wp.func
+@warp_function
 def riemann_hessian(x: Any, p: Any):
     hessian = zero_matrix(x)
     for k in range(1, p.terms + 1):
@@ -125,7 +126,7 @@ def riemann_hessian(x: Any, p: Any):
     return hessian
 
 
-@wp.func
+@warp_function
 def riemann_bounds(x: Any, reach: wp.float64, p: Any):
     slope, curvature = wp.float64(0.0), wp.float64(0.0)
     slope_radius, curvature_radius = wp.float64(0.0), wp.float64(0.0)
@@ -154,7 +155,7 @@ def riemann(terms: int = 100, loss_scale: float = 1.0) -> Surface:
     return Surface("", 1, builder, {"terms": term_count(terms)}, loss_scale)
 
 
-@wp.func
+@warp_function
 def weierstrass_value(x: Any, p: Any):
     total = x.dtype(0.0)
     weight = x.dtype(1.0)
@@ -166,7 +167,7 @@ def weierstrass_value(x: Any, p: Any):
     return total
 
 
-@wp.func
+@warp_function
 def weierstrass_gradient(x: Any, p: Any):
     gradient = x * x.dtype(0.0)
     weight = x.dtype(1.0)
@@ -178,7 +179,7 @@ def weierstrass_gradient(x: Any, p: Any):
     return gradient
 
 
-@wp.func
+@warp_function
 def weierstrass_hessian(x: Any, p: Any):
     hessian = zero_matrix(x)
     weight = x.dtype(1.0)
@@ -190,7 +191,7 @@ def weierstrass_hessian(x: Any, p: Any):
     return hessian
 
 
-@wp.func
+@warp_function
 def weierstrass_bounds(x: Any, reach: wp.float64, p: Any):
     slope, curvature = wp.float64(0.0), wp.float64(0.0)
     slope_radius, curvature_radius = wp.float64(0.0), wp.float64(0.0)
@@ -231,7 +232,7 @@ def weierstrass(a: float = 0.5, b: float = 3.0, terms: int = 8, loss_scale: floa
     return Surface("", 1, builder, params, loss_scale)
 
 
-@wp.func
+@warp_function
 def sine_mse_value(x: Any, p: Any):
     total = x.dtype(0.0)
     for i in range(p.x.shape[0]):
@@ -240,7 +241,7 @@ def sine_mse_value(x: Any, p: Any):
     return total / x.dtype(p.x.shape[0])
 
 
-@wp.func
+@warp_function
 def sine_mse_gradient(x: Any, p: Any):
     gradient = x * x.dtype(0.0)
     for i in range(p.x.shape[0]):
@@ -249,7 +250,7 @@ def sine_mse_gradient(x: Any, p: Any):
     return gradient / x.dtype(p.x.shape[0])
 
 
-@wp.func
+@warp_function
 def sine_mse_hessian(x: Any, p: Any):
     hessian = zero_matrix(x)
     for i in range(p.x.shape[0]):
@@ -259,7 +260,7 @@ def sine_mse_hessian(x: Any, p: Any):
     return hessian / x.dtype(p.x.shape[0])
 
 
-@wp.func
+@warp_function
 def sine_mse_bounds(x: Any, reach: wp.float64, p: Any):
     slope, curvature = wp.float64(0.0), wp.float64(0.0)
     slope_radius, curvature_radius = wp.float64(0.0), wp.float64(0.0)

@@ -11,6 +11,7 @@ from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import warp_function
 from rollingball.core.numeric import LANES, Numeric
 from rollingball.surfaces.bounds import or_infinite, smaller, spectral_norm
 
@@ -22,7 +23,7 @@ THIRD_TURN = wp.constant(wp.float64(0.5246476232752904))
 FAR_THIRD_TURN = wp.constant(wp.float64(1.6506801238857844))
 
 
-@wp.func
+@warp_function
 def third_factor(t: wp.float64):
     """The maximum of |12 s - 8 s^3| over 0 <= s <= t."""
     wave = t * (wp.float64(12.0) - wp.float64(8.0) * t * t)

@@ -4,6 +4,7 @@ from typing import Any
 
 import warp as wp
 
+from rollingball.core.compiled import warp_function
 from rollingball.core.errors import whole
 from rollingball.surfaces.base import Surface, analytic
 from rollingball.surfaces.bounds import HALF, bounds_around, cosine_over, sine_over, smaller, spectral_norm
@@ -12,13 +13,13 @@ from rollingball.surfaces.parameters import no_parameters
 from rollingball.surfaces.smooth import zero_matrix
 
 
-@wp.func
+@warp_function
 def whitley_inner(a: Any, b: Any):
     """The Rosenbrock term y(a, b) inside Whitley's function."""
     return type(a)(100.0) * (a * a - b) * (a * a - b) + (type(a)(1.0) - b) * (type(a)(1.0) - b)
 
 
-@wp.func
+@warp_function
 def whitley_slope(x: Any, i: int, j: int):
     """The gradient of y(x_i, x_j) with respect to x."""
     gradient = x * x.dtype(0.0)
@@ -28,7 +29,7 @@ def whitley_slope(x: Any, i: int, j: int):
     return gradient
 
 
-@wp.func
+@warp_function
 def whitley_value(x: Any, p: Any):
     total = x.dtype(0.0)
     for i in range(len(x)):
@@ -38,7 +39,7 @@ def whitley_value(x: Any, p: Any):
     return total
 
 
-@wp.func
+@warp_function
 def whitley_gradient(x: Any, p: Any):
     gradient = x * x.dtype(0.0)
     for i in range(len(x)):
@@ -48,7 +49,7 @@ def whitley_gradient(x: Any, p: Any):
     return gradient
 
 
-@wp.func
+@warp_function
 def whitley_hessian(x: Any, p: Any):
     hessian = zero_matrix(x)
     for i in range(len(x)):
@@ -65,7 +66,7 @@ def whitley_hessian(x: Any, p: Any):
     return hessian
 
 
-@wp.func
+@warp_function
 def whitley_inner_curvatures(a: wp.float64, b: wp.float64, pair: bool):
     """The norm of the Hessian of y(a, b) and the slope of its growth; without ``pair``, those of y(a, a)."""
     across = wp.float64(1200.0) * a * a
@@ -81,7 +82,7 @@ def whitley_inner_curvatures(a: wp.float64, b: wp.float64, pair: bool):
     return curvature, linear
 
 
-@wp.func
+@warp_function
 def whitley_bounds(x: Any, reach: wp.float64, p: Any):
     r, square = reach, wp.float64(1200.0)
     slope, curvature, third = wp.float64(0.0), wp.float64(0.0), wp.float64(0.0)

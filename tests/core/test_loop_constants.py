@@ -12,9 +12,11 @@ UNROLLED = 4  # the option max_unroll of the kernels: a loop of more turns is a 
 
 
 def warp_functions(tree):
-    """The functions of a file that Warp compiles: those under ``wp.func``, ``wp.kernel`` or ``wp.func_grad``."""
+    """The functions that Warp compiles: under ``wp.func``, ``warp_function``, ``wp.kernel`` or ``wp.func_grad``."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and any("wp." in ast.unparse(mark) for mark in node.decorator_list):
+        if isinstance(node, ast.FunctionDef) and any(
+            "wp." in (text := ast.unparse(mark)) or text == "warp_function" for mark in node.decorator_list
+        ):
             yield node
 
 

@@ -9,34 +9,34 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.compiled import compiled
+from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.foot.foot import foot_matrix
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.normal import steepness
 
 
-@wp.func
+@warp_function
 def point_cotangent(hessian: Any, gradient: Any, height_cotangent: Any, slope_cotangent: Any):
     """The cotangent of a point, from those of the height and the gradient there."""
     return height_cotangent * gradient + hessian * slope_cotangent
 
 
-@wp.func
+@warp_function
 def normal_slope(gradient: Any, cotangent: Any):
     """The cotangent of g, from that of g / w."""
     w = steepness(gradient)
     return (cotangent - gradient * (wp.dot(gradient, cotangent) / (w * w))) / w
 
 
-@wp.func
+@warp_function
 def lifted_slope(gradient: Any, radius: Any, center_cotangent: Any, height_cotangent: Any):
     """The cotangent of g, from those of the centre above a foot x: of x - rho g / w and of its height f + rho / w."""
     w = steepness(gradient)
     return -radius * normal_slope(gradient, center_cotangent) - gradient * (radius * height_cotangent / (w * w * w))
 
 
-@wp.func
+@warp_function
 def lifted_radius(gradient: Any, center_cotangent: Any, height_cotangent: Any):
     """The cotangent of rho, from those of the centre x - rho g / w and of its height f + rho / w."""
     return (height_cotangent - wp.dot(gradient, center_cotangent)) / steepness(gradient)

@@ -4,7 +4,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.compiled import compiled
+from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.normal import metric
 
@@ -26,7 +26,7 @@ def foot_struct(numeric: Numeric) -> Any:
     return Foot
 
 
-@wp.func
+@warp_function
 def foot_matrix(gradient: Any, hessian: Any, drop: Any):
     """A = I + g g^T + drop H, the Hessian of half the squared distance from a point of the graph to a centre.
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.core.compiled import compiled
+from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
 from rollingball.core.status import Certificate
 from rollingball.geometry.search.objective import Objective
@@ -38,7 +38,7 @@ def minima_struct(numeric: Numeric) -> Any:
     return Minima
 
 
-@wp.func
+@warp_function
 def lowest_of(minima: Any):
     """The index of the lowest minimum."""
     lowest = int(0)

@@ -5,7 +5,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.compiled import compiled
+from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.hull import hull_program
 from rollingball.geometry.linear import eigenvectors
@@ -36,7 +36,7 @@ class Objective:
     at_minimum: Any
 
 
-@wp.func
+@warp_function
 def parabola_minimum(slope: wp.float64, curvature: wp.float64, half: wp.float64):
     """The minimum of slope t + curvature t^2 / 2 over |t| <= half."""
     if wp.abs(slope) < curvature * half:
@@ -44,7 +44,7 @@ def parabola_minimum(slope: wp.float64, curvature: wp.float64, half: wp.float64)
     return wp.float64(0.5) * curvature * half * half - wp.abs(slope) * half
 
 
-@wp.func
+@warp_function
 def in_cell(x: Any, middle: Any, half: Any):
     """Whether a point is in the cell with this middle and these half sides."""
     inside = bool(True)  # in many dimensions the loop stays one, and Warp takes a plain True for a constant
@@ -54,7 +54,7 @@ def in_cell(x: Any, middle: Any, half: Any):
     return inside
 
 
-@wp.func
+@warp_function
 def any_in_cell(points: Any, count: int, middle: Any, half: Any):
     """Whether one of the first ``count`` rows of a table of points is in a cell."""
     inside = bool(False)
@@ -65,7 +65,7 @@ def any_in_cell(points: Any, count: int, middle: Any, half: Any):
     return inside
 
 
-@wp.func
+@warp_function
 def any_within(points: Any, count: int, x: Any, distance: Any):
     """Whether one of the first ``count`` rows of a table of points is at most a distance away from x."""
     near = bool(False)

@@ -5,7 +5,7 @@ from typing import Any
 import warp as wp
 
 from rollingball.core.codes import COULOMB, NO_FOOT, ROLLING, SLIDING
-from rollingball.core.compiled import compiled
+from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.follow import follow_program
 from rollingball.geometry.contact.hessian import height_hessian
@@ -15,7 +15,7 @@ from rollingball.surfaces.base import SurfaceFunctions
 ROUNDING = wp.constant(wp.float64(2.3e-16))
 
 
-@wp.func
+@warp_function
 def decay(z: wp.float64):
     """exp(-z), (1 - exp(-z)) / z and (z - 1 + exp(-z)) / z^2, by their series where z is small."""
     one = wp.float64(1.0)

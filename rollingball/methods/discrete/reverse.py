@@ -12,14 +12,14 @@ from typing import Any
 import warp as wp
 
 from rollingball.core.codes import FOUND, NOT_FINITE
-from rollingball.core.compiled import compiled
+from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
 from rollingball.methods.discrete.program import Program, state_struct
 from rollingball.surfaces.base import kernel_options
 from rollingball.surfaces.differentiable import DifferentiableFunctions, notes_struct
 
 
-@wp.func
+@warp_function
 def entry(table: wp.array2d(dtype=wp.float64), index: int, ball: int):
     """The entry of a table (steps or 1, balls or 1); the first step and the last hold."""
     return table[wp.clamp(index, 0, table.shape[0] - 1), wp.min(ball, table.shape[1] - 1)]

@@ -6,6 +6,8 @@ The function is at most 0 before the event and above 0 after it. A caller evalua
 
 import warp as wp
 
+from rollingball.core.compiled import warp_function
+
 BISECTED_AFTER = wp.constant(40)  # evaluations, after which the bracket is halved: convergence is then certain
 
 
@@ -21,7 +23,7 @@ class Bracket:
     rounds: int
 
 
-@wp.func
+@warp_function
 def bracket(at_low: wp.float64, high: wp.float64, at_high: wp.float64):
     """The bracket from 0 to ``high``."""
     ends = Bracket()
@@ -31,7 +33,7 @@ def bracket(at_low: wp.float64, high: wp.float64, at_high: wp.float64):
     return ends
 
 
-@wp.func
+@warp_function
 def next_guess(ends: Bracket):
     """Where to evaluate next: the zero of the chord, or the middle where that is outside or converges too slowly."""
     guess = (ends.low * ends.at_high - ends.high * ends.at_low) / (ends.at_high - ends.at_low)
@@ -40,7 +42,7 @@ def next_guess(ends: Bracket):
     return guess
 
 
-@wp.func
+@warp_function
 def narrowed(ends: Bracket, at: wp.float64, value: wp.float64):
     """The bracket with one end moved to ``at``, where the function has this value.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.compiled import compiled
+from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
 
 
@@ -60,7 +60,7 @@ def scaled_error(numeric: Numeric) -> Any:
     return norm
 
 
-@wp.func
+@warp_function
 def hermite(before: Any, change: Any, after: Any, change_after: Any, share: wp.float64):
     """Hermite's cubic at a share of a step, from a scalar or vector at both ends and its derivatives times the step."""
     rest = wp.float64(1.0) - share

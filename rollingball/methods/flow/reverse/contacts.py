@@ -13,14 +13,14 @@ from typing import Any
 import warp as wp
 
 from rollingball.core.codes import FOCAL_POINT, FOUND, KINK
-from rollingball.core.compiled import compiled
+from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.hessian import contact_matrices
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@wp.func
+@warp_function
 def contact_status(pivot: wp.float64, smooth: bool):
     """The status of a contact with this smallest pivot of A: a kink of the surface itself, a focal point, or none."""
     status = FOUND
