@@ -53,7 +53,7 @@ class Evaluation(NamedTuple):
     Attributes:
         loss: The loss f, averaged over processes: a float64 number on the device; None where no rule needs it.
         grads: The gradient of f by the parameters on the ball, local real tensors; the next call may overwrite them.
-        norm: Its length |grad f|, a number on the device.
+        norm: Its length |grad f|, a number on the device; 0 where no rule needs it.
         others: The gradient of f by the parameters that are left out of the ball.
     """
 
@@ -79,6 +79,7 @@ class Calls:
     Attributes:
         count: The calls of closures in this step so far.
         is_elsewhere: Whether the first call is where the parameters were not when the step began.
+        needs_norm: Whether the rule uses the length of the gradient of the next call.
 
     Raises:
         InputError: for a closure that is no function, such as the loss itself.
@@ -100,7 +101,7 @@ class Calls:
         self.closure, self.optimizer, self.surroundings = closure, optimizer, surroundings
         self.needs_loss, self.repeats = needs_loss, repeats
         self.scaler = scaler if scaler is not None and scaler.is_enabled() else None
-        self.count, self.returned, self.is_elsewhere = 0, None, False
+        self.count, self.returned, self.is_elsewhere, self.needs_norm = 0, None, False, True
         self.at_contact: Any = None
         self.newest: Any = None  # what the last inner call returned
         self.rounding = torch.finfo(torch.float64).eps  # of the loss, relative
@@ -158,7 +159,8 @@ class Calls:
             if param.grad is not None and param.grad.layout != torch.strided:
                 raise RuntimeError("RollingBall does not support sparse gradients: make the layer's sparse=False")
         grads, others = ([local_gradient(p) for p in part] for part in (self.params, self.other_params))
-        norm = self.space.norm(grads)
+        is_wanted = self.needs_norm or self.scaler is not None
+        norm = self.space.norm(grads) if is_wanted else torch.zeros((), device=self.space.device)
         if self.scaler is not None:
             total = Space(self.other_params).norm(others)
             if not (torch.isfinite(norm).item() and torch.isfinite(total).item()):

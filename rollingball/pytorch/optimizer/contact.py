@@ -51,6 +51,7 @@ def touch(calls: Calls, ball: Sphere, offsets: Tensors, steps: int, units: Units
             propose(calls, ball, offsets, units)
             calls.here = calls.here._replace(grads=[], others=[])
             add_(calls.views, offsets, 1.0, ball.foreach)
+            calls.needs_norm = False
             calls.again()
             calls.at_contact = calls.newest
         else:

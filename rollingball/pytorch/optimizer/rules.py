@@ -73,7 +73,7 @@ def roll(optimizer: Any, calls: Calls, ball: Sphere, contact_closure: Callable[[
     else:
         if not is_kept(group):
             _find_contact(optimizer, calls, ball, contact_closure)
-        calls.is_elsewhere, calls.repeats, calls.needs_loss = True, False, False
+        calls.is_elsewhere, calls.repeats, calls.needs_loss, calls.needs_norm = True, False, False, False
         views, kept = kept_contact(optimizer)
         with moved_by(views, kept, ball.foreach):
             calls.first()

@@ -109,6 +109,7 @@ def finish(optimizer: Any, touched: Touched, closure: Callable[[], Any] | None, 
     if all(param.grad is None for part in optimizer.param_groups for param in part["params"]):
         raise RuntimeError("step() found no gradients: after touch() call loss.backward() again")
     calls = Calls(None, optimizer, optimizer._surroundings, scaler=scaler)
+    calls.needs_norm = False
     with contextlib.suppress(Overflow):
         calls.first()
         kept_offsets(optimizer.state, calls.params, False)
