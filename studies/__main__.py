@@ -1,4 +1,4 @@
-"""``python -m studies NAME [--size SIZE] [--out FOLDER]``: compute what is missing, and print the tables."""
+"""``python -m studies NAME [--size SIZE] [--out FOLDER]`` computes what is missing, and prints the tables."""
 
 from __future__ import annotations
 
@@ -14,15 +14,31 @@ from studies.store import Store
 STUDIES: dict[str, Any] = {"generalisation": generalisation, "noise": noise, "privacy": privacy, "cost": cost}
 
 
+def tables_of(path: Path) -> str:
+    """The tables of a file of results, from its numbers alone."""
+    store = Store.read(path)
+    study = STUDIES[store.about["study"]]
+    settings = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in store.about["settings"].items()
+    }
+    return str(study.report(store, study.Size(**settings)))
+
+
 def main(given: list[str] | None = None) -> None:
     """Run a study, or print its tables again."""
     parser = argparse.ArgumentParser(prog="python -m studies", description=__doc__)
-    parser.add_argument("study", choices=STUDIES)
+    parser.add_argument("study", choices=[*STUDIES, "report"], help="report: print the tables of the files given")
+    parser.add_argument("files", nargs="*", type=Path, help="JSON files, of report")
     parser.add_argument("--size", choices=("small", "medium", "full"), default="small")
     parser.add_argument("--task", help="of generalisation: this task alone, so that several processes share the work")
     parser.add_argument("--out", type=Path, default=Path("out") / "studies", help="the folder of the JSON file")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     options = parser.parse_args(given)
+    if (options.study == "report") != bool(options.files):
+        parser.error("report takes the JSON files of results, and the studies take none")
+    if options.study == "report":
+        print("\n\n".join(tables_of(path) for path in options.files))
+        return
     study = STUDIES[options.study]
     size, name = study.SIZES[options.size], f"{options.study}-{options.size}"
     if options.task is not None:

@@ -47,6 +47,14 @@ class Store:
                 raise ValueError(f"{path} is of another study, size or version: name another folder with --out")
             self.cells = found["cells"]
 
+    @classmethod
+    def read(cls, path: Path) -> Store:
+        """The results in a file as they are, whatever was installed when they were made, to report from."""
+        store = cls.__new__(cls)
+        content = json.loads(path.read_text())
+        store.path, store.about, store.cells = path, content["about"], content["cells"]
+        return store
+
     def cell(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """The result of this name, computed where it is not there yet; its seconds are noted beside it."""
         if name not in self.cells:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,6 +45,25 @@ def test_the_small_size_runs_and_its_tables_come_again_from_the_file(name, tmp_p
     main([name, "--out", str(tmp_path)])
     assert capsys.readouterr().out == printed
     assert (tmp_path / f"{name}-small.md").read_text() == printed
+
+
+ROOT = Path(__file__).parents[2]
+RESULTS = sorted((ROOT / "studies" / "results").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_every_table_on_the_page_comes_from_its_file(path, capsys):
+    main(["report", str(path)])
+    tables = capsys.readouterr().out
+    assert tables == path.with_suffix(".md").read_text()
+    page = (ROOT / "docs" / "evidence.md").read_text()
+    for line in tables.splitlines():
+        assert line.startswith("#") or line in page
+    assert json.loads(path.read_text())["command"] in page
+
+
+def test_results_that_are_committed_are_there():
+    assert RESULTS
 
 
 def test_a_study_that_was_stopped_goes_on_and_ends_alike(tmp_path):
