@@ -70,8 +70,8 @@ def rows() -> dict[str, Callable[[Any], Any]]:
 
 def processor() -> float:
     """Processor seconds of this process so far, all threads and children."""
-    used = os.times()
-    return used.user + used.system + used.children_user + used.children_system
+    children = os.times()
+    return time.process_time() + children.children_user + children.children_system
 
 
 def seconds(call: Callable[[], Any]) -> float:
