@@ -37,7 +37,7 @@ INNER = {
     "app": [
         ["scene_tables", "scene_text"],
         ["scene"],
-        ["doctor", "manifest", "paper", "training"],
+        ["doctor", "warm", "manifest", "paper", "training"],
         ["folder", "studies"],
         ["export", "rolling"],
         ["commands"],

@@ -126,7 +126,16 @@ def _drop_output() -> None:
 
 
 def _quiet() -> None:
-    """Leave out the line that Warp prints for each module: the command says once that kernels are compiled."""
+    """Print a line before kernels are compiled, in place of those that Warp prints afterwards."""
     import warp as wp
 
+    from rollingball.core.launch import tell_of_builds
+
     wp.config.log_level = wp.LOG_WARNING
+    tell_of_builds(_say_of_builds)
+
+
+def _say_of_builds(names: list[str]) -> None:
+    """Print what is compiled, and that it is kept."""
+    modules = "1 kernel" if len(names) == 1 else f"{len(names)} kernels side by side"
+    print(f"compiling {modules}, once, some seconds: {', '.join(names)}", file=sys.stderr, flush=True)

@@ -217,10 +217,15 @@ class Scenes:
 class Doctor:
     """Print the versions, the devices and the kernel cache of this machine, and the packages that are missing."""
 
+    warm: Annotated[bool, arg(help="First compile what common calls and shipped scenes need, some minutes.")] = False
+
     def __call__(self, overrides: dict[str, str]) -> None:
         """Print the report."""
         from rollingball.app.doctor import report
+        from rollingball.app.warm import warm
 
+        if self.warm:
+            warm()
         print(report())
 
 

@@ -75,7 +75,7 @@ def _roll_first(scene: Scene, source: str, out: Path, options: dict[str, Any], r
 
     writable(out)
     with locked_folder(out):
-        print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
+        print(scene.title or source, flush=True)
         manifest = begin(out, scene, resume)
         for index, name in enumerate(manifest.names):
             if name in manifest.whole and options["processes"] is None:

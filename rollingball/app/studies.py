@@ -36,7 +36,7 @@ def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     writable(out)
     with locked_folder(out):
         surface, box, table = scene.build_surface(), scene.plot.box, scene.iron.delta
-        print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
+        print(scene.title or source, flush=True)
         content: dict[str, Any] = {"box": box, "radii": scene.iron.radii}
         deltas: dict[str, Any] = {}
         limits, delta_radii = {}, None
@@ -95,7 +95,7 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     assert isinstance(scene.ball.radius, (int, float))
     writable(out)
     with locked_folder(out):
-        print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
+        print(scene.title or source, flush=True)
         surface, ball, start = scene.build_surface(), Ball(float(scene.ball.radius)), scene.ball.points()
         times = np.linspace(0, table.duration, table.frames)
         flow = simulate(
@@ -147,7 +147,7 @@ def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None
         differentiable(method)
     writable(out)
     with locked_folder(out):
-        print(f"{scene.title or source}: new kernels take some seconds to compile, once", flush=True)
+        print(scene.title or source, flush=True)
         surface = scene.build_surface()
         box, counts = scene.sensitivity.starts(surface.dim, scene.plot)
         fields = {}

@@ -48,7 +48,7 @@ class _Waiting(wp.Function):
 
     def __getattr__(self, name: str) -> Any:
         """An attribute that is not there yet, or not at all."""
-        if name.startswith("__"):
+        if name.startswith("__") or "_was_read" in self.__dict__:
             raise AttributeError(name)
         with BUILDING:
             source = self.__dict__.pop("_source", None)
@@ -56,6 +56,7 @@ class _Waiting(wp.Function):
                 key = source.__qualname__.replace(".", "__")
                 module = wp.get_module(source.__module__)
                 super().__init__(source, key, "", module=module, doc=source.__doc__ or "", scope_locals={})
+                self.__dict__["_was_read"] = True
         if name not in self.__dict__:
             raise AttributeError(name)
         return self.__dict__[name]

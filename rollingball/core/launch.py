@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import shutil
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,9 @@ from rollingball.core.compiled import BUILDING
 from rollingball.core.errors import FileError, InputError
 
 LARGE = 2**24  # bytes of an array that takes longer to fill than a thread to start
+
+_listeners: list[Callable[[list[str]], None]] = []
+_loaded: weakref.WeakKeyDictionary[Any, set[tuple[str, int | None]]] = weakref.WeakKeyDictionary()
 
 
 def empty(shape: tuple[int, ...], kind: Any, device: Any) -> Any:
@@ -101,10 +105,41 @@ def thread_count(threads: int | None) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def tell_of_builds(listener: Callable[[list[str]], None] | None) -> None:
+    """Call ``listener`` with names of kernels before these are compiled; None ends that."""
+    _listeners[:] = [] if listener is None else [listener]
+
+
 def load(kernel: Any, device: str, block: int = 0) -> None:
-    """Compile the module of ``kernel`` for a device, or read it from Warp's cache on disk, in one thread at a time."""
+    """Compile the module of ``kernel`` for a device, or read it from Warp's cache on disk."""
+    load_together([kernel], device, block)
+
+
+def load_together(kernels: list[Any], device: str, block: int = 0) -> None:
+    """Compile the modules of kernels side by side, one call at a time, or read them from Warp's cache on disk."""
+    block_dim = 1 if device == "cpu" else block or None
+    new = {kernel.module: kernel for kernel in kernels if (device, block_dim) not in _loaded.get(kernel.module, ())}
+    if not new:
+        return
     with BUILDING, kernel_cache():
-        wp.load_module(kernel.module, device=device, block_dim=1 if device == "cpu" else block or None)
+        missing = [kernel for module, kernel in new.items() if not _is_cached(module, block_dim)]
+        for listener in _listeners if missing else ():
+            listener([f"{kernel.func.__module__.partition('.')[2]}.{kernel.func.__name__}" for kernel in missing])
+        jobs: list[Callable[[], None]] = [
+            functools.partial(wp.load_module, module, device=device, block_dim=block_dim) for module in new
+        ]
+        if len(missing) > 1 and thread_count(None) > 1:
+            _together(jobs)
+        else:
+            for job in jobs:
+                job()
+    for module in new:
+        _loaded.setdefault(module, set()).add((device, block_dim))
+
+
+def _is_cached(module: Any, block_dim: int | None) -> bool:
+    """Whether the folder of a module is in Warp's cache."""
+    return Path(wp.config.kernel_cache_dir or "", module.get_module_identifier(block_dim)).is_dir()
 
 
 def launch(

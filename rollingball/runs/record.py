@@ -11,7 +11,7 @@ import numpy as np
 from rollingball.core.errors import RunInterrupted
 from rollingball.core.status import Certificate, Status
 from rollingball.core.version import __version__
-from rollingball.geometry.foot.footpoints import nearest_points
+from rollingball.geometry.foot.footpoints import foot_kernel, nearest_points
 from rollingball.runs.fields import COLUMNS, EVENT_FIELDS
 from rollingball.runs.plan import Plan
 from rollingball.runs.request import SEEDS
@@ -103,6 +103,11 @@ def scene_of(plan: Plan) -> dict[str, Any]:
     surface, (run, ball) = plan.surface, plan.told()
     recipe = surface.recipe or {"name": surface.name, "dim": surface.dim, "loss_scale": surface.loss_scale}
     return {"surface": recipe, "ball": ball, "run": run, "versions": versions()}
+
+
+def gap_kernels(plan: Plan) -> list[Any]:
+    """The kernel that measures the gap of a run, or none, for a run to load with its own."""
+    return [foot_kernel(plan.surface, plan.gap)] if plan.ball and plan.method.rolls and plan.gap else []
 
 
 def gaps(plan: Plan, foot: np.ndarray, center: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:

@@ -20,7 +20,7 @@ import rollingball as rb
 first, trials = int(sys.argv[1]), int(sys.argv[2])
 failures = []
 for trial in range(first, first + trials):
-    surface = rb.formula(f"x**2 + {trial + 2}*y**2 + sin(x + {trial + 3}*y)", "x y")
+    surface = rb.formula(f"x**2 + {trial + 2}*y**2 + sin(x + {trial + 3}*y)", "x y", compiled=True)
     gate, values = threading.Barrier(4), []
     def ask():
         gate.wait()

@@ -45,7 +45,7 @@ def make(out: Path, figures: Sequence[str] = FIGURES, quick: bool = False) -> No
     names = sorted({one_of("figures", name, FIGURES) for name in figures} or FIGURES)
     writable(out)
     with locked_folder(out):
-        print("figures of the paper: new kernels take some seconds to compile, once", flush=True)
+        print("figures of the paper", flush=True)
         content: dict[str, Any] = {"quick": quick, "figures": {}, "seconds": {}}
         for name in names:
             print(f"  figure {name}: {SHOWS[name]} ...", flush=True)

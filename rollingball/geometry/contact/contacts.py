@@ -96,7 +96,7 @@ def contacts(
     numeric, count, device = Numeric(surface.dim), len(at), device_name(device)
     low, high = domain_of(surface, box)
     functions, settings = surface.functions(numeric), search.settings()
-    kernel = _kernel(functions, layout(settings), numeric)
+    kernel = contact_kernel(surface, search)
     minima_array: Any = wp.zeros(count, dtype=minima_struct(numeric), device=device)
     slopes = wp.full((count, MOST), numeric.vector(np.inf), dtype=numeric.vector, device=device)
     slope = wp.full(count, numeric.vector(np.inf), dtype=numeric.vector, device=device)
@@ -234,6 +234,12 @@ def slope_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         return ball
 
     return slope_at
+
+
+def contact_kernel(surface: Surface, search: GlobalProjection) -> Any:
+    """The kernel of :func:`contacts`."""
+    numeric = Numeric(surface.dim)
+    return _kernel(surface.functions(numeric), layout(search.settings()), numeric)
 
 
 @compiled

@@ -94,7 +94,7 @@ def nearest_points(
     """The nearest points to ``at`` (B, d + 1), searched from the points ``first`` (B, d) on."""
     numeric, count = Numeric(surface.dim), len(at)
     functions, settings = surface.functions(numeric), projection.settings()
-    kernel = _kernel(functions, projection, layout(settings), numeric)
+    kernel = foot_kernel(surface, projection)
     minima_array: Any = wp.zeros(count, dtype=minima_struct(numeric), device=device)
     residual = wp.full(count, np.inf, dtype=wp.float64, device=device)
     status = wp.full(count, -1, dtype=wp.int32, device=device)
@@ -128,7 +128,10 @@ def nearest_points(
     )
 
 
-def _kernel(functions: SurfaceFunctions, projection: Projection, settings_layout: Any, numeric: Numeric) -> Any:
+def foot_kernel(surface: Surface, projection: Projection) -> Any:
+    """The kernel of :func:`nearest_points`."""
+    numeric = Numeric(surface.dim)
+    functions, settings_layout = surface.functions(numeric), layout(projection.settings())
     if isinstance(projection, GlobalProjection):
         search = nearest_program(functions, numeric)
     else:

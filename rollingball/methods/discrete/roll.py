@@ -8,7 +8,7 @@ import numpy as np
 import warp as wp
 
 from rollingball.core.errors import InputError
-from rollingball.core.launch import launch, load
+from rollingball.core.launch import launch, load_together
 from rollingball.core.numeric import fill, layout
 from rollingball.methods.discrete.columns import COLUMNS, columns, counted_from
 from rollingball.methods.discrete.kernel import rollout
@@ -18,7 +18,7 @@ from rollingball.methods.discrete.plan import DiscretePlan, Progress, plan_discr
 from rollingball.methods.discrete.record import recorded
 from rollingball.runs.launches import rolled
 from rollingball.runs.plan import Family
-from rollingball.runs.record import to_trajectory
+from rollingball.runs.record import gap_kernels, to_trajectory
 from rollingball.runs.states import packed
 from rollingball.runs.stop import stop_rule
 from rollingball.runs.trajectory import Trajectory
@@ -67,7 +67,8 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
         counted_from(begins, first, 0),
     ]
     outputs = [counted_from(states, first, 0), *(counted_from(record[name], first, 1) for name in COLUMNS)]
-    load(program.kernel, device, block)
+    around = [] if start is not None or block else gap_kernels(plan)
+    load_together([program.kernel, *around], device, block)
     done, begin = 0, 1 if plan.state is None else 2
 
     def advance(size: int) -> float:

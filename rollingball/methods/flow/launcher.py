@@ -87,12 +87,18 @@ class KeptLauncher(FlowLauncher):
         return frames, events, states
 
 
+def flow_kernel(plan: FlowPlan) -> Any:
+    """The kernel of a flow, with its structs."""
+    numeric = Numeric(plan.surface.dim)
+    functions, settings = plan.surface.functions(numeric), plan.method.settings()
+    program = plan.method.program(functions, numeric)
+    return flow_rollout(program, functions, layout(settings), numeric, plan.method.integrator.adaptive)
+
+
 def flow_launcher(plan: FlowPlan, begins: np.ndarray, kind: Any = None) -> Any:
     """A launcher, of a given class, of a flow whose states begin at ``begins`` (B, d)."""
     surface, device, numeric = plan.surface, plan.device, Numeric(plan.surface.dim)
-    functions, settings = surface.functions(numeric), plan.method.settings()
-    program = plan.method.program(functions, numeric)
-    made = flow_rollout(program, functions, layout(settings), numeric, plan.method.integrator.adaptive)
+    settings, made = plan.method.settings(), flow_kernel(plan)
     balls, frames = len(begins), len(plan.save_at)
 
     def array(values: np.ndarray, kind: Any = wp.float64) -> Any:

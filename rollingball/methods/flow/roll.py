@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from rollingball.core.launch import load_together
+from rollingball.geometry.contact.contacts import contact_kernel
+from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods.flow.flows import FLOWS, IronedFlow
-from rollingball.methods.flow.launcher import SHELF
+from rollingball.methods.flow.launcher import SHELF, flow_kernel
 from rollingball.methods.flow.plan import FlowPlan, plan_flow
 from rollingball.runs.placing import refuse, sunk
 from rollingball.runs.plan import Family
-from rollingball.runs.record import to_trajectory
+from rollingball.runs.record import gap_kernels, to_trajectory
 from rollingball.runs.timed import timed_record
 from rollingball.runs.trajectory import Trajectory
 
@@ -21,6 +24,8 @@ MOST_STEPS = 2000  # of one launch
 def roll_flow(plan: FlowPlan, compact: bool = False) -> Trajectory:
     """Roll balls in continuous time and record them."""
     places = isinstance(plan.method, IronedFlow) and plan.earlier is None
+    placing = [contact_kernel(plan.surface, GlobalProjection())] if places and not plan.on_center else []
+    load_together([*placing, flow_kernel(plan).kernel, *gap_kernels(plan)], plan.device)
     begins = _centers(plan) if places else plan.start
     launcher, key = SHELF.take(plan, begins)
     seconds, interrupted = launcher.roll(plan.duration, MOST_STEPS, plan.progress, plan.surface)

@@ -1,0 +1,93 @@
+"""``rollingball doctor --warm``: what the runs of the shipped scenes and common calls need is compiled beforehand."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rollingball.app.scene import Scene
+
+SHORT = 1e-6  # the duration of a run that is made only for its kernels
+
+
+def shortened(scene: Scene, index: int) -> tuple[Any, Any, dict[str, Any]]:
+    """The ball, the method and the arguments of a run of a scene, for one step or the shortest time."""
+    ball, method, arguments = scene.arguments(index)
+    if "duration" in arguments:
+        return ball, method, {**arguments, "duration": SHORT, "save_at": [SHORT]}
+    return ball, method, {**arguments, "steps": 1, "every": 1}
+
+
+def _roll(scene: Scene, index: int) -> None:
+    """Make a run of a scene, shortened."""
+    from rollingball.simulate import simulate
+
+    ball, method, arguments = shortened(scene, index)
+    simulate(scene.build_surface(), ball, method, **arguments)
+
+
+def _common() -> dict[str, Callable[[], Any]]:
+    """Calls on a formula in two variables; every other formula has the same kernels."""
+    from rollingball.core.ball import Ball
+    from rollingball.derivatives.derivatives import derivatives
+    from rollingball.geometry.contact.contacts import contacts
+    from rollingball.geometry.foot.footpoints import project
+    from rollingball.geometry.foot.projection import GlobalProjection
+    from rollingball.geometry.ironing.ironed import ironed
+    from rollingball.methods import DistanceRBO, FootpointRBO, IronedFlow, RigidBall, Rosenbrock
+    from rollingball.simulate import simulate
+    from rollingball.surfaces import formula
+
+    surface, start = formula("x**2 + 2*y**2", "x y"), [[0.5, 0.5]]
+
+    def rolled(method: Any, **options: Any) -> Any:
+        length: dict[str, Any] = {"steps": 1} if isinstance(method, FootpointRBO | DistanceRBO) else {"duration": SHORT}
+        return simulate(surface, Ball(0.1), method, start=start, **length, **options)
+
+    def backwards(method: Any) -> Any:
+        return derivatives(rolled(method, gap=None), {"center": [[1.0, 0.0, 0.0]]}, surface=surface)
+
+    exact = FootpointRBO(lr=0.01, projection=GlobalProjection())
+    return {
+        "FootpointRBO": lambda: rolled(FootpointRBO(lr=0.01)),
+        "FootpointRBO(GlobalProjection)": lambda: rolled(exact),
+        "DistanceRBO": lambda: rolled(DistanceRBO(lr=0.01)),
+        "IronedFlow": lambda: rolled(IronedFlow()),
+        "IronedFlow(Rosenbrock)": lambda: rolled(IronedFlow(Rosenbrock())),
+        "RigidBall": lambda: rolled(RigidBall()),
+        "project": lambda: project(surface, [[0.5, 0.5, 2.0]]),
+        "contacts": lambda: contacts(surface, start, 0.1),
+        "ironed": lambda: ironed(surface, 0.1).value(start),
+        "derivatives of FootpointRBO": lambda: backwards(FootpointRBO(lr=0.01)),
+        "derivatives of IronedFlow": lambda: backwards(IronedFlow()),
+    }
+
+
+def jobs() -> dict[str, Callable[[], Any]]:
+    """What is made, by its name: common calls on a formula, and every run of every shipped scene."""
+    from rollingball.app.scene import load_scene, shipped
+
+    made = _common()
+    for name in shipped():
+        scene = load_scene(name)
+        names = scene.names() if scene.run else []
+        made |= {f"{name}: {run}": functools.partial(_roll, scene, index) for index, run in enumerate(names)}
+    return made
+
+
+def warm() -> None:
+    """Make all of them, with a bar; what is compiled already takes no time.
+
+    Raises:
+        FileError: when Warp cannot write its folder of compiled kernels.
+    """
+    from tqdm import tqdm
+
+    made = jobs()
+    with tqdm(total=len(made), desc="compiling, once") as bar:
+        for name, job in made.items():
+            bar.set_postfix_str(name)
+            job()
+            bar.update()

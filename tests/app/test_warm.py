@@ -1,0 +1,33 @@
+"""What ``rollingball doctor --warm`` compiles, and the line before kernels are compiled."""
+
+import pytest
+
+from rollingball.app import cli, warm
+from rollingball.app.scene import load_scene, shipped
+from rollingball.simulate import check
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_run_of_a_shipped_scene_can_be_shortened(name, no_compiling):
+    scene = load_scene(name)
+    for index in range(len(scene.run)):
+        ball, method, arguments = warm.shortened(scene, index)
+        assert arguments.get("steps") == 1 or arguments["duration"] == warm.SHORT
+        check(scene.build_surface(), ball, method, **arguments)
+
+
+def test_the_jobs_are_common_calls_and_each_run_of_each_scene(no_compiling):
+    runs = [f"{name}: {run}" for name in shipped() if (scene := load_scene(name)).run for run in scene.names()]
+    made = warm.jobs()
+    assert [name for name in made if ": " in name] == runs
+    assert {"FootpointRBO", "IronedFlow", "RigidBall", "contacts"} <= set(made)
+
+
+def test_doctor_warm_makes_each_before_the_report(monkeypatch, capsys):
+    made = []
+    monkeypatch.setattr(warm, "jobs", lambda: {"one": lambda: made.append(1), "two": lambda: made.append(2)})
+    cli.main(["doctor", "--warm"])
+    printed = capsys.readouterr()
+    assert made == [1, 2]
+    assert "2/2" in printed.err
+    assert "kernel cache" in printed.out
