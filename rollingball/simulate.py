@@ -167,7 +167,7 @@ def resume(
             )
     surface, ball, method, defaults = rebuilt(trajectory)
     if trajectory.contacts is not None:
-        defaults = {name: value for name, value in defaults.items() if name not in ("start", "duration")}
+        defaults = {name: value for name, value in defaults.items() if name not in ("start", "start_spin", "duration")}
     more = {"steps": steps, "duration": duration}
     later = simulate(surface, ball, method, start=trajectory, **{**defaults, **more, **options})
     return trajectory.followed_by(later)

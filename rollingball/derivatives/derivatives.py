@@ -12,8 +12,9 @@ import numpy as np
 from rollingball.core.errors import flag, whole
 from rollingball.derivatives.backwards import backwards, parts_of
 from rollingball.derivatives.check import check_step
-from rollingball.derivatives.recorded import flow_plan, is_flow, plan_of
+from rollingball.derivatives.recorded import body_plan, flow_plan, is_body, is_flow, plan_of
 from rollingball.derivatives.taken import Taken
+from rollingball.methods.body.replay import reverse_body
 from rollingball.methods.differentiable import is_continuous
 from rollingball.methods.discrete.plan import DiscretePlan
 from rollingball.methods.flow.reverse.replay import reverse_flow
@@ -42,12 +43,15 @@ def derivatives(
 
     Of a flow it is that of its steps, stage by stage: their lengths are taken as given, but for the last step and for
     those that end at an event, whose time moves. What has one-sided derivatives only is refused: the foot or loss of a
-    ball with several contacts, and a start on a kink.
+    ball with several contacts, and a start on a kink. Of a ball with mass likewise, through impacts, flight and changes
+    of slip; refused are several contacts at once, an event that only grazes, and a start at the edge of slip.
 
     Args:
-        trajectory: The run, from its first step on, of a discrete method or of a flow with an explicit integrator.
+        trajectory: The run, from its first step on, of a discrete method, of a flow with an explicit integrator, or of
+            balls with mass with Rattle or one of those.
         cotangent: dJ by what was recorded: ``foot`` (T, B, d), ``center`` (T, B, d + 1) and ``loss`` (T, B), any of
-            them; without the first axis it is that of the last frame.
+            them; without the first axis it is that of the last frame. Of balls with mass also ``velocity``
+            (T, B, d + 1), ``spin`` (T, B, 1 or 3) and ``event_time`` (B, E), as they were recorded.
         surface: The surface of the run, where its scene does not tell (a user's own).
         parameters: Whether to differentiate by the surface's parameters too.
         checkpoint_every: Keep states each so many steps and compute what is between again: memory for T / k + k frames
@@ -70,7 +74,10 @@ def derivatives(
     parameters, throw = flag("parameters", parameters), flag("throw", throw)
     continuous = is_continuous(adjoint)
     reverse: Any
-    if is_flow(trajectory):
+    if is_body(trajectory):
+        body = body_plan(trajectory, surface, continuous)
+        ground, reverse = body.surface, functools.partial(reverse_body, body)
+    elif is_flow(trajectory):
         flow, from_foot = flow_plan(trajectory, surface, continuous)
         ground, reverse = flow.surface, functools.partial(reverse_flow, flow, from_foot, continuous)
     else:

@@ -71,7 +71,7 @@ def differences(trajectory: Any, surface: Surface | None, threads: int | None) -
 def plan_again(trajectory: Any, surface: Surface | None, threads: int | None) -> Any:
     """The plan that makes a run again, with every step of a discrete method."""
     if is_body(trajectory):
-        plan: Any = body_plan(trajectory, surface)
+        plan: Any = body_plan(trajectory, surface, adjoint=False)
     elif is_flow(trajectory):
         plan, from_foot = flow_plan(trajectory, surface, adjoint=False)
         if from_foot and not isinstance(plan.method, FootpointFlow):
@@ -161,7 +161,7 @@ def moves(plan: Any, run: Trajectory) -> Iterator[Move]:
         yield shift("lr", "lr", 0.0)
     else:
         at, length = plan.save_at, plan.duration
-        yield Move("duration", lambda by: changed(duration=length + by, save_at=at * (1 + by / length)), length)
+        yield Move("duration", lambda by: changed(duration=length + by, save_at=at * (1 + by / length)), 0.01 * length)
     surface = plan.surface
     scale = surface.loss_scale
     yield Move("loss_scale", lambda by: changed(surface=surface.scaled(scale + by)), scale, -scale)

@@ -58,9 +58,13 @@ def flow_plan(
     return plan, options["start"] == "foot"
 
 
-def body_plan(trajectory: Trajectory, surface: Surface | None) -> BodyPlan:
-    """The plan of a run of balls with mass, all of which fly at its first frame, or all touch."""
+def body_plan(
+    trajectory: Trajectory, surface: Surface | None, continuous: bool = False, adjoint: bool = True
+) -> BodyPlan:
+    """The plan of a recorded run of balls with mass; with ``adjoint`` a method that has none is refused."""
     surface, ball, method, options = rebuilt(from_the_start(trajectory), surface)
+    if adjoint:
+        checked_method(method, continuous)
     if options["stop"] is not None:
         raise InputError("stop", options["stop"], "None, where derivatives of a body are asked for: its end moves")
     touching, dim = trajectory.contacts is not None and trajectory.contacts[0].all(), trajectory.dim
@@ -71,9 +75,20 @@ def body_plan(trajectory: Trajectory, surface: Surface | None) -> BodyPlan:
     request = Request(
         surface=surface, ball=ball, method=method, duration=options["duration"], save_at=trajectory.time, gap=None,
         start_velocity=trajectory.velocity[0, :, columns] if trajectory.velocity is not None else None,
-        start_spin=None if trajectory.spin is None else trajectory.spin[0], device=options["device"], **begin,
+        start_spin=_spin(trajectory, surface, options["start_spin"]), device=options["device"], **begin,
     )  # fmt: skip
     return plan_body(request)
+
+
+def _spin(trajectory: Trajectory, surface: Surface, told: str | None) -> np.ndarray | None:
+    """The angular velocity at the start, (B, 1) where it was given about the normal."""
+    if trajectory.spin is None or told != "about the normal":
+        return None if trajectory.spin is None else trajectory.spin[0]
+    slope = surface.loss_scale * surface.gradient(trajectory.foot[0])
+    up = np.concatenate([-slope, np.ones((len(slope), 1))], axis=1) / np.sqrt(1 + (slope**2).sum(axis=1))[:, None]
+    touches = trajectory.contacts[0] > 0 if trajectory.contacts is not None else np.ones(len(slope), dtype=bool)
+    up = np.where(touches[:, None], up, [[0.0, 0.0, 1.0]])
+    return (trajectory.spin[0] * up).sum(axis=1, keepdims=True)
 
 
 def plan_of(trajectory: Any, surface: Any, continuous: bool = False) -> DiscretePlan:

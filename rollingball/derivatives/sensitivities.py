@@ -13,8 +13,9 @@ from rollingball.core.launch import launch
 from rollingball.core.status import Status
 from rollingball.derivatives.check import check_step
 from rollingball.derivatives.differences import differences
-from rollingball.derivatives.recorded import flow_plan, is_flow, plan_of
+from rollingball.derivatives.recorded import body_plan, flow_plan, is_body, is_flow, plan_of
 from rollingball.derivatives.taken import Taken, whole_record
+from rollingball.methods.body.replay import forward_body
 from rollingball.methods.discrete.forward import tangent_rollout
 from rollingball.methods.discrete.program import state_struct
 from rollingball.methods.flow.reverse.replay import forward_flow
@@ -46,6 +47,9 @@ def sensitivities(
     """
     if one_of("method", method, ("tangent", "difference")) == "difference":
         return differences(trajectory, surface, threads)
+    if is_body(trajectory):
+        body = body_plan(trajectory, surface)
+        return forward_body(body, trajectory, starting_status(trajectory), threads)
     if is_flow(trajectory):
         flow, from_foot = flow_plan(trajectory, surface)
         changes, status = forward_flow(flow, from_foot, trajectory, starting_status(trajectory), threads)

@@ -11,7 +11,7 @@ import numpy as np
 from rollingball.core.errors import InputError, numbers
 from rollingball.core.status import Status
 from rollingball.derivatives.derivatives import derivatives
-from rollingball.methods import FLOWS, IronedFlow
+from rollingball.methods import BODIES, FLOWS, IronedFlow
 from rollingball.methods.differentiable import checked_method, refused
 from rollingball.runs.derivatives import LIVE
 from rollingball.runs.trajectory import Trajectory
@@ -23,8 +23,8 @@ from rollingball.surfaces.base import Surface, checked_surface
 class SensitivityField:
     """How the end of a run depends on its start, for N balls that start on a grid.
 
-    The state of a ball is its footpoint; for :class:`IronedFlow`, where that jumps, it is the horizontal position of
-    the centre.
+    The state of a ball is its footpoint; for :class:`IronedFlow`, where that jumps, and for :class:`RigidBall`, at the
+    same velocity everywhere, it is the horizontal position of the centre.
 
     Attributes:
         box: The box of the grid, a pair [low, high] for each axis: float64 (d, 2).
@@ -87,8 +87,9 @@ def sensitivity_field(
     Args:
         surface: The loss.
         ball: A ball with one radius or a schedule; None for a method without a ball.
-        method: A discrete method that :func:`derivatives` can differentiate, or a flow.
-        box: The box of the starts, a pair (low, high) for each axis: of footpoints, for :class:`IronedFlow` of centres.
+        method: A method that :func:`derivatives` can differentiate, or a flow.
+        box: The box of the starts, a pair (low, high) for each axis: of footpoints, for :class:`IronedFlow` and
+            :class:`RigidBall` of centres.
         count: The number of starts along each axis, 2 or more: one number, or one for each axis.
         options: ``steps`` or ``duration``, and other arguments of :func:`simulate`, except starts, frames and ``gap``.
             The start of a lifted ball is the footpoint at which it begins.
@@ -100,13 +101,18 @@ def sensitivity_field(
         raise InputError(name, options[name], "nothing: the field sets it")
     corners, counts, grid = starts_on_grid(box, count, checked_surface(surface).dim)
     differentiable(method)
-    starts: dict[str, Any] = {"start_center" if isinstance(method, IronedFlow) else "start": grid}
+    starts: dict[str, Any] = {"start_center" if is_centered(method) else "start": grid}
     run = simulate(surface, ball, method, gap=None, **starts, **options)
     return field_of(run, method, corners, counts, surface, options.get("threads"))
 
 
+def is_centered(method: Any) -> bool:
+    """Whether the state is the horizontal centre of a ball, in place of its foot."""
+    return isinstance(method, (IronedFlow, *BODIES))
+
+
 def differentiable(method: Any) -> None:
-    """Raise an InputError unless ``method`` is a flow, or a discrete method with known derivatives."""
+    """Raise an InputError unless ``method`` is a flow, or another method with known derivatives."""
     if not isinstance(method, FLOWS):
         checked_method(method)
 
@@ -132,7 +138,7 @@ def field_of(
     run: Trajectory, method: Any, box: np.ndarray, counts: tuple[int, ...], surface: Surface, threads: int | None
 ) -> SensitivityField:
     """The sensitivity field of a run whose balls started on a grid."""
-    centers = isinstance(method, IronedFlow)
+    centers = is_centered(method)
     states = run.center[[0, -1], :, :-1] if centers else run.foot[[0, -1]]
     live = np.isin(run.status, LIVE)
     start, end = states[0].astype(float), np.where(live[:, None], states[1], np.nan)
@@ -140,7 +146,7 @@ def field_of(
     norms, known = np.full(len(start), np.nan), np.isfinite(jacobian).all(axis=(1, 2))
     norms[known] = np.linalg.norm(jacobian[known], 2, axis=(1, 2))
     bound = np.nan
-    if centers and method.metric == "parameter" and live.any():
+    if isinstance(method, IronedFlow) and method.metric == "parameter" and live.any():
         feet = run.foot[:, live].reshape(-1, run.dim)
         slope = surface.loss_scale * np.linalg.norm(surface.gradient(feet), axis=1).max()
         bound = float((1 + slope**2) ** 1.5 / run.radius[0].min())
@@ -157,7 +163,7 @@ def end_by_start(run: Trajectory, method: Any, surface: Surface, threads: int | 
         adjoint = "continuous"
     rows = []
     for axis in np.eye(run.dim):
-        center = isinstance(method, IronedFlow)
+        center = is_centered(method)
         cotangent = {"center" if center else "foot": np.tile([*axis, 0.0] if center else axis, (run.balls, 1))}
         result = derivatives(run, cotangent, surface=surface, adjoint=adjoint, threads=threads, throw=False)
         rows.append(np.where((result.status == Status.RUNNING)[:, None], result.start, np.nan))

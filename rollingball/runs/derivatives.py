@@ -22,7 +22,8 @@ class Derivatives:
 
     Attributes:
         start: By the first footpoint of each ball (B, d); what follows is with that one fixed, lifted or not. Of an
-            IronedFlow that began at ``start_center``, or was lifted, by the horizontal centre.
+            IronedFlow or a RigidBall that began at ``start_center``, or was lifted, by the horizontal centre; of balls
+            with mass some of which began in flight, by the centre (B, d + 1), its height 0 for one that touches.
         radius: By the radius of each ball (B,); by one that all balls share, the sum.
         lr: By the learning rate of each ball (B,); None in continuous time, and so is ``lr_steps``.
         radius_steps: By the radius at each step (S, B), where it is scheduled; else (1, B).
@@ -31,6 +32,16 @@ class Derivatives:
         parameters: By the surface's parameters, by name, all balls together; empty where it was not asked for.
         duration: In continuous time by its duration, with which the times of all frames stretch (B,); else None.
         status: Whether the derivative exists (B,): RUNNING, or why not; the rows of such a ball are 0.
+        velocity: Of a ball with mass, by the velocity of its centre at the start (B, d + 1), and None for other
+            methods, as what follows. That of a ball that touches stays along the graph: by its horizontal part, and the
+            last column is 0.
+        spin: By the angular velocity at the start (B, 1) in d = 1 or (B, 3); None in d > 2.
+        mass: By the mass (B,), and in the same shape what follows.
+        inertia: By the number beta of the moment of inertia.
+        gravity: By gravity.
+        drag: By the drag.
+        friction: By Coulomb's coefficient; None for another law.
+        restitution: By the restitution.
     """
 
     start: np.ndarray
@@ -42,6 +53,14 @@ class Derivatives:
     parameters: dict[str, np.ndarray]
     status: np.ndarray
     duration: np.ndarray | None = None
+    velocity: np.ndarray | None = None
+    spin: np.ndarray | None = None
+    mass: np.ndarray | None = None
+    inertia: np.ndarray | None = None
+    gravity: np.ndarray | None = None
+    drag: np.ndarray | None = None
+    friction: np.ndarray | None = None
+    restitution: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,16 +121,23 @@ class Sensitivities:
 
 def checked_cotangents(trajectory: Trajectory, cotangent: Any) -> dict[str, np.ndarray]:
     """Checked, and for every recorded frame."""
-    if not isinstance(cotangent, Mapping) or not cotangent or set(cotangent) - {"foot", "center", "loss"}:
-        raise InputError("cotangent", cotangent, "a dict of foot, center and loss, any of them")
     frames, balls, dim = trajectory.foot.shape
     whole_shapes = {"foot": (frames, balls, dim), "center": (frames, balls, dim + 1), "loss": (frames, balls)}
+    allowed = "a dict of foot, center and loss, any of them"
+    if trajectory.velocity is not None and trajectory.events is not None:
+        whole_shapes["velocity"] = trajectory.velocity.shape
+        if trajectory.spin is not None:
+            whole_shapes["spin"] = trajectory.spin.shape
+        whole_shapes["event_time"] = trajectory.events["time"].shape
+        allowed = f"a dict of {', '.join(whole_shapes)}, any of them"
+    if not isinstance(cotangent, Mapping) or not cotangent or set(cotangent) - set(whole_shapes):
+        raise InputError("cotangent", cotangent, allowed)
     bars = {name: np.zeros(shape) for name, shape in whole_shapes.items()}
     for name, value in cotangent.items():
         given, shape = numbers(f"cotangent.{name}", value), whole_shapes[name]
         if given.shape == shape:
             bars[name] = given
-        elif given.shape == shape[1:] or (balls == 1 and given.shape == shape[2:]):
+        elif (name != "event_time" and given.shape == shape[1:]) or (balls == 1 and given.shape == shape[2:]):
             bars[name][-1] = given
         else:
             raise InputError(f"cotangent.{name}", f"shape {given.shape}", f"shape {shape}, or {shape[1:]} at the end")

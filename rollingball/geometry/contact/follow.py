@@ -30,18 +30,16 @@ def touch_struct(numeric: Numeric) -> Any:
 
 
 @compiled
-def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``follow(center, radius, at, near, p, settings) -> Touch``: the contact of a ball whose centre has moved.
+def newton_program(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
+    """Two Warp functions that find the contact of a ball whose centre has moved a little.
 
-    The horizontal part of the centre has moved from ``at``, where the ball touched at ``near``, to ``center``. The foot
-    is predicted along its derivative by the centre and corrected by Newton's method. Where that fails, as at a ridge of
-    the surface, the contact is a minimum near by of the objective of :mod:`.lowered_ball`.
+    predicted(center, radius, at, near, p) -> foot      along its derivative by the centre
+    corrected(foot, center, radius, p) -> Touch         by Newton's method, or nothing found
     """
     vector, wide, matrix = numeric.vector, numeric.wide.vector, numeric.wide.matrix
-    first, second, parameters = functions.first, functions.second, functions.parameters
-    polish, unbounded = contact_objective(functions, numeric).polish, unbounded_query(numeric)
+    second, parameters = functions.second, functions.parameters
     matrices, touch_type = contact_matrices(functions, numeric), touch_struct(numeric)
-    zero, half, one, infinite = wp.float64(0.0), wp.float64(0.5), wp.float64(1.0), wp.float64(float("inf"))
+    zero, half, one = wp.float64(0.0), wp.float64(0.5), wp.float64(1.0)
 
     @wp.func
     def predicted(center: wide, radius: wp.float64, at: wide, near: wide, p: parameters):
@@ -95,6 +93,22 @@ def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
                     if not astray and size <= wp.float64(1e-11) * (radius + wp.length(foot)):
                         touch.found = 1
         return touch
+
+    return predicted, corrected
+
+
+@compiled
+def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``follow(center, radius, at, near, p, settings) -> Touch``: the contact of a ball whose centre has moved.
+
+    The horizontal part of the centre has moved from ``at``, where the ball touched at ``near``, to ``center``. The foot
+    is predicted along its derivative by the centre and corrected by Newton's method. Where that fails, as at a ridge of
+    the surface, the contact is a minimum near by of the objective of :mod:`.lowered_ball`.
+    """
+    vector, wide, first, parameters = numeric.vector, numeric.wide.vector, functions.first, functions.parameters
+    polish, unbounded = contact_objective(functions, numeric).polish, unbounded_query(numeric)
+    (predicted, corrected), touch_type = newton_program(functions, numeric), touch_struct(numeric)
+    zero, one, infinite = wp.float64(0.0), wp.float64(1.0), wp.float64(float("inf"))
 
     @wp.func
     def follow(center: wide, radius: wp.float64, at: wide, near: wide, p: parameters, settings: Any):

@@ -8,8 +8,7 @@ import warp as wp
 from rollingball.core.codes import COULOMB, FLYING, LEAVE, NO_FOOT, NOTHING, ROLL, ROLLING, SLIDING, SLIP
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.contact.follow import follow_program
-from rollingball.geometry.contact.hessian import height_hessian
+from rollingball.geometry.contact.above import contact_above_program
 from rollingball.geometry.search.minima import minima_struct
 from rollingball.methods.body.explicit import explicit_program
 from rollingball.methods.body.integrators import Rattle
@@ -39,17 +38,68 @@ class Dynamics:
 
 
 @compiled
+def motion_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
+    """``advance`` and ``put_on_contact`` of :class:`Dynamics`, whose derivatives may be taken."""
+    parameters, body, vectors = functions.parameters, body_struct(numeric), space_vectors(numeric)
+    in_contact = rattle_program(functions, numeric) if kind is Rattle else explicit_program(kind, functions, numeric)
+    in_flight, contact_above = flight_program(numeric), contact_above_program(functions, numeric)
+    horizontal, vector, zero = vectors.horizontal, vectors.vector, wp.float64(0.0)
+
+    @wp.func
+    def advance(ball: body, h: wp.float64, p: parameters, settings: Any):
+        if ball.mode == FLYING:
+            return in_flight(ball, h, settings), zero
+        later, error = in_contact(ball, h, p, settings)
+        return later, error
+
+    @wp.func
+    def put_on_contact(ball: body, p: parameters, settings: Any):
+        resting = ball
+        x = horizontal(ball.center)
+        touch = contact_above(x, ball.radius, x, ball.foot, p, settings)
+        resting.evaluations += touch.evaluations
+        if touch.found == 0:
+            resting.status = NO_FOOT
+        resting.center_at_foot = x
+        resting.foot = touch.foot
+        resting.slope = touch.slope
+        resting.center = vector(x, touch.height)
+        resting.hessian = touch.hessian
+        return resting
+
+    return advance, put_on_contact
+
+
+@compiled
+def event_program(numeric: Numeric) -> Any:
+    """``event_value(Body, event, settings)``: above 0 past a LEAVE, a ROLL or a SLIP of a ball that touches."""
+    body, laws = body_struct(numeric), contact_laws(numeric)
+    normal_force, slip, holding_friction = laws.normal_force, laws.slip, laws.holding_friction
+
+    @wp.func
+    def event_value(ball: body, event: int, settings: Any):
+        acceleration = settings.gravity + wp.length_sq(ball.velocity) / ball.radius + wp.float64(1e-300)
+        value = wp.float64(0.0)
+        if event == LEAVE:
+            value = -normal_force(ball, ball.velocity, settings) / acceleration
+        elif event == ROLL:
+            speed = wp.dot(slip(ball, ball.velocity, ball.spin), ball.slip_direction)
+            value = -speed / wp.sqrt(acceleration * ball.radius)
+        elif event == SLIP:
+            friction = wp.length(holding_friction(ball, ball.velocity, ball.spin, settings))
+            value = (friction - settings.mu * wp.abs(normal_force(ball, ball.velocity, settings))) / acceleration
+        return value
+
+    return event_value
+
+
+@compiled
 def dynamics(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> Dynamics:
     """The functions of :class:`Dynamics` for one integrator class on one family of surfaces."""
-    dim, parameters = numeric.dim, functions.parameters
-    body, laws, horizontal = body_struct(numeric), contact_laws(numeric), space_vectors(numeric).horizontal
-    in_contact = rattle_program(functions, numeric) if kind is Rattle else explicit_program(kind, functions, numeric)
-    in_flight, follow, hessian_of = (
-        flight_program(numeric), follow_program(functions, numeric), height_hessian(functions, numeric),
-    )  # fmt: skip
-    normal_force, slip, holding_friction = laws.normal_force, laws.slip, laws.holding_friction
-    search_from, slopes = contact_search(functions, numeric)
-    zero, minima = wp.float64(0.0), minima_struct(numeric)
+    parameters, body, minima = functions.parameters, body_struct(numeric), minima_struct(numeric)
+    advance, put_on_contact = motion_program(kind, functions, numeric)
+    event_value, (search_from, slopes) = event_program(numeric), contact_search(functions, numeric)
+    zero = wp.float64(0.0)
 
     @wp.func
     def search(ball: body, p: parameters, settings: Any):
@@ -60,50 +110,23 @@ def dynamics(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> Dynam
         return search_from(ball, known, ball.center_at_foot, p, settings)
 
     @wp.func
-    def advance(ball: body, h: wp.float64, p: parameters, settings: Any):
-        if ball.mode == FLYING:
-            return in_flight(ball, h, settings), zero
-        later, error = in_contact(ball, h, p, settings)
-        return later, error
-
-    @wp.func
     def event_function(ball: body, settings: Any):
         value = wp.float64(-1e300)
         event = NOTHING
-        acceleration = settings.gravity + wp.length_sq(ball.velocity) / ball.radius + wp.float64(1e-300)
-        force = normal_force(ball, ball.velocity, settings)
         if settings.unilateral > 0:
-            value = -force / acceleration
+            value = event_value(ball, LEAVE, settings)
             event = LEAVE
         if settings.law == COULOMB:
+            other = NOTHING
             if ball.mode == SLIDING:
-                speed = wp.dot(slip(ball, ball.velocity, ball.spin), ball.slip_direction)
-                backwards = -speed / wp.sqrt(acceleration * ball.radius)
-                if backwards > value:
-                    value = backwards
-                    event = ROLL
+                other = ROLL
             elif ball.mode == ROLLING and ball.beta > zero:
-                friction = wp.length(holding_friction(ball, ball.velocity, ball.spin, settings))
-                excess = (friction - settings.mu * wp.abs(force)) / acceleration
-                if excess > value:
-                    value = excess
-                    event = SLIP
+                other = SLIP
+            if other != NOTHING:
+                past = event_value(ball, other, settings)
+                if past > value:
+                    value = past
+                    event = other
         return value, event
-
-    @wp.func
-    def put_on_contact(ball: body, p: parameters, settings: Any):
-        resting = ball
-        x = horizontal(ball.center)
-        touch = follow(x, ball.radius, x, ball.foot, p, settings)
-        resting.evaluations += touch.evaluations + 1
-        if touch.found == 0:
-            resting.status = NO_FOOT
-        resting.center_at_foot = x
-        resting.foot = touch.foot
-        resting.slope = touch.slope
-        resting.center[dim] = touch.height
-        hessian, _smooth = hessian_of(touch.foot, touch.slope, ball.radius, p)
-        resting.hessian = hessian
-        return resting
 
     return Dynamics(advance, search, event_function, put_on_contact, slopes)

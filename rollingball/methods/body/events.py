@@ -80,12 +80,14 @@ class BodyEvents:
     """Warp functions of a ball with mass and its State.
 
     speed_scale(Body, settings) -> float64               a speed by which others are measured
+    bouncing(Body, settings) -> time                     how long a ball that leaves its contact bounces on, in all
     begin(Body, touching, settings) -> State             at the start of a run
     finish_step(State, settings) -> State, event         with its step made, and the event at the end of it
     land(State, settings) -> State, event                put on its contact: it flies off, goes on bouncing, or stays
     """
 
     speed_scale: Any
+    bouncing: Any
     begin: Any
     finish_step: Any
     land: Any
@@ -103,6 +105,13 @@ def body_events(numeric: Numeric) -> BodyEvents:
     @wp.func
     def speed_scale(ball: body, settings: Any):
         return wp.length(ball.velocity) + wp.sqrt(settings.gravity * ball.radius) + wp.float64(1e-300)
+
+    @wp.func
+    def bouncing(ball: body, settings: Any):
+        """How long a ball bounces on that leaves its contact: in ever shorter hops."""
+        force = normal_force(ball, ball.velocity, settings)
+        away = wp.dot(ball.velocity, normal(ball.slope))
+        return two * away / (wp.max(force, wp.float64(1e-300)) * (one - settings.restitution))
 
     @wp.func
     def moment(ball: body, settings: Any):
@@ -191,8 +200,7 @@ def body_events(numeric: Numeric) -> BodyEvents:
         leaves = settings.unilateral > 0 and away > wp.float64(1e-12) * speed_scale(ball, settings)
         if leaves and event == TOUCH and settings.restitution < one:
             # the impacts to come take 2 v_n / (N / m) (1 + e + e^2 + ...) in all; if that is short they are one event
-            force = normal_force(ball, ball.velocity, settings)
-            rest = two * away / (wp.max(force, wp.float64(1e-300)) * (one - settings.restitution))
+            rest = bouncing(ball, settings)
             if rest <= moment(ball, settings):
                 leaves = False
                 event = SETTLE
@@ -237,4 +245,4 @@ def body_events(numeric: Numeric) -> BodyEvents:
                 event = SLIP  # the other way
         return state, event
 
-    return BodyEvents(speed_scale, begin, finish_step, land)
+    return BodyEvents(speed_scale, bouncing, begin, finish_step, land)

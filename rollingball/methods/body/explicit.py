@@ -7,16 +7,56 @@ import warp as wp
 from rollingball.core.codes import COULOMB, NO_FOOT, NOT_FINITE, ROLLING, SLIDING
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.contact.follow import follow_program
-from rollingball.geometry.contact.hessian import height_hessian
+from rollingball.geometry.contact.above import contact_above_program, is_differentiable
 from rollingball.geometry.normal import steepness
-from rollingball.methods.body.state import body_struct, contact_laws, space_vectors
+from rollingball.methods.body.state import SPIN, STILL, body_struct, contact_laws, space_vectors
 from rollingball.methods.integrators.integrators import stepper
+from rollingball.methods.integrators.tableaus import Tableau
 from rollingball.surfaces.base import SurfaceFunctions
 
 
 @compiled
-def explicit_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> Any:
+def _differentiable(tableau: Tableau, field: Any, memory_type: Any, numeric: Numeric) -> Any:
+    """The step of a Runge-Kutta method as ``wp.grad`` can take it: Warp loses what goes through fields of a struct."""
+    wide, stages = numeric.wide.vector, tableau.stages
+    square, row = wp.types.matrix((stages, stages), wp.float64), wp.types.vector(stages, wp.float64)
+    a, b = square(*tableau.matrix.ravel().tolist()), row(*tableau.weights.tolist())
+    ends, rows = tableau.error is not None, wp.types.matrix((stages, numeric.dim), wp.float64)
+
+    @wp.struct
+    class End:
+        x: wide
+        memory: memory_type
+        error: wp.float64
+
+    @wp.func
+    def step(x: wide, velocity: wide, carried: memory_type, h: wp.float64, p: Any, settings: Any):
+        k = rows()
+        k[0] = velocity
+        now = carried
+        for s in range(1, stages):
+            slope = wide()
+            for j in range(s):
+                slope += wp.static(a[s, j]) * k[j]
+            stage, moved = field(x + h * slope, now, p, settings)
+            now = moved
+            k[s] = stage
+        mean = wide()
+        for j in range(stages):
+            mean += wp.static(b[j]) * k[j]
+        end = End()
+        end.x = x + h * mean
+        if wp.static(not ends):
+            _velocity, ended = field(end.x, now, p, settings)
+            now = ended
+        end.memory = now
+        return end
+
+    return step
+
+
+@compiled
+def explicit_program(kind: Any, functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``advance(Body, h, p, settings) -> Body, error``: a ball that touches, a time h later.
 
     The state of the integrator is z = (x, x', s): the horizontal centre, its velocity, and three numbers s. They are
@@ -27,7 +67,7 @@ def explicit_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) 
     state = phase.wide.vector
     body, vectors, laws = body_struct(numeric), space_vectors(numeric), contact_laws(numeric)
     space = wp.types.vector(dim + 1, wp.float64)
-    follow, hessian_of = follow_program(functions, numeric), height_hessian(functions, numeric)
+    contact_above = contact_above_program(functions, numeric)
     horizontal, vector, normal, tangent = vectors.horizontal, vectors.vector, vectors.normal, vectors.tangent
     embed, restrict = vectors.embed, vectors.restrict
     normal_force, slip, normal_rate = laws.normal_force, laws.slip, laws.normal_rate
@@ -41,7 +81,7 @@ def explicit_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) 
             u[i] = z[dim + i]
         v = vector(u, wp.dot(ball.slope, u))
         n = normal(ball.slope)
-        spin = wp.vec3d(z[2 * dim], z[2 * dim + 1], z[2 * dim + 2])
+        spin = SPIN(z[2 * dim], z[2 * dim + 1], z[2 * dim + 2])
         inertia = one
         down = space()
         down[dim] = -settings.gravity
@@ -58,7 +98,7 @@ def explicit_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) 
             sliding = tangent(slip(ball, v, spin), n)
             speed = wp.length(sliding)
             direction = ball.slip_direction
-            if speed > zero:
+            if speed > STILL * (wp.length(v) + ball.radius * wp.length(spin)):
                 direction = sliding / speed
                 if wp.dot(direction, ball.slip_direction) < zero:
                     direction = -direction  # past the end of the slip, which is located, friction goes on as before
@@ -81,14 +121,13 @@ def explicit_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) 
         x = wide()
         for i in range(dim):
             x[i] = z[i]
-        touch = follow(x, ball.radius, ball.center_at_foot, ball.foot, p, settings)
-        moved.evaluations += touch.evaluations + 1
+        touch = contact_above(x, ball.radius, ball.center_at_foot, ball.foot, p, settings)
+        moved.evaluations += touch.evaluations
         moved.center_at_foot = x
         moved.foot = touch.foot
         moved.slope = touch.slope
         moved.center = vector(x, touch.height)
-        hessian, _smooth = hessian_of(touch.foot, touch.slope, ball.radius, p)
-        moved.hessian = hessian
+        moved.hessian = touch.hessian
         derivative = rate(moved, z, settings)
         # where the offset is upright its horizontal coordinates say nothing
         if touch.found == 0 or wp.length(touch.slope) > wp.float64(1e4):
@@ -98,6 +137,8 @@ def explicit_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) 
         return derivative, moved
 
     step = stepper(kind, field, None, body, phase).step
+    if is_differentiable(functions):
+        step = _differentiable(kind.tableau, field, body, phase)
 
     @wp.func
     def advance(ball: body, h: wp.float64, p: parameters, settings: Any):

@@ -5,11 +5,26 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.codes import CONVERGED, FLYING, FOUND, NOTHING, REST, RESTING, SETTLE, STEP_TOO_SMALL, STOP, TOUCH
+from rollingball.core.codes import (
+    CONVERGED,
+    FLYING,
+    FOUND,
+    LEAVE,
+    NOTHING,
+    REST,
+    RESTING,
+    ROLL,
+    SETTLE,
+    SLIP,
+    STEP_TOO_SMALL,
+    STOP,
+    TOUCH,
+)
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric, struct
 from rollingball.methods.body.dynamics import dynamics
 from rollingball.methods.body.events import FRAMING, LANDING, SLACK, STEPPING, body_events, state_struct
+from rollingball.methods.body.legs import leg_program, leg_struct
 from rollingball.methods.body.phases import TINY, phase_program
 from rollingball.methods.body.record import record_program, record_struct
 from rollingball.methods.body.state import body_struct, contact_laws, initial_ball, space_vectors
@@ -23,12 +38,13 @@ ENDLESS = wp.constant(100_000)  # events, after which a ball is given up
 
 @dataclass(frozen=True, eq=False)
 class BodyRollout:
-    """A kernel of balls with mass, and the structs of their states, of their records and of their events."""
+    """A kernel of balls with mass, and the structs of their states, records, events and legs."""
 
     kernel: Any
     state: Any
     record: Any
     event: Any
+    leg: Any
 
 
 @compiled
@@ -46,7 +62,8 @@ def body_rollout(
     recorded, ball_at = record_program(functions, numeric), initial_ball(numeric)
     watched = watch_program(functions, numeric)
     horizontal, normal_force = space_vectors(numeric).horizontal, contact_laws(numeric).normal_force
-    body = body_struct(numeric)
+    body, leg_type, legs = body_struct(numeric), leg_struct(numeric), leg_program(numeric)
+    step_leg, switch_leg, landing_leg, landed_leg = legs.step_leg, legs.switch_leg, legs.landing_leg, legs.landed
     zero, infinite = wp.float64(0.0), wp.float64(float("inf"))
 
     @wp.func
@@ -85,6 +102,8 @@ def body_rollout(
         # out:
         records: wp.array2d(dtype=record_type),
         events: wp.array2d(dtype=event_type),  # (B, E)
+        log: wp.array2d(dtype=leg_type),  # (B, rows): the legs of this launch; without rows none are kept
+        logged: wp.array(dtype=wp.int32),  # their number
         first_ball: int,
     ):
         i = first_ball + wp.tid()
@@ -93,15 +112,21 @@ def body_rollout(
             ball = ball_at(center[i], velocity[i], spin[i], foot[i], radius[i], mass[i], beta[i])
             state = begin(ball, touching[i], settings)
         tries = int(0)
+        rows = log.shape[1]
+        row = int(0)
         while state.status == FOUND and (state.time < duration or state.control.phase == LANDING) and tries < budget:
-            tries += 1
+            tries = wp.where(rows > 0 and row + 4 > rows, budget, tries + 1)  # a trial logs two legs at most
             event = NOTHING
             if state.control.phase == LANDING:
+                leg = landing_leg(state)
                 state.ball = put_on_contact(state.ball, p, settings)
                 state.status = state.ball.status
                 landed, at_contact = land(state, settings)
                 state = landed
                 event = at_contact
+                if row < rows:
+                    log[i, row] = landed_leg(leg, state.ball, event, settings)
+                    row += 1
             else:
                 until_frame = infinite
                 if state.next_frame < save_at.shape[0]:
@@ -109,11 +134,18 @@ def body_rollout(
                 span = next_span(state.control, state.ball, duration - state.time, until_frame, settings)
                 framing = state.control.phase == FRAMING
                 if framing and span > state.control.taken + TINY * duration:
+                    ends_at = state.control.event
+                    if row < rows:
+                        log[i, row] = step_leg(state, save_at, duration)
+                        row += 1
                     finished, at_end = finish_step(state, settings)
                     if stop.active > 0:
                         finished.patience = watched(state.ball, finished.ball, state.patience, p, settings, stop)
                     state = finished
                     event = at_end
+                    if row < rows and (event == LEAVE or event == SLIP or event == ROLL):  # noqa: SIM109
+                        log[i, row] = switch_leg(state, ends_at)
+                        row += 1
                     if duration - state.time <= TINY * duration:
                         state.time = duration
                 elif framing and span >= state.control.taken - TINY * duration:
@@ -162,5 +194,7 @@ def body_rollout(
                 records[state.next_frame, i] = last
                 state.next_frame += 1
         states[i] = state
+        if rows > 0:
+            logged[i] = row
 
-    return BodyRollout(roll, state_type, record_type, event_type)
+    return BodyRollout(roll, state_type, record_type, event_type, leg_type)

@@ -225,4 +225,4 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
                 state.next_frame += 1
         states[i] = state
 
-    return BodyRollout(roll, state_type, record_type, event_type)
+    return BodyRollout(roll, state_type, record_type, event_type, None)

@@ -36,10 +36,11 @@ class BodyPlan(TimedPlan, frozen=True, kw_only=True):
     most_events: ClassVar[int] = 256  # kept for one ball
 
     def told(self) -> tuple[dict[str, Any], Any]:
-        """What the scene of its trajectory says of the run, and of the ball."""
+        """As for every run, and how the start and the spin were given."""
         run, ball = super().told()
-        is_foot = self.start is not None and not self.lift and self.earlier is None
-        return {**run, "start": "foot" if is_foot else "center"}, ball
+        begins = "foot" if self.start is not None and not self.lift and self.earlier is None else "center"
+        about = self.spin.shape[1] == 1 and self.surface.dim == 2
+        return {**run, "start": begins, "start_spin": "about the normal" if about else "vector"}, ball
 
 
 def plan_body(request: Request) -> BodyPlan:

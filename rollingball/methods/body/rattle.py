@@ -4,18 +4,23 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.codes import COULOMB, NO_FOOT, ROLLING, SLIDING
-from rollingball.core.compiled import compiled, warp_function
+from rollingball.core.codes import COULOMB, FOUND, NO_FOOT, ROLLING, SLIDING
+from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.contact.follow import follow_program
+from rollingball.geometry.contact.above import (
+    contact_above_program,
+    is_differentiable,
+    near_contact_program,
+    settings_kind,
+)
+from rollingball.geometry.contact.follow import touch_struct
 from rollingball.geometry.contact.hessian import height_hessian
-from rollingball.methods.body.state import SPIN, body_struct, contact_laws, space_vectors
+from rollingball.methods.body.split import ROUNDING, friction_program, spin_program
+from rollingball.methods.body.state import body_struct, space_vectors
 from rollingball.surfaces.base import SurfaceFunctions
 
-ROUNDING = wp.constant(wp.float64(2.3e-16))
 
-
-@warp_function
+@wp.func
 def decay(z: wp.float64):
     """exp(-z), (1 - exp(-z)) / z and (z - 1 + exp(-z)) / z^2, by their series where z is small."""
     one = wp.float64(1.0)
@@ -31,6 +36,26 @@ def decay(z: wp.float64):
         second += term / wp.float64((n + 1) * (n + 2))
         term = -term * z / wp.float64(n + 1)
     return one - z * first, first, second
+
+
+@wp.func_grad(decay)
+def decay_backwards(z: wp.float64, left: wp.float64, first: wp.float64, second: wp.float64):
+    """By their series too: without drag the shortcut above is constant."""
+    one, two = wp.float64(1.0), wp.float64(2.0)
+    by_first, by_second = wp.float64(0.0), wp.float64(0.0)
+    if z > wp.float64(0.5):
+        e = wp.exp(-z)
+        mean = (one - e) / z
+        by_first = (e - mean) / z
+        by_second = (mean - two * (z - one + e) / (z * z)) / z
+    else:
+        term = one
+        for n in range(16):  # minus the sum of (n + 1) (-z)^n / (n + 2)!, and of that over n + 3
+            power = wp.float64(n + 1)
+            by_first -= term / (power + one)
+            by_second -= term / ((power + one) * (power + two))
+            term = -term * z / power
+    wp.adjoint[z] += second * by_second + first * by_first - left * wp.exp(-z)
 
 
 @compiled
@@ -53,75 +78,18 @@ def flight_program(numeric: Numeric) -> Any:
 
 
 @compiled
-def spin_program(numeric: Numeric) -> Any:
-    """``turn(Body, velocity, spin, h) -> velocity, spin``: the coupling of spin and path of a rolling ball.
+def root_struct(numeric: Numeric) -> Any:
+    """The Warp struct of a solved constraint: the impulse, and the contact there."""
+    touch_type, wide = touch_struct(numeric), numeric.wide.vector
 
-    The spin is that about the normal. The ball stays in its place, and the midpoint rule keeps its energy, in
+    @wp.struct
+    class Root:
+        impulse: wp.float64
+        center: wide
+        touch: touch_type
+        status: int
 
-        c'' = beta rho w (n x n') / (1 + beta),    w' = (n x c') . n' / rho.
-    """
-    body, vectors, normal_rate = body_struct(numeric), space_vectors(numeric), contact_laws(numeric).normal_rate
-    space, normal, embed, restrict = (
-        wp.types.vector(numeric.dim + 1, wp.float64), vectors.normal, vectors.embed, vectors.restrict,
-    )  # fmt: skip
-    half, one = wp.float64(0.5), wp.float64(1.0)
-
-    @wp.func
-    def turn(ball: body, velocity: space, spin: wp.float64, h: wp.float64):
-        up = embed(normal(ball.slope))
-        share = ball.beta * ball.radius / (one + ball.beta)
-        after = velocity
-        spin_after = spin  # not both in one line: Warp does not copy a pair of names
-        rounds = int(0)
-        while rounds < 50:
-            rounds += 1
-            middle = half * (velocity + after)
-            rate = embed(normal_rate(ball, middle))
-            next_velocity = velocity + (h * share * half * (spin + spin_after)) * restrict(wp.cross(up, rate))
-            next_spin = spin + h / ball.radius * wp.dot(wp.cross(up, embed(middle)), rate)
-            change = wp.length(next_velocity - after) + ball.radius * wp.abs(next_spin - spin_after)
-            after = next_velocity
-            spin_after = next_spin
-            if change <= ROUNDING * (wp.length(velocity) + ball.radius * wp.abs(spin)):
-                rounds = 50
-        return after, spin_after
-
-    return turn
-
-
-@compiled
-def friction_program(numeric: Numeric) -> Any:
-    """``rub(Body, velocity, spin, h, rounds, settings) -> velocity, spin``: Coulomb's friction for a time h.
-
-    The ball stays in its place. With ``rounds`` above 1, at most 4, the normal force is that at the end of the time, by
-    fixed-point iteration.
-    """
-    body, vectors, laws = body_struct(numeric), space_vectors(numeric), contact_laws(numeric)
-    space, normal, tangent, embed = (
-        wp.types.vector(numeric.dim + 1, wp.float64), vectors.normal, vectors.tangent, vectors.embed,
-    )  # fmt: skip
-    normal_force, slip, zero = laws.normal_force, laws.slip, wp.float64(0.0)
-
-    @wp.func
-    def rub(ball: body, velocity: space, spin: SPIN, h: wp.float64, rounds: int, settings: Any):
-        n = normal(ball.slope)
-        sliding = tangent(slip(ball, velocity, spin), n)
-        speed = wp.length(sliding)
-        direction = ball.slip_direction
-        if speed > zero:
-            direction = sliding / speed
-            if wp.dot(direction, ball.slip_direction) < zero:
-                direction = -direction  # past the end of the slip, which is located, friction goes on as before
-        after = velocity
-        friction = zero
-        for k in range(4):
-            if k < rounds:
-                friction = settings.mu * wp.abs(normal_force(ball, after, settings))
-                after = velocity - (h * friction) * direction
-        torque = wp.cross(embed(n), embed(direction)) / (ball.beta * ball.radius)
-        return after, spin + (h * friction) * torque
-
-    return rub
+    return Root
 
 
 @compiled
@@ -129,46 +97,92 @@ def constraint_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``constrain(Body, n, ahead, p, settings) -> Body, impulse``: a ball put onto the constraint c_y = f_rho(c_h).
 
     ``ahead`` is where its centre came without the constraint. The impulse along the old normal n that brings it back,
-    times the step and over m, is found by Newton's method.
+    times the step and over m, is found by Newton's method. Where it is differentiated, the search counts as constant,
+    and one step of Newton's method from what it found has the derivative of the implicit function theorem.
     """
-    dim, parameters, body, vectors = numeric.dim, functions.parameters, body_struct(numeric), space_vectors(numeric)
-    space, follow = wp.types.vector(numeric.dim + 1, wp.float64), follow_program(functions, numeric)
+    dim, wide, parameters, body = numeric.dim, numeric.wide.vector, functions.parameters, body_struct(numeric)
+    space, vectors, root_type = (
+        wp.types.vector(numeric.dim + 1, wp.float64), space_vectors(numeric), root_struct(numeric),
+    )  # fmt: skip
+    follow, contact_above = near_contact_program(functions, numeric), contact_above_program(functions, numeric)
     hessian_of = height_hessian(functions, numeric)
-    horizontal, zero = vectors.horizontal, wp.float64(0.0)
+    horizontal, vector, zero = vectors.horizontal, vectors.vector, wp.float64(0.0)
+    differentiates, settings_type = is_differentiable(functions), settings_kind(functions)
 
     @wp.func
-    def constrain(ball: body, n: space, ahead: space, p: parameters, settings: Any):
-        moved = ball
-        impulse = zero
+    def solve(n: space, ahead: space, radius: wp.float64, at: wide, near: wide, p: parameters, settings: settings_type):
+        root = root_type()
+        root.center = at
+        root.touch.foot = near
         best = wp.float64(1e300)
         size = best
+        height = zero
+        evaluations = int(0)
         rounds = int(0)
         while rounds < 20:
             rounds += 1
-            c = ahead + impulse * n
-            touch = follow(horizontal(c), ball.radius, moved.center_at_foot, moved.foot, p, settings)
-            moved.evaluations += touch.evaluations
+            c = ahead + root.impulse * n
+            touch = follow(horizontal(c), radius, root.center, root.touch.foot, p, settings)
+            evaluations += touch.evaluations
             miss = c[dim] - touch.height
-            moved.center_at_foot = horizontal(c)
-            moved.foot = touch.foot
-            moved.slope = touch.slope
-            moved.center = c
-            moved.center[dim] = touch.height
+            height = c[dim]
+            root.center = horizontal(c)
+            root.touch = touch
             size = wp.abs(miss)
             derivative = n[dim] - wp.dot(touch.slope, horizontal(n))
             if touch.found == 0 or not (derivative > zero):
-                moved.status = NO_FOOT
+                root.status = NO_FOOT
                 rounds = 20
-            elif size <= ROUNDING * (wp.abs(c[dim]) + ball.radius) or size >= best:
+            elif size <= ROUNDING * (wp.abs(height) + radius) or size >= best:
                 rounds = 20
             else:
                 best = size
-                impulse -= miss / derivative
-        if not (size <= wp.float64(1e-10) * (ball.radius + wp.abs(moved.center[dim]))):
-            moved.status = NO_FOOT
-        hessian, _smooth = hessian_of(moved.foot, moved.slope, ball.radius, p)
-        moved.hessian = hessian
-        moved.evaluations += 1
+                root.impulse -= miss / derivative
+        if not (size <= wp.float64(1e-10) * (radius + wp.abs(root.touch.height))):
+            root.status = NO_FOOT
+        root.touch.evaluations = evaluations
+        return root
+
+    if differentiates:
+
+        @wp.func_grad(solve)
+        def solve_backwards(
+            n: space,
+            ahead: space,
+            radius: wp.float64,
+            at: wide,
+            near: wide,
+            p: parameters,
+            settings: settings_type,
+            cotangent: root_type,
+        ):
+            """It counts as constant."""
+
+    @wp.func
+    def constrain(ball: body, n: space, ahead: space, p: parameters, settings: Any):
+        root = solve(n, ahead, ball.radius, ball.center_at_foot, ball.foot, p, settings)
+        moved = ball
+        moved.evaluations += root.touch.evaluations + 1
+        if root.status != FOUND:
+            moved.status = root.status
+        impulse = root.impulse
+        if wp.static(differentiates):
+            c = ahead + impulse * n
+            missed = contact_above(horizontal(c), ball.radius, root.center, root.touch.foot, p, settings)
+            impulse = impulse - (c[dim] - missed.height) / (n[dim] - wp.dot(missed.slope, horizontal(n)))
+            x = horizontal(ahead + impulse * n)
+            there = contact_above(x, ball.radius, root.center, root.touch.foot, p, settings)
+            moved.foot = there.foot
+            moved.slope = there.slope
+            moved.hessian = there.hessian
+            moved.center = vector(x, there.height)
+        else:
+            moved.foot = root.touch.foot
+            moved.slope = root.touch.slope
+            moved.center = vector(root.center, root.touch.height)
+            hessian, _smooth = hessian_of(moved.foot, moved.slope, ball.radius, p)
+            moved.hessian = hessian
+        moved.center_at_foot = root.center
         return moved, impulse
 
     return constrain
@@ -184,7 +198,11 @@ def rattle_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     dim, parameters = numeric.dim, functions.parameters
     body, vectors, space = body_struct(numeric), space_vectors(numeric), wp.types.vector(numeric.dim + 1, wp.float64)
     normal, tangent, embed = vectors.normal, vectors.tangent, vectors.embed
-    turn, rub, constrain = spin_program(numeric), friction_program(numeric), constraint_program(functions, numeric)
+    turn, rub, constrain = (
+        spin_program(numeric, is_differentiable(functions)),
+        friction_program(numeric),
+        constraint_program(functions, numeric),
+    )
     zero, half, one = wp.float64(0.0), wp.float64(0.5), wp.float64(1.0)
 
     @wp.func
@@ -201,7 +219,7 @@ def rattle_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
                 turns = settings.rubber == 0 and ball.beta > zero
                 about_normal = wp.dot(ball.spin, embed(n))
         rubs = ball.mode == SLIDING and settings.law == COULOMB
-        if turns:
+        if wp.static(dim == 2) and turns:
             v_turned, spin_turned = turn(ball, v, about_normal, half * h)
             v = v_turned
             about_normal = spin_turned
@@ -220,7 +238,7 @@ def rattle_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             v_rubbed, spin_rubbed = rub(later, v, spin, half * h, 4, settings)
             v = v_rubbed
             later.spin = spin_rubbed
-        if turns:
+        if wp.static(dim == 2) and turns:
             v_turned, spin_turned = turn(later, v, about_normal, half * h)
             v = v_turned
             about_normal = spin_turned

@@ -12,7 +12,7 @@ from rollingball.core.numeric import Numeric, fill, layout
 from rollingball.methods.body.integrators import MoreauJean
 from rollingball.methods.body.kernel import body_rollout
 from rollingball.methods.body.moreau_jean import stepping_rollout
-from rollingball.methods.body.plan import BodyPlan, plan_body, starts, unplaced
+from rollingball.methods.body.plan import BodyPlan, Starts, plan_body, starts, unplaced
 from rollingball.methods.body.rigid_ball import BODIES
 from rollingball.runs.fields import BODY_COLUMNS
 from rollingball.runs.launcher import Launcher
@@ -40,7 +40,25 @@ def roll_body(plan: BodyPlan, compact: bool = False) -> Trajectory:
     return to_trajectory(plan, record, compact)
 
 
-def body_launcher(plan: BodyPlan) -> Launcher:
+class BodyLauncher(Launcher):
+    """The launcher of balls with mass.
+
+    Attributes:
+        begin: Where they begin.
+        unlogged: The logs of a launch that keeps no legs; empty with MoreauJean, whose steps locate no events.
+        log: The Warp struct of a leg.
+    """
+
+    begin: Starts
+    unlogged: list[Any]
+    log: Any
+
+    def arguments(self, budget: int, log: list[Any] | None = None) -> list[Any]:
+        """The arguments of the next launch; ``log`` gets the legs of each ball (B, rows) and their number (B,)."""
+        return super().arguments(budget, self.unlogged if log is None else log)
+
+
+def body_launcher(plan: BodyPlan) -> BodyLauncher:
     """The launcher of a run of balls with mass."""
     begin, surface, device, method = (
         unplaced(plan) if plan.earlier else starts(plan),
@@ -74,11 +92,14 @@ def body_launcher(plan: BodyPlan) -> Launcher:
         blank(program.record, (frames, balls), device),
         blank(program.event, (balls, plan.most_events), device, kind=-1),
     )
-    if plan.earlier is None:
-        return Launcher(program.kernel, inputs, states, *record, device, plan.threads)
-    states = wp.array(plan.earlier.states(states.numpy()), dtype=program.state, device=device)
-    launcher = Launcher(program.kernel, inputs, states, *record, device, plan.threads)
-    launcher.go_on()
+    if plan.earlier is not None:
+        states = wp.array(plan.earlier.states(states.numpy()), dtype=program.state, device=device)
+    launcher = BodyLauncher(program.kernel, inputs, states, *record, device, plan.threads)
+    launcher.begin, launcher.log, launcher.unlogged = begin, program.leg, []
+    if program.leg is not None:
+        launcher.unlogged = [wp.zeros((0, 0), dtype=program.leg, device=device), wp.zeros(0, dtype=int, device=device)]
+    if plan.earlier is not None:
+        launcher.go_on()
     return launcher
 
 

@@ -11,6 +11,7 @@ from rollingball.core.numeric import Numeric
 from rollingball.geometry.normal import steepness
 
 SPIN: Any = wp.vec3d  # the type of an angular velocity
+STILL = wp.constant(wp.float64(1e-12))  # a slip so much slower than the ball has no direction of its own
 
 
 @compiled
@@ -233,6 +234,8 @@ def contact_laws(numeric: Numeric) -> ContactLaws:
             least = wp.float64(1e-12) * wp.sqrt(settings.gravity * ball.radius)  # where all that moves ends at once
             if speed <= wp.float64(1e-11) * (wp.length(moving.velocity) + ball.radius * wp.length(moving.spin)) + least:
                 moving.mode = ROLLING
+                # what is left of the slip is taken as friction would: the start of a ball that holds has a derivative
+                moving.velocity = moving.velocity - sliding * (ball.beta / (one + ball.beta))
                 moving = rolling(moving, settings)
                 friction = holding_friction(moving, moving.velocity, moving.spin, settings)
                 if wp.length(friction) > settings.mu * wp.abs(force) * (one + wp.float64(1e-12)):

@@ -14,12 +14,15 @@ from rollingball.core.ball import Ball
 from rollingball.core.errors import InputError
 from rollingball.core.schedule import Schedule
 from rollingball.derivatives.derivatives import derivatives
-from rollingball.methods import FLOWS
+from rollingball.methods import BODIES, FLOWS
 from rollingball.methods.differentiable import checked_method, is_continuous
 from rollingball.runs.trajectory import Trajectory
 from rollingball.simulate import simulate
 from rollingball.surfaces.base import Surface
 from rollingball.surfaces.catalogue import from_recipe
+
+OF_BODIES = ("start_velocity", "start_spin", "mass", "inertia", "gravity", "drag", "friction", "restitution")
+OF_MASS = ("foot", "center", "loss", "velocity", "spin")
 
 
 def roll(
@@ -32,8 +35,8 @@ def roll(
     parameters: dict[str, Tensor],
     adjoint: str,
     options: dict[str, Any],
-) -> tuple[Trajectory, Tensor, Tensor, Tensor]:
-    """The run of :func:`rollingball.pytorch.runs.simulate`, and its feet, centres and losses with their derivatives.
+) -> tuple[Trajectory, dict[str, Tensor]]:
+    """The run of :func:`rollingball.pytorch.runs.simulate`, and what of it carries its derivative, by name.
 
     ``field`` says what ``start`` is: ``start`` or ``start_center``.
     """
@@ -48,20 +51,35 @@ def roll(
         raise InputError("radius", numbers["radius"], "nothing, for a method without a ball")
     if not method.uses_radius and "radius" in numbers:
         raise InputError("radius", numbers["radius"], "nothing: the method has no radius")
-    if isinstance(method, FLOWS):
+    if isinstance(method, (*FLOWS, *BODIES)):
         _check_flow(numbers, options)
+    for name in set(numbers) & set(OF_BODIES):
+        if not isinstance(method, BODIES):
+            raise InputError(name, numbers[name], "nothing, but for a ball with mass")
     runs: list[Trajectory] = []
     names = (*numbers, *(f"parameters.{name}" for name in parameters))
     given = (*numbers.values(), *parameters.values())
-    foot, center, loss = _Roll.apply(surface, ball, method, field, adjoint, options, runs, names, start, *given)
-    return runs[0], foot, center, loss
+    count = 3 if not isinstance(method, BODIES) else 5 if surface.dim <= 2 else 4
+    recorded = OF_MASS[:count]
+    made = _Roll.apply(surface, ball, method, field, adjoint, options, runs, names, recorded, start, *given)
+    return runs[0], dict(zip(recorded, made, strict=True))
+
+
+def _check_velocity(run: Trajectory, options: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Refuse a tensor of velocities with a vertical part of balls that touch, which keep only what is tangent."""
+    if "start_velocity" in names and run.contacts is not None:
+        shape = options["start_velocity"].shape
+        if shape[-1] > run.dim and (run.contacts[0] > 0).any():
+            raise InputError("start_velocity", f"shape {shape}", f"a tensor (B, {run.dim}) of balls that touch")
 
 
 def _check_flow(numbers: dict[str, Tensor], options: dict[str, Any]) -> None:
     """Refuse tensors in place of numbers that a flow does not have, or of a shape that it does not take."""
     if "lr" in numbers:
         raise InputError("lr", numbers["lr"], "nothing: in continuous time there is a duration")
-    for name, most in (("radius", 1), ("duration", 0)):
+    axes = {"radius": 1, "mass": 1, "inertia": 1}
+    for name in ("radius", "mass", "inertia", "duration", "gravity", "drag", "friction", "restitution"):
+        most = axes.get(name, 0)
         if name in numbers and numbers[name].ndim > most:
             shapes = "one number, or one for each ball (B,)" if most else "one number"
             raise InputError(name, f"shape {tuple(numbers[name].shape)}", f"{shapes}, in continuous time")
@@ -86,9 +104,10 @@ class _Roll(torch.autograd.Function):
         options: dict[str, Any],
         runs: list[Trajectory],
         names: tuple[str, ...],
+        recorded: tuple[str, ...],
         start: Tensor,
         *given: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         values = {name: _plain(tensor) for name, tensor in zip(names, given, strict=True)}
         if "radius" in values:
             ball = Ball(_scheduled("radius", values.pop("radius"), options))
@@ -98,32 +117,35 @@ class _Roll(torch.autograd.Function):
             surface = surface.scaled(float(values.pop("loss_scale")))
         if "duration" in values:
             options = {**options, "duration": float(values.pop("duration"))}
+        ball, method, options = _with_body(ball, method, options, values)
         ctx.surface = _with_parameters(surface, {name.split(".", 1)[1]: value for name, value in values.items()})
         run = simulate(ctx.surface, ball, method, **{**options, field: _plain(start)})
-        ctx.run, ctx.names, ctx.like, ctx.adjoint = run, names, (start, *given), adjoint
+        _check_velocity(run, options, names)
+        ctx.run, ctx.names, ctx.like, ctx.adjoint, ctx.recorded = run, names, (start, *given), adjoint, recorded
         runs.append(run)
-        foot, center, loss = (torch.as_tensor(part, device=start.device) for part in (run.foot, run.center, run.loss))
-        return foot, center, loss
+        return tuple(torch.as_tensor(getattr(run, name), device=start.device) for name in recorded)
 
     @staticmethod
-    def backward(ctx: Any, foot: Tensor, center: Tensor, loss: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *bars: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
         with torch.no_grad():
-            grads = _Roll._first_derivative(ctx, foot, center, loss)
+            grads = _Roll._first_derivative(ctx, bars)
         if torch.is_grad_enabled():  # create_graph=True: a second derivative is refused where it is asked for
             once = [grad for grad in grads if grad is not None]
-            taken = iter(_Once.apply(len(once), *once, *ctx.like, foot, center, loss))
+            taken = iter(_Once.apply(len(once), *once, *ctx.like, *bars))
             grads = tuple(None if grad is None else next(taken) for grad in grads)
-        return (None,) * 8 + grads
+        return (None,) * 9 + grads
 
     @staticmethod
-    def _first_derivative(ctx: Any, foot: Tensor, center: Tensor, loss: Tensor) -> tuple[Tensor | None, ...]:
+    def _first_derivative(ctx: Any, bars: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
         """The derivative by the start and by each of the other tensors; None where it is not needed."""
-        wanted = ctx.needs_input_grad[8:]
-        cotangent = {"foot": _plain(foot), "center": _plain(center), "loss": _plain(loss)}
+        wanted = ctx.needs_input_grad[9:]
+        cotangent = {name: _plain(bar) for name, bar in zip(ctx.recorded, bars, strict=True)}
         asked = any(need for need, name in zip(wanted[1:], ctx.names, strict=True) if name.startswith("parameters."))
         found = derivatives(ctx.run, cotangent, surface=ctx.surface, parameters=asked, adjoint=ctx.adjoint)
         by_others = [_of(found, name, tensor) for name, tensor in zip(ctx.names, ctx.like[1:], strict=True)]
-        parts = zip([found.start, *by_others], ctx.like, wanted, strict=True)
+        columns = slice(0, ctx.like[0].shape[-1])  # centres that touch have no height of their own
+        start = np.pad(found.start, ((0, 0), (0, 1)))[:, columns]
+        parts = zip([start, *by_others], ctx.like, wanted, strict=True)
         return tuple(_summed(part, tensor) if need else None for part, tensor, need in parts)
 
 
@@ -141,6 +163,19 @@ class _Once(torch.autograd.Function):
             "with @once_differentiable: a run has first derivatives only. Take a penalty on them by differences of "
             "runs, or its gradient by differences of rollingball.derivatives"
         )
+
+
+def _with_body(
+    ball: Any, method: Any, options: dict[str, Any], values: dict[str, Any]
+) -> tuple[Any, Any, dict[str, Any]]:
+    """The ball, the method and the options with the numbers of a ball with mass, which leave ``values``."""
+    taken = {name: values.pop(name) for name in OF_BODIES if name in values}
+    of_ball = {name: value.tolist() for name, value in taken.items() if name in ("mass", "inertia")}
+    begins = {name: value for name, value in taken.items() if name.startswith("start_")}
+    rest = {name: float(value) for name, value in taken.items() if name not in {**of_ball, **begins}}
+    if of_ball:
+        ball = msgspec.structs.replace(ball, **of_ball)
+    return ball, msgspec.structs.replace(method, **rest) if rest else method, {**options, **begins}
 
 
 def _plain(tensor: Tensor) -> np.ndarray:
@@ -184,7 +219,9 @@ def _of(found: Any, name: str, tensor: Tensor) -> np.ndarray:
         return found.parameters.get(name.split(".", 1)[1], np.zeros(tuple(tensor.shape)))
     if name in ("radius", "lr"):
         return getattr(found, f"{name}_steps" if tensor.ndim == 2 else name)
-    return found.duration if name == "duration" else found.loss_scale
+    if name == "start_velocity":
+        return found.velocity[:, : tensor.shape[-1]]
+    return getattr(found, name.removeprefix("start_"))
 
 
 def _summed(derivative: np.ndarray, tensor: Tensor) -> Tensor:

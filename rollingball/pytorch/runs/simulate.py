@@ -87,15 +87,24 @@ def simulate(
     lr: Tensor | None = None,
     duration: Tensor | float | None = None,
     loss_scale: Tensor | None = None,
+    start_velocity: Any = None,
+    start_spin: Any = None,
+    mass: Tensor | None = None,
+    inertia: Tensor | None = None,
+    gravity: Tensor | None = None,
+    drag: Tensor | None = None,
+    friction: Tensor | None = None,
+    restitution: Tensor | None = None,
     parameters: dict[str, Tensor] | None = None,
     adjoint: str = "discrete",
     **options: Any,
 ) -> TorchTrajectory:
     """:func:`rollingball.simulate` from tensors, on the device of ``start`` and in its precision, and its derivative.
 
-    Where a tensor given requires grad, ``foot``, ``center`` and ``loss`` carry the derivative of the run (see
-    :func:`rollingball.derivatives`); it is computed in float64, and the run goes by way of the host. Discrete methods
-    have one, and flows with an explicit integrator: of a ball with several contacts, through ``center``.
+    Where a tensor given requires grad, ``foot``, ``center`` and ``loss``, of a ball with mass also ``velocity`` and
+    ``spin``, carry the derivative of the run (see :func:`rollingball.derivatives`); it is computed in float64, and the
+    run goes by way of the host. Discrete methods have one, flows with an explicit integrator (of a ball with several
+    contacts, through ``center``), and balls with mass.
     Where no tensor requires grad, the kernel reads ``start`` in place and writes foot, loss and residual into the
     tensors that are returned, without a copy; on a CUDA device it runs in torch's current stream. The final status of
     each ball comes by way of the host. Runs of continuous methods, with exact projections (GlobalProjection), with
@@ -112,6 +121,15 @@ def simulate(
         duration: For a continuous method, the time to roll. By its derivative the times of all frames stretch with it,
             those of ``save_at`` too.
         loss_scale: In place of the surface's: one number.
+        start_velocity: For a ball with mass, as for :func:`rollingball.simulate`; also a tensor, (B, d) for balls that
+            touch at the start.
+        start_spin: For a ball with mass, as for :func:`rollingball.simulate`; also a tensor.
+        mass: In place of the ball's: one number, or one for each ball (B,).
+        inertia: In place of the ball's, in the same shapes.
+        gravity: In place of that of a method that moves balls with mass: one number.
+        drag: In place of the method's: one number.
+        friction: In place of the method's coefficient: one number above 0.
+        restitution: In place of the method's: one number.
         parameters: In place of numeric parameters of the surface, by the names of its factory, or constants.
         adjoint: How a flow is differentiated, as for :func:`rollingball.derivatives`.
         options: Those of :func:`rollingball.simulate`, but for ``device``, ``dtype`` and ``throw``; ``gap`` is None by
@@ -128,20 +146,22 @@ def simulate(
     for name in {"device", "dtype", "throw"} & options.keys():
         raise InputError(name, options[name], f"nothing: device and dtype are those of {field}")
     device, dtype = _device(begins), PRECISIONS[begins.dtype]
-    given = {"radius": radius, "lr": lr, "loss_scale": loss_scale}
+    given = {
+        "radius": radius, "lr": lr, "loss_scale": loss_scale, "mass": mass, "inertia": inertia, "gravity": gravity,
+        "drag": drag, "friction": friction, "restitution": restitution,
+    }  # fmt: skip
     numbers = {name: tensor for name, tensor in given.items() if tensor is not None}
-    if isinstance(duration, Tensor):
-        numbers["duration"] = duration
-    elif duration is not None:
-        options["duration"] = duration
+    for name, value in (("duration", duration), ("start_velocity", start_velocity), ("start_spin", start_spin)):
+        if isinstance(value, Tensor):
+            numbers[name] = value
+        elif value is not None:
+            options[name] = value
     if numbers or parameters or (begins.requires_grad and torch.is_grad_enabled()):
         from rollingball.pytorch.runs.differentiable import roll
 
         options = {"gap": None, **options, "device": device, "dtype": dtype}
-        run, foot, center, loss = roll(
-            surface, ball, method, field, begins, numbers, parameters or {}, adjoint, options
-        )  # fmt: skip
-        tensors = to_torch(run, begins.device).tensors | {"foot": foot, "center": center, "loss": loss}
+        run, made = roll(surface, ball, method, field, begins, numbers, parameters or {}, adjoint, options)
+        tensors = to_torch(run, begins.device).tensors | made
         return TorchTrajectory(tensors, run.seconds)
     begins = begins.detach()
     if set(options) - DIRECT or field != "start" or isinstance(method, FLOWS + BODIES) or _is_exact(method):

@@ -1,0 +1,117 @@
+"""The legs of a run of a ball with mass, each a map of its state: steps, and the changes at the events between them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import warp as wp
+
+from rollingball.core.codes import COULOMB, FLYING, NOTHING, SETTLE, SLIDING, TOUCH
+from rollingball.core.compiled import compiled
+from rollingball.core.numeric import Numeric
+from rollingball.methods.body.events import state_struct
+from rollingball.methods.body.phases import TINY
+from rollingball.methods.body.state import STILL, body_struct, contact_laws
+
+STEP = wp.constant(-1)  # the kind of a leg that is a step; others have the event at which the ball changes
+
+
+@compiled
+def leg_struct(numeric: Numeric) -> Any:
+    """The Warp struct of one leg."""
+    body = body_struct(numeric)
+
+    @wp.struct
+    class Leg:
+        ball: body  # before it
+        kind: int  # STEP, LEAVE, ROLL, SLIP, TOUCH, or NOTHING where a ball is put on its contact at the start
+        time: wp.float64  # before it
+        h: wp.float64  # of a step
+        ends_at: int  # the event that is located at the end of a step, or NOTHING
+        last: int  # whether the step takes all the time that is left
+        first_frame: int  # of those inside a step
+        next_frame: int
+        event: int  # the index of the event in the record
+        contacts: int  # at the event
+        flies: int  # whether the ball flies after an impact
+        settles: int  # whether it was the last one of a ball that bounces
+        edge: int  # whether the ball slides from there on without having slipped
+
+    return Leg
+
+
+@dataclass(frozen=True, eq=False)
+class Legs:
+    """Warp functions that describe a leg.
+
+    step_leg(State, save_at, duration) -> Leg       of an accepted step that has not been finished
+    switch_leg(State, event) -> Leg                 of a change at the end of a step that has been finished
+    landing_leg(State) -> Leg                       of a landing to come
+    landed(Leg, Body, event, settings) -> Leg       with what came of it
+    """
+
+    step_leg: Any
+    switch_leg: Any
+    landing_leg: Any
+    landed: Any
+
+
+@compiled
+def leg_program(numeric: Numeric) -> Legs:
+    """The functions of :class:`Legs` in one dimension."""
+    dim, body, run, leg_type = numeric.dim, body_struct(numeric), state_struct(numeric), leg_struct(numeric)
+    slip = contact_laws(numeric).slip
+
+    @wp.func
+    def step_leg(state: run, save_at: wp.array(dtype=wp.float64), duration: wp.float64):
+        leg = leg_type()
+        leg.kind = STEP
+        leg.ball = state.ball
+        leg.time = state.time
+        leg.h = state.control.taken
+        leg.ends_at = state.control.event
+        leg.contacts = state.count
+        leg.last = wp.where(duration - (state.time + leg.h) <= TINY * duration, 1, 0)
+        first = state.next_frame
+        inside = bool(True)
+        while inside and first > 0:
+            inside = save_at[first - 1] - state.time > TINY * duration or state.steps == 0
+            if inside:
+                first -= 1
+        leg.first_frame = first
+        leg.next_frame = state.next_frame
+        return leg
+
+    @wp.func
+    def switch_leg(state: run, event: int):
+        leg = leg_type()
+        leg.kind = event
+        leg.ball = state.end
+        leg.time = state.time
+        leg.event = state.events
+        leg.contacts = 1
+        leg.next_frame = state.next_frame
+        return leg
+
+    @wp.func
+    def landing_leg(state: run):
+        leg = switch_leg(state, state.control.event)
+        leg.contacts = wp.max(state.count, 1)
+        if leg.kind == TOUCH:
+            for i in range(dim):
+                leg.ball.foot[i] = state.feet[0, i]
+        else:
+            leg.kind = NOTHING
+            leg.ball = state.ball
+        return leg
+
+    @wp.func
+    def landed(before: leg_type, ball: body, event: int, settings: Any):
+        leg = before
+        leg.flies = wp.where(ball.mode == FLYING, 1, 0)
+        leg.settles = wp.where(event == SETTLE, 1, 0)
+        if ball.mode == SLIDING and settings.law == COULOMB:
+            speed = wp.length(slip(ball, ball.velocity, ball.spin))
+            leg.edge = wp.where(speed <= STILL * wp.sqrt(settings.gravity * ball.radius), 1, 0)
+        return leg
+
+    return Legs(step_leg, switch_leg, landing_leg, landed)

@@ -1,0 +1,334 @@
+"""A ball with mass backwards: for each ball, for each leg of its run from the last to the first, the cotangent.
+
+The length of a step is a number that stays, but for two: the last one takes the time that is left, and one that ends at
+an event ends where its function E is 0. With tau the cotangent of its length and E' the derivative of E by it, the
+cotangent of the end of that step grows by -(tau / E') grad E: the jump by the saltation matrix, exact for the step.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import warp as wp
+
+from rollingball.core.codes import FOUND, KINK, NOT_FINITE, NOTHING
+from rollingball.core.compiled import compiled, warp_function
+from rollingball.core.numeric import Numeric
+from rollingball.methods.body.events import state_struct
+from rollingball.methods.body.legs import STEP, leg_struct
+from rollingball.methods.body.phases import TINY
+from rollingball.methods.body.stages import begin_struct, body_stages, frame_struct
+from rollingball.methods.body.state import SPIN, body_struct
+from rollingball.surfaces.base import kernel_options
+from rollingball.surfaces.differentiable import DifferentiableFunctions, notes_struct
+
+
+@compiled
+def cotangent_struct(numeric: Numeric) -> Any:
+    """The Warp struct of the cotangents of a ball: of its state, the time, and the numbers that all its legs share."""
+    body, space = body_struct(numeric), wp.types.vector(numeric.dim + 1, wp.float64)
+    wide = numeric.wide.vector
+
+    @wp.struct
+    class BodyCotangents:
+        ball: body
+        time: wp.float64
+        duration: wp.float64
+        gravity: wp.float64
+        drag: wp.float64
+        friction: wp.float64
+        restitution: wp.float64
+        start: wide
+        height: wp.float64
+        velocity: space
+        spin: SPIN
+        about_normal: wp.float64
+        radius: wp.float64
+        mass: wp.float64
+        beta: wp.float64
+        end: body  # not a cotangent: the ball at the event that was met last
+
+    return BodyCotangents
+
+
+@compiled
+def frames_struct(numeric: Numeric) -> Any:
+    """The Warp struct of the feet and the cotangents of all frames and balls (T, B), and of the events (B, E)."""
+    vectors: Any = wp.array2d(dtype=numeric.vector)
+    spaces: Any = wp.array2d(dtype=wp.types.vector(numeric.dim + 1, wp.float64))
+    numbers: Any = wp.array2d(dtype=wp.float64)
+    turns: Any = wp.array2d(dtype=wp.vec3d)
+
+    @wp.struct
+    class Frames:
+        near: vectors
+        foot: vectors
+        height: numbers
+        center: spaces
+        velocity: spaces
+        spin: turns
+        seen: wp.array(dtype=wp.int32)  # (T,)
+        event_time: numbers
+
+    return Frames
+
+
+@dataclass(frozen=True, eq=False)
+class BodyReverse:
+    """A reverse kernel, and the structs of its arguments."""
+
+    kernel: Any
+    cotangents: Any
+    frames: Any
+    begin: Any
+
+
+def stage_options(functions: DifferentiableFunctions) -> dict[str, Any]:
+    """Module options of a kernel with ``wp.grad`` of the maps: all their loops are unrolled."""
+    return {**kernel_options(functions), "max_unroll": 16}
+
+
+@compiled
+def differentials(functions: DifferentiableFunctions, numeric: Numeric) -> Any:
+    """``parameters_of(p, notes, ball) -> q`` of the maps of a ball, ``plus(Body, share, Body)`` and ``size(Body)``."""
+    parameters, plain_type, notes_type = functions.parameters, functions.plain.parameters, notes_struct(numeric)
+    body, vector = body_struct(numeric), numeric.vector
+
+    @wp.func
+    def parameters_of(p: plain_type, notes: notes_type, ball: int):
+        q = parameters()
+        q.wide = p.wide
+        q.narrow = p.narrow
+        q.notes = notes
+        q.ball = ball
+        q.recorded.height = wp.float64(wp.inf)  # nothing is known yet
+        q.recorded.point = vector(wp.float64(wp.inf))
+        return q
+
+    @wp.func
+    def plus(one: body, share: wp.float64, other: body):
+        total = one
+        total.center = one.center + share * other.center
+        total.velocity = one.velocity + share * other.velocity
+        total.spin = one.spin + share * other.spin
+        total.foot = one.foot + share * other.foot
+        total.slope = one.slope + share * other.slope
+        total.hessian = one.hessian + share * other.hessian
+        total.slip_direction = one.slip_direction + share * other.slip_direction
+        total.radius = one.radius + share * other.radius
+        total.mass = one.mass + share * other.mass
+        total.beta = one.beta + share * other.beta
+        return total
+
+    @wp.func
+    def size(bar: body):
+        total = wp.length_sq(bar.center) + wp.length_sq(bar.velocity) + wp.length_sq(bar.spin)
+        return total + bar.radius * bar.radius + bar.mass * bar.mass + bar.beta * bar.beta
+
+    return parameters_of, plus, size
+
+
+@warp_function
+def grazes(rate: wp.float64, by_center: wp.float64, by_velocity: wp.float64, by_spin: wp.float64, speed: wp.float64,
+           push: wp.float64, radius: wp.float64):  # fmt: skip
+    """Whether an event function whose gradient has these lengths stands still where it is 0."""
+    most = by_center * speed + (by_velocity + by_spin / radius) * (push + speed * speed / radius)
+    return not (wp.abs(rate) > wp.float64(1e-9) * most)
+
+
+@compiled
+def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeric) -> BodyReverse:
+    """The reverse kernel of one integrator class on one family of surfaces."""
+    stages = body_stages(kind, functions, numeric)
+    stepped, switched, event = stages.stepped, stages.switched, stages.event
+    shown, framed, begun = stages.shown, stages.framed, stages.begun
+    plain_type, settings_type, notes_type = functions.plain.parameters, functions.settings, notes_struct(numeric)
+    parameters, body, wide = functions.parameters, body_struct(numeric), numeric.wide.vector
+    leg_type, state_type, sum_type = leg_struct(numeric), state_struct(numeric), cotangent_struct(numeric)
+    frames_type, frame_type, begin_type = frames_struct(numeric), frame_struct(numeric), begin_struct(numeric)
+    parameters_of, plus, size = differentials(functions, numeric)
+    zero, one = wp.float64(0.0), wp.float64(1.0)
+
+    @wp.func
+    def shared(before: sum_type, by: settings_type):
+        total = before
+        total.gravity += wp.float64(by.gravity)
+        total.drag += wp.float64(by.drag)
+        total.friction += wp.float64(by.mu)
+        total.restitution += wp.float64(by.restitution)
+        return total
+
+    @wp.func
+    def frame_at(frame: int, ball: int, frames: frames_type):
+        bar = frame_type()
+        bar.foot = wide(frames.foot[frame, ball])
+        bar.height = frames.height[frame, ball]
+        bar.center = frames.center[frame, ball]
+        bar.velocity = frames.velocity[frame, ball]
+        bar.spin = frames.spin[frame, ball]
+        return bar
+
+    @wp.func
+    def end_bar(before: sum_type, leg: leg_type, q: parameters, settings: settings_type):
+        """With the cotangent of the end of a step that ends at an event, whose time moves."""
+        total = before
+        used = q.notes.used[q.ball]
+        scale = q.notes.loss_scale[q.ball]
+        e, _kind, _one, _q1, _s1 = wp.grad(event)(total.end, leg.ends_at, one, q, settings)
+        q.notes.used[q.ball] = used
+        _by1, rate, _bar1, _q2, _s2 = wp.grad(stepped)(leg.ball, leg.h, e, q, settings)
+        q.notes.used[q.ball] = used
+        _by2, longer, _bar2, _q3, _s3 = wp.grad(stepped)(leg.ball, leg.h, total.ball, q, settings)
+        q.notes.used[q.ball] = used
+        q.notes.loss_scale[q.ball] = scale  # what was noted so far was a trial
+        end = total.end
+        by_center = wp.length(e.center) + wp.length(e.slope) / end.radius
+        still = grazes(
+            rate, by_center, wp.length(e.velocity), wp.length(e.spin), wp.length(end.velocity), settings.gravity,
+            end.radius,
+        )  # fmt: skip
+        if leg.contacts > 1 or still:
+            q.notes.status[q.ball] = KINK
+        else:
+            factor = -(longer + total.time) / rate
+            by_end, _kind1, _factor, _q4, by_settings = wp.grad(event)(total.end, leg.ends_at, factor, q, settings)
+            total.ball = plus(total.ball, one, by_end)
+            total = shared(total, by_settings)
+        return total
+
+    @wp.func
+    def of_step(before: sum_type, leg: leg_type, q: parameters, settings: settings_type):
+        total = before
+        if leg.ends_at != NOTHING:
+            total = end_bar(total, leg, q, settings)
+        by_ball, by_h, _bar, _q, by_settings = wp.grad(stepped)(leg.ball, leg.h, total.ball, q, settings)
+        total.ball = by_ball
+        if leg.ends_at == NOTHING and leg.last > 0:
+            total.duration += total.time + by_h
+            total.time = -by_h
+        return shared(total, by_settings)
+
+    @wp.func
+    def of_frame(
+        before: sum_type,
+        ball: body,
+        since: wp.float64,
+        share: wp.float64,
+        near: wide,
+        bar: frame_type,
+        q: parameters,
+        settings: settings_type,
+    ):
+        """With the cotangents of what was recorded a time ``since`` after ``ball``, at a share of the duration."""
+        total = before
+        if since > zero:
+            by_ball, by_h, _near, _bar, _q, by_settings = wp.grad(framed)(ball, since, near, bar, q, settings)
+            total.ball = plus(total.ball, one, by_ball)
+            total.time -= by_h
+            total.duration += by_h * share
+            total = shared(total, by_settings)
+        else:
+            by_same, _near1, _bar1, _q1, by_settings1 = wp.grad(shown)(ball, near, bar, q, settings)
+            total.ball = plus(total.ball, one, by_same)
+            total = shared(total, by_settings1)
+        return total
+
+    @wp.func
+    def of_switch(before: sum_type, leg: leg_type, event_time: wp.float64, q: parameters, settings: settings_type):
+        total = before
+        total.time += event_time
+        total.end = leg.ball
+        if leg.contacts > 1 or (leg.kind == NOTHING and leg.edge > 0):
+            q.notes.status[q.ball] = KINK
+        waits = wp.where(leg.settles > 0, event_time, zero)
+        by_ball, _leg, _bar, _waits, _q, by_settings = wp.grad(switched)(leg.ball, leg, total.ball, waits, q, settings)
+        total.ball = by_ball
+        return shared(total, by_settings)
+
+    @wp.func
+    def of_start(before: sum_type, begin: begin_type, q: parameters, settings: settings_type):
+        total = before
+        by, _bar, _q, by_settings = wp.grad(begun)(begin, total.ball, q, settings)
+        total.start = by.start
+        total.height = by.height
+        total.velocity = by.velocity
+        total.spin = by.spin
+        total.about_normal = by.about_normal
+        total.radius = by.radius
+        total.mass = by.mass
+        total.beta = by.beta
+        return shared(total, by_settings)
+
+    @wp.kernel(module="unique", enable_backward=False, module_options=stage_options(functions))
+    def reverse(
+        # in:
+        p: plain_type,
+        settings: settings_type,
+        save_at: wp.array(dtype=wp.float64),
+        duration: wp.float64,
+        before: wp.array(dtype=state_type),
+        log: wp.array2d(dtype=leg_type),
+        logged: wp.array(dtype=wp.int32),
+        after: wp.array(dtype=state_type),
+        opening: int,  # whether this part is the first, or the last
+        closing: int,
+        begins: wp.array(dtype=begin_type),
+        frames: frames_type,
+        # in, out:
+        sums: wp.array(dtype=sum_type),
+        notes: notes_type,
+        first_ball: int,
+    ):
+        ball = first_ball + wp.tid()
+        total = sums[ball]
+        q = parameters_of(p, notes, ball)
+        count = logged[ball]
+        most = int(0)
+        if closing > 0 and notes.status[ball] == FOUND:  # the last state stays
+            frame = before[ball].next_frame
+            if count > 0:
+                frame = log[ball, count - 1].next_frame
+            notes.used[ball] = 0
+            q.row = notes.inner.point.shape[0] - 1
+            while frame < save_at.shape[0]:
+                if frames.seen[frame] > 0:
+                    bar = frame_at(frame, ball, frames)
+                    near = wide(frames.near[frame, ball])
+                    total = of_frame(total, after[ball].ball, zero, zero, near, bar, q, settings)
+                frame += 1
+            most = wp.max(most, notes.used[ball])
+        back = int(0)
+        while back < count and notes.status[ball] == FOUND:
+            back += 1
+            leg = log[ball, count - back]
+            notes.used[ball] = 0
+            q.row = wp.min(count - back, notes.inner.point.shape[0] - 1)
+            if leg.kind == STEP:
+                total = of_step(total, leg, q, settings)
+                index = leg.first_frame
+                while index < leg.next_frame:
+                    if frames.seen[index] > 0:
+                        bar = frame_at(index, ball, frames)
+                        near = wide(frames.near[index, ball])
+                        since = save_at[index] - leg.time
+                        if since <= TINY * duration:
+                            since = zero
+                        share = save_at[index] / duration
+                        total = of_frame(total, leg.ball, since, share, near, bar, q, settings)
+                    index += 1
+            else:
+                event_time = zero
+                if leg.kind != NOTHING and leg.event < frames.event_time.shape[1]:
+                    event_time = frames.event_time[ball, leg.event]
+                total = of_switch(total, leg, event_time, q, settings)
+            most = wp.max(most, notes.used[ball])
+            if notes.status[ball] == FOUND and not wp.isfinite(size(total.ball)):
+                notes.status[ball] = NOT_FINITE
+        if opening > 0 and notes.status[ball] == FOUND:
+            notes.used[ball] = 0
+            q.row = notes.inner.point.shape[0] - 2
+            total = of_start(total, begins[ball], q, settings)
+            most = wp.max(most, notes.used[ball])
+        notes.used[ball] = most
+        sums[ball] = total
+
+    return BodyReverse(reverse, sum_type, frames_type, begin_type)

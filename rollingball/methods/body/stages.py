@@ -1,0 +1,202 @@
+"""The maps of a ball with mass that ``wp.grad`` differentiates, each as its product with a cotangent.
+
+A run is a chain of legs: steps, and changes at the events between them. Both are the library's own functions, on
+functions of the surface and of the contact that have custom gradients (:mod:`rollingball.surfaces.differentiable`,
+:mod:`rollingball.geometry.contact.above`). No kernel that takes these derivatives calls the maps forwards.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import warp as wp
+
+from rollingball.core.codes import FLYING, FRICTIONLESS, NOTHING, ROLL, SLIP, TOUCH
+from rollingball.core.compiled import compiled
+from rollingball.core.numeric import Numeric
+from rollingball.geometry.contact.above import contact_above_program
+from rollingball.geometry.normal import center_above
+from rollingball.methods.body.dynamics import event_program, motion_program
+from rollingball.methods.body.events import body_events
+from rollingball.methods.body.impact import push_program
+from rollingball.methods.body.legs import leg_struct
+from rollingball.methods.body.state import SPIN, body_struct, contact_laws, space_vectors
+from rollingball.surfaces.differentiable import DifferentiableFunctions
+
+
+@compiled
+def frame_struct(numeric: Numeric) -> Any:
+    """The Warp struct of the cotangents of what is recorded of a ball at one time."""
+    wide, space = numeric.wide.vector, wp.types.vector(numeric.dim + 1, wp.float64)
+
+    @wp.struct
+    class Shown:
+        foot: wide
+        height: wp.float64  # of L f at the foot
+        center: space
+        velocity: space
+        spin: SPIN
+
+    return Shown
+
+
+@compiled
+def begin_struct(numeric: Numeric) -> Any:
+    """The Warp struct of what a ball begins with."""
+    wide, space = numeric.wide.vector, wp.types.vector(numeric.dim + 1, wp.float64)
+
+    @wp.struct
+    class Begin:
+        start: wide  # a footpoint, or the horizontal part of the centre
+        height: wp.float64  # of the centre of a ball that does not touch
+        velocity: space
+        spin: SPIN
+        radius: wp.float64
+        mass: wp.float64
+        beta: wp.float64
+        near: wide  # the foot
+        at: wide  # the horizontal centre there
+        from_foot: int
+        touches: int
+        lifted: int  # whether the velocity follows its horizontal part along the graph
+        about_normal: wp.float64  # a spin that follows the normal, or the vertical in flight, besides
+
+    return Begin
+
+
+@dataclass(frozen=True, eq=False)
+class BodyStages:
+    """Warp functions whose gradients are taken, and the product that they share.
+
+    along(cotangent, Body)
+    stepped(Body, h, cotangent, p, settings)                      of a step
+    switched(Body, Leg, cotangent, waits, p, settings)            of a change at an event; ``waits`` is the cotangent of
+                                                                  the time that a ball bounces on
+    event(Body, kind, weight, p, settings) -> value               times a weight: 0 at an event, which determines the
+                                                                  length of the step that ends there
+    shown(Body, near, Shown, p, settings)                         of what is recorded; near is a foot in flight
+    framed(Body, h, near, Shown, p, settings)                     of what is recorded inside a step
+    begun(Begin, cotangent, p, settings)                          of the start
+    """
+
+    along: Any
+    stepped: Any
+    switched: Any
+    event: Any
+    shown: Any
+    framed: Any
+    begun: Any
+
+
+@compiled
+def body_stages(kind: type, functions: DifferentiableFunctions, numeric: Numeric) -> BodyStages:
+    """The functions of :class:`BodyStages` for one integrator class on one family of surfaces."""
+    dim, wide, space = numeric.dim, numeric.wide.vector, wp.types.vector(numeric.dim + 1, wp.float64)
+    body, leg_type, frame, begin_type = (
+        body_struct(numeric), leg_struct(numeric), frame_struct(numeric), begin_struct(numeric),
+    )  # fmt: skip
+    parameters, settings_type, first = functions.parameters, functions.settings, functions.first
+    (advance, put_on_contact), event_value = motion_program(kind, functions, numeric), event_program(numeric)
+    contact_above, laws = contact_above_program(functions, numeric), contact_laws(numeric)
+    bouncing, push, vectors = body_events(numeric).bouncing, push_program(numeric), space_vectors(numeric)
+    horizontal, vector, normal, embed = vectors.horizontal, vectors.vector, vectors.normal, vectors.embed
+    touching, holding_friction, point, zero = laws.touching, laws.holding_friction, numeric.vector, wp.float64(0.0)
+
+    @wp.func
+    def along(cotangent: body, ball: body):
+        total = wp.dot(cotangent.center, ball.center) + wp.dot(cotangent.velocity, ball.velocity)
+        total += wp.dot(cotangent.spin, ball.spin) + wp.dot(cotangent.foot, ball.foot)
+        total += wp.dot(cotangent.slope, ball.slope) + wp.dot(cotangent.slip_direction, ball.slip_direction)
+        total += cotangent.radius * ball.radius + cotangent.mass * ball.mass + cotangent.beta * ball.beta
+        for i in range(dim):
+            for j in range(dim):
+                total += cotangent.hessian[i, j] * ball.hessian[i, j]
+        return total
+
+    @wp.func
+    def stepped(ball: body, h: wp.float64, cotangent: body, p: parameters, settings: settings_type):
+        later, _error = advance(ball, h, p, settings)
+        return along(cotangent, later)
+
+    @wp.func
+    def struck(ball: body, settings: settings_type):
+        """After an impact on one contact."""
+        n = normal(ball.slope)
+        leave = zero
+        if settings.unilateral > 0:
+            leave = -settings.restitution * wp.min(wp.dot(n, ball.velocity), zero)
+        v, spin, _impulse, _friction = push(ball, ball.velocity, ball.spin, n, leave, zero, space(), settings)
+        after = ball
+        after.velocity = v
+        after.spin = spin
+        if settings.rubber > 0 and settings.law != FRICTIONLESS and ball.beta > zero:
+            up = embed(n)
+            after.spin = spin - wp.dot(spin, up) * up
+        return after
+
+    @wp.func
+    def switched(ball: body, leg: leg_type, cotangent: body, waits: wp.float64, p: parameters, settings: settings_type):
+        after = ball
+        longer = zero
+        if leg.kind == TOUCH or leg.kind == NOTHING:
+            after = put_on_contact(after, p, settings)
+            if leg.kind == TOUCH:
+                after = struck(after, settings)
+            if leg.settles > 0:
+                longer = bouncing(after, settings)
+            if leg.flies == 0:
+                after = touching(after, settings)
+        elif leg.kind == ROLL:
+            after = touching(after, settings)
+        elif leg.kind == SLIP:
+            after.slip_direction = -wp.normalize(holding_friction(ball, ball.velocity, ball.spin, settings))
+        return along(cotangent, after) + waits * longer
+
+    @wp.func
+    def event(ball: body, kind: int, weight: wp.float64, p: parameters, settings: settings_type):
+        if kind == TOUCH:
+            x = horizontal(ball.center)
+            touch = contact_above(x, ball.radius, ball.center_at_foot, ball.foot, p, settings)
+            return weight * (touch.height - ball.center[dim]) / ball.radius
+        return weight * event_value(ball, kind, settings)
+
+    @wp.func
+    def shown(ball: body, near: wide, cotangent: frame, p: parameters, settings: settings_type):
+        foot = ball.foot
+        if ball.mode == FLYING:
+            x = horizontal(ball.center)
+            touch = contact_above(x, ball.radius, x, near, p, settings)
+            foot = touch.foot
+        height, _gradient = first(point(foot), p)
+        total = wp.dot(cotangent.center, ball.center) + wp.dot(cotangent.velocity, ball.velocity)
+        total += wp.dot(cotangent.spin, ball.spin) + wp.dot(cotangent.foot, foot) + cotangent.height * height
+        return total
+
+    @wp.func
+    def framed(ball: body, h: wp.float64, near: wide, cotangent: frame, p: parameters, settings: settings_type):
+        later, _error = advance(ball, h, p, settings)
+        return shown(later, near, cotangent, p, settings)
+
+    @wp.func
+    def begun(begin: begin_type, cotangent: body, p: parameters, settings: settings_type):
+        ball = body()
+        x = begin.start
+        if begin.from_foot > 0:
+            _height, gradient = first(point(begin.start), p)
+            x = center_above(begin.start, wide(gradient), begin.radius)
+        ball.center = vector(x, begin.height)
+        up = SPIN(zero, zero, wp.float64(1.0))
+        ball.velocity = begin.velocity
+        if begin.touches > 0:
+            touch = contact_above(x, begin.radius, begin.at, begin.near, p, settings)
+            ball.center = vector(x, touch.height)
+            if begin.lifted > 0:
+                u = horizontal(begin.velocity)
+                ball.velocity = vector(u, wp.dot(touch.slope, u))
+            up = embed(normal(touch.slope))
+        ball.spin = begin.spin + begin.about_normal * up
+        ball.radius = begin.radius
+        ball.mass = begin.mass
+        ball.beta = begin.beta
+        return along(cotangent, ball)
+
+    return BodyStages(along, stepped, switched, event, shown, framed, begun)
