@@ -16,8 +16,8 @@ from rollingball.methods import Flow, Method, RigidBall
 from rollingball.methods.discrete.plan import Callback
 from rollingball.methods.families import family_of
 from rollingball.methods.rebuild import rebuilt, rebuilt_scene
+from rollingball.runs.index import RUN
 from rollingball.runs.request import SEEDS, Request
-from rollingball.runs.shards import RUN
 from rollingball.runs.size import memory_of
 from rollingball.runs.stop import Stop
 from rollingball.runs.stream import roll

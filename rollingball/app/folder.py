@@ -159,7 +159,7 @@ def show(source: Path, port: int, html: Path | None, plane: Path | None = None) 
 def to_show(source: Path, plane: Path | None = None) -> tuple[dict[str, Trajectory], Surface, Any, str]:
     """The runs by name, their surface, the box to show or None, and a title, of a folder or of one trajectory."""
     from rollingball.app.training import is_recording, on_plane
-    from rollingball.runs.shards import RUN
+    from rollingball.runs.index import RUN
     from rollingball.runs.trajectory import Trajectory
     from rollingball.surfaces import from_recipe
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from rollingball.core.errors import FileError
 from rollingball.core.files import write_beside
-from rollingball.runs.shards import delete_run
+from rollingball.runs.index import delete_run
 from rollingball.runs.trajectory import Trajectory
 
 if TYPE_CHECKING:

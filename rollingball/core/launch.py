@@ -43,8 +43,10 @@ def empty(shape: tuple[int, ...], kind: Any, device: Any) -> Any:
 
 def fill_host(array: np.ndarray, value: float) -> None:
     """Fill a new array of NumPy on all cores: most of the time the system takes, to find its pages of memory."""
-    number = thread_count(None) if array.nbytes > LARGE else 1
-    _together([functools.partial(part.fill, value) for part in np.array_split(array, number)])
+    if array.nbytes <= LARGE:
+        array.fill(value)
+    else:
+        _together([functools.partial(part.fill, value) for part in np.array_split(array, thread_count(None))])
 
 
 def blank(kind: Any, shape: tuple[int, ...], device: Any, /, **values: Any) -> Any:

@@ -65,7 +65,8 @@ def to_trajectory(plan: Plan, record: Record, compact: bool = False) -> Trajecto
     shape, dim = record.radius.shape, surface.dim
     compact_columns = compact or record.radius.size > LARGE
     rolls = plan.ball is not None and plan.method.rolls
-    gap, certified = np.broadcast_to(np.nan if rolls else 0.0, shape), False
+    unmeasured, certified = np.nan if rolls else 0.0, False
+    gap = np.broadcast_to(unmeasured, shape) if compact_columns else np.full(shape, unmeasured)
     if rolls and plan.gap is not None and not record.interrupted:
         gap, below, certified = gaps(plan, columns["foot"], columns["center"], record.radius)
         status[np.isin(status, (Status.RUNNING, Status.CONVERGED)) & below] = Status.TUNNELLED

@@ -55,8 +55,12 @@ class Sharded(np.lib.mixins.NDArrayOperatorsMixin):
     def __getitem__(self, key: Any) -> Any:
         """Without a read where the key only picks frames or balls."""
         keys = self._keys(key)
-        if keys is None:
+        if keys is None or self._known is not None:
             return np.asarray(self)[key]
+        if self.nbytes <= KEPT and (
+            len(keys) > len(self._axes) or any(isinstance(one, (int, np.integer)) for one in keys)
+        ):
+            return np.asarray(self)[key]  # it is small, and read once
         left: list[Any] = []
         chosen = dict(self._chosen)
         for letter, pick in zip(self._axes, keys, strict=False):

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import Any
 
 import numpy as np
 
 from rollingball.core.errors import InputError
 from rollingball.core.machine import free_disk, free_memory, in_words
-from rollingball.core.numeric import Numeric
 from rollingball.runs.fields import FIELDS
 from rollingball.runs.grid import Grid
 
 SHARD = 2**26  # bytes of one, about
 BLOCKS = 16  # at least so many, where there are enough balls, for several processes to share
 LEAST = {"cpu": 64, "cuda": 2**16}  # balls that keep a device busy
+SMALL = 2**24  # bytes for which nobody asks what is free, which takes as long as a short run
 HELD = 4  # shards in memory: rolled, waiting, and being written
 
 
 def frame_bytes(plan: Any) -> int:
     """The bytes that are kept of one frame of one ball."""
-    width = getattr(plan, "numeric", Numeric(plan.surface.dim)).dtype
-    names = {name for name in plan.record if not (name == "spin" and plan.surface.dim > 2)}
-    return sum(field.bytes_of(plan.surface.dim, np.dtype(width).itemsize) for field in FIELDS if field.name in names)
+    numeric = getattr(plan, "numeric", None)
+    return _frame_bytes(plan.record, plan.surface.dim, 8 if numeric is None else np.dtype(numeric.dtype).itemsize)
+
+
+@functools.lru_cache
+def _frame_bytes(record: tuple[str, ...], dim: int, width: int) -> int:
+    names = {name for name in record if not (name == "spin" and dim > 2)}
+    return sum(field.bytes_of(dim, width) for field in FIELDS if field.name in names)
 
 
 def memory_of(plan: Any) -> int:
@@ -62,7 +68,9 @@ def refuse_too_large(plan: Any) -> None:
         InputError: with what it takes, what there is, and what to do.
     """
     if plan.out is None:
-        _refuse(plan, memory_of(plan), free_memory(), "of memory", ", or write them to a folder with out=")
+        need = memory_of(plan)
+        if need > SMALL:
+            _refuse(plan, need, free_memory(), "of memory", ", or write them to a folder with out=")
         return
     _refuse(plan, disk_of(plan), free_disk(plan.out), "on the disk", "")
     grid = grid_of(plan)

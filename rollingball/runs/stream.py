@@ -20,13 +20,15 @@ from rollingball.core.interrupt import Interruption
 from rollingball.core.launch import thread_count
 from rollingball.core.status import Status
 from rollingball.runs.fields import EVENTS, FIELDS, STATE
+from rollingball.runs.index import INDEX, write_index
+from rollingball.runs.joining import abreast
 from rollingball.runs.launches import bar
 from rollingball.runs.plan import Family
 from rollingball.runs.record import scene_of
 from rollingball.runs.request import Request
-from rollingball.runs.shards import INDEX, Shards, write_index
+from rollingball.runs.shards import Shards
 from rollingball.runs.stream_folder import begin, checked
-from rollingball.runs.trajectory import Trajectory, abreast
+from rollingball.runs.trajectory import Trajectory
 
 Put = Callable[[int, int, dict[str, np.ndarray], dict[str, Any]], None]
 
@@ -88,7 +90,9 @@ def _side_by_side(family: Family, plan: Any) -> Trajectory:
     with Interruption(), ThreadPoolExecutor(len(edges) - 1) as pool:
         ended = list(pool.map(work, range(len(edges) - 1)))
     frames = min(len(run) for run, _interrupted in ended)
-    run = abreast([run if len(run) == frames else run[:frames] for run, _interrupted in ended], scene_of(plan))
+    run: Trajectory = abreast(
+        [run if len(run) == frames else run[:frames] for run, _interrupted in ended], scene_of(plan)
+    )
     if any(interrupted for _run, interrupted in ended):
         raise RunInterrupted(run)
     return run

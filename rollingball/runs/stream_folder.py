@@ -14,9 +14,10 @@ from rollingball.core.files import writable, write_beside
 from rollingball.core.mapped import mapped, pieces
 from rollingball.core.registry import written
 from rollingball.geometry.foot.projection import PROJECTIONS
+from rollingball.runs.index import FORMAT, RUN, delete_run, read_run
 from rollingball.runs.record import scene_of
 from rollingball.runs.request import Request
-from rollingball.runs.shards import FORMAT, RUN, Shards, delete_run, read_run
+from rollingball.runs.shards import Shards
 from rollingball.runs.size import grid_of
 from rollingball.runs.trajectory import Trajectory
 

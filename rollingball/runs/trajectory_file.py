@@ -11,7 +11,7 @@ import numpy as np
 from rollingball.core.errors import FileError
 from rollingball.core.files import checked_head, write_beside
 from rollingball.runs.fields import EVENT_FIELDS, EVENTS, FIELDS, REQUIRED, STATE
-from rollingball.runs.shards import load_shards
+from rollingball.runs.index import load_shards
 from rollingball.runs.structure import fault_of
 
 FORMAT = 1

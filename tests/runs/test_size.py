@@ -71,6 +71,7 @@ def test_the_estimate_is_the_size_of_the_arrays():
 def test_fewer_columns_or_frames_are_a_cure(monkeypatch):
     method, options, _field = RUNS["discrete"]
     monkeypatch.setattr(size, "free_memory", lambda: 200_000)
+    monkeypatch.setattr(size, "SMALL", 0)
     with pytest.raises(rb.InputError, match="frames x 20 balls"):
         rb.simulate(SINE, BALL, method, start=starts(20), **options)
     assert len(rb.simulate(SINE, BALL, method, start=starts(20), gap=None, record=("loss",), **options)) == 301

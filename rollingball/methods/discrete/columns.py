@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.core.launch import empty, fill_host
+from rollingball.core.launch import fill_host
 from rollingball.methods.discrete.plan import DiscretePlan
 
 COLUMNS = ("foot", "center", "center_height", "height", "residual")  # in the order of the kernel's arguments
@@ -16,43 +16,56 @@ COLUMNS = ("foot", "center", "center_height", "height", "residual")  # in the or
 def columns(plan: DiscretePlan) -> dict[str, Any]:
     """Arrays (T, B) for the kernel, of inf, so that a frame that it did not write would be seen.
 
-    On a CPU in float64 ``center`` and ``center_height`` lie in one array (T, B, d + 1), which needs no copy afterwards.
+    On a CPU ``hosts`` has the same memory as arrays of NumPy. In float64 ``center`` and ``center_height`` lie in one of
+    them, (T, B, d + 1), which needs no copy afterwards.
     """
-    numeric, shape = plan.numeric, (plan.length, plan.balls)
-    kinds = {
-        "foot": numeric.vector, "center": numeric.vector, "center_height": wp.float64, "height": wp.float64,
-        "residual": numeric.scalar,
-    }  # fmt: skip
+    numeric, shape, dim = plan.numeric, (plan.length, plan.balls), plan.surface.dim
+    kinds = dict(zip(COLUMNS, (numeric.vector, numeric.vector, wp.float64, wp.float64, numeric.scalar), strict=True))
+    kept = {name: plan.keeps(name) for name in COLUMNS}
+    if plan.device != "cpu":
+        return {
+            name: _endless(shape, kind, plan.device)
+            if kept[name]
+            else repeated(_endless((1, plan.balls), kind, plan.device), plan.length)
+            for name, kind in kinds.items()
+        }
     found: dict[str, Any] = {}
-    if plan.keeps("center") and plan.device == "cpu" and numeric.dtype == "float64":
-        whole = np.empty((*shape, numeric.dim + 1))
-        fill_host(whole, np.inf)
-        found["whole"] = whole
-        for name, number in (("center", 0), ("center_height", numeric.dim)):
-            address = whole.ctypes.data + number * whole.itemsize
-            found[name] = _at(address, kinds[name], "cpu", shape, whole.strides[:2], whole)
-    for name, kind in kinds.items():
-        if plan.keeps(name):
-            found.setdefault(name, _endless(shape, kind, plan.device))
-        else:  # every frame is written to the same place
-            found[name] = repeated(_endless((1, plan.balls), kind, plan.device), plan.length)
-    return found
+    hosts: dict[str, np.ndarray] = {}
+
+    def host(name: str, kind: Any, numbers: int, dtype: Any) -> None:
+        """An array of NumPy for a column; where it is not kept every frame is written to the same place."""
+        hosts[name] = np.empty((shape[0] if kept[name] else 1, shape[1], numbers), dtype)
+        fill_host(hosts[name], np.inf)
+        strides = (hosts[name].strides[0] * kept[name], hosts[name].strides[1])
+        found[name] = _at(hosts[name].ctypes.data, kind, "cpu", shape, strides, hosts[name])
+
+    host("foot", kinds["foot"], dim, numeric.dtype)
+    if numeric.dtype == "float64":
+        host("center", kinds["center"], dim + 1, np.float64)
+        center = hosts["center"]
+        above = center.ctypes.data + dim * center.itemsize
+        found["center_height"] = _at(above, wp.float64, "cpu", shape, found["center"].strides, center)
+    else:
+        host("center", kinds["center"], dim, numeric.dtype)
+        host("center_height", wp.float64, 1, np.float64)
+    host("height", wp.float64, 1, np.float64)
+    host("residual", kinds["residual"], 1, numeric.dtype)
+    return {**{name: found[name] for name in COLUMNS}, "hosts": hosts}
+
+
+def on_host(record: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The columns of :func:`columns` on the host: ``foot``, ``center`` (T, B, d + 1), ``height`` and ``residual``."""
+    hosts = record.get("hosts") or {name: record[name].numpy() for name in COLUMNS}
+    center = hosts["center"]
+    if "center_height" in hosts:
+        above = hosts["center_height"].reshape(*center.shape[:2], 1)
+        center = np.concatenate([center.astype(np.float64), above], axis=-1)
+    scalars = {name: hosts[name].reshape(hosts[name].shape[:2]) for name in ("height", "residual")}
+    return {"foot": hosts["foot"], "center": center, **scalars}
 
 
 def _endless(shape: tuple[int, ...], kind: Any, device: str) -> Any:
-    array = empty(shape, kind, device)
-    if device == "cpu":
-        fill_host(array.numpy(), np.inf)
-    else:
-        array.fill_(kind(np.inf))
-    return array
-
-
-def whole_centers(arrays: dict[str, Any]) -> np.ndarray:
-    """The centres (T, B, d + 1) in float64, from the arrays on the host."""
-    if "whole" in arrays:
-        return arrays["whole"]
-    return np.concatenate([arrays["center"].astype(np.float64), arrays["center_height"][..., None]], axis=-1)
+    return wp.full(shape, kind(np.inf), dtype=kind, device=device)
 
 
 def counted_from(array: Any, first: int, axis: int) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.status import Status
-from rollingball.methods.discrete.columns import whole_centers
+from rollingball.methods.discrete.columns import on_host
 from rollingball.methods.discrete.plan import DiscretePlan
 from rollingball.runs.record import Record
 from rollingball.runs.states import unpacked
@@ -15,14 +15,12 @@ from rollingball.runs.states import unpacked
 SUMMED = 2**20  # learning rates that are summed at a time
 
 
-def recorded(plan: DiscretePlan, arrays: dict[str, Any]) -> Record:
-    """The record of a plan from the arrays that its kernel filled, up to the last frame that was reached."""
-    frames = plan.frames[plan.frames <= arrays["done"]]  # a callback or Ctrl-C may have ended the run
-    columns = {name: arrays[name][: len(frames)] for name in ("foot", "height", "residual") if plan.keeps(name)}
-    states, step = arrays["states"], plan.earlier + frames
+def recorded(plan: DiscretePlan, record: dict[str, Any]) -> Record:
+    """The record of a plan from what its launches gave, up to the last frame that was reached."""
+    frames = plan.frames[plan.frames <= record["done"]]  # a callback or Ctrl-C may have ended the run
+    columns = {name: array[: len(frames)] for name, array in on_host(record).items() if plan.keeps(name)}
+    states, step = record["states"].numpy(), plan.earlier + frames
     rolling = np.isin(states["status"], (Status.RUNNING, Status.CONVERGED))
-    if plan.keeps("center"):
-        columns["center"] = whole_centers(arrays)[: len(frames)]
     if "residual" in columns:
         columns["residual"] = columns["residual"].astype(np.float64, copy=False)
     before: Any = {"steps": 0, "evaluations": 0} if plan.state is None else plan.state
@@ -32,8 +30,8 @@ def recorded(plan: DiscretePlan, arrays: dict[str, Any]) -> Record:
         status=np.where(rolling & (states["diverged"] > 0), Status.DIVERGED, states["status"]),
         steps=states["steps"].astype(np.int64) - before["steps"],
         evaluations=states["evaluations"].astype(np.int64) - before["evaluations"],
-        seconds=arrays["seconds"],
-        interrupted=arrays["interrupted"],
+        seconds=record["seconds"],
+        interrupted=record["interrupted"],
         state=unpacked(states),
     )
 

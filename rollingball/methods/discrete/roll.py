@@ -32,8 +32,7 @@ MOST_STEPS = 1_000_000  # of one launch
 def roll_discrete(plan: DiscretePlan, compact: bool = False) -> Trajectory:
     """Roll balls by a discrete method and record them."""
     plan = fitted(plan)
-    arrays = {name: part.numpy() if hasattr(part, "numpy") else part for name, part in roll_plan(plan).items()}
-    return to_trajectory(plan, recorded(plan, arrays), compact)
+    return to_trajectory(plan, recorded(plan, roll_plan(plan)), compact)
 
 
 def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
