@@ -163,9 +163,9 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             field, frames = "steps", options["steps"] // options["every"] + 2
         else:
             field, frames = "save_at", FRAMES if options["save_at"] is None else len(options["save_at"])
-        within(
-            "recorded", field, f"{frames} frames of {len(starts)} balls", frames * (2 * starts.size + 6 * len(starts))
-        )
+        # Python refuses to write out a number of thousands of digits
+        shown = f"{frames} frames of {len(starts)} balls" if frames < 2**63 else frames
+        within("recorded", field, shown, frames * (2 * starts.size + 6 * len(starts)))
 
     def check_compare(self, surface: Surface) -> None:
         """Check the runs of ``[compare]`` as ``simulate`` would: the balls from the starts of ``[ball]``."""

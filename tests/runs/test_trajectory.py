@@ -160,7 +160,9 @@ def test_a_ball_that_is_not_there_is_refused(pick):
 
 def test_words():
     run = make(balls=3)
-    assert repr(run) == "Trajectory(5 frames, 3 balls, d=2: 1 running, 1 converged, 1 focal_point)"
+    deepest = -100 * run.gap.min() / 0.5
+    words = f"1 running, 1 converged, 1 focal point; 3 of 3 inside by up to {deepest:.0f}% of the radius"
+    assert repr(run) == f"Trajectory(5 frames, 3 balls, d=2: {words})"
     assert [text.split(":")[0] for text in run.messages()] == ["running", "converged", "focal point"]
 
 
