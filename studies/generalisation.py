@@ -42,6 +42,7 @@ PILOT = (
     "ball, one contact",
     "ball, contact of 1/8",
     "ball, momentum contact",
+    "ball, lookahead contact",
     "ball, warm start",
 )
 SIZES = {
