@@ -89,9 +89,9 @@ def test_a_path_is_pale_by_its_length_in_widths_of_the_picture_whatever_the_unit
     flat = rb.surfaces.plane([0.0, 0.0])
     on_contours = paths(run, contour(flat, [(-scale, scale), (-scale, scale)], new_axes()))
     for ax in (alone, on_contours):
-        assert [line.get_alpha() for line in ax.lines if len(line.get_xydata()) == 101] == [0.85, 0.2]
+        assert [line.get_linestyle() for line in ax.lines if len(line.get_xydata()) == 101] == ["-", "None"]
     wide = paths(run, contour(flat, [(-50 * scale, 50 * scale)] * 2, new_axes()))
-    assert [line.get_alpha() for line in wide.lines if len(line.get_xydata()) == 101] == [0.85, 0.85]
+    assert [line.get_linestyle() for line in wide.lines if len(line.get_xydata()) == 101] == ["-", "-"]
 
 
 def test_of_a_flow_the_line_is_the_centre_and_the_dots_are_the_feet():
@@ -369,11 +369,12 @@ def test_the_last_ball_of_a_run_touches_the_section():
 
 
 def test_captions_count_the_balls_that_end_at_the_goal_and_colours_say_which():
-    run = make(2, balls=4)
-    center = run.center.copy()
-    center[-1, :, :2] = [[0.0, 0.0], [0.5, 0.0], [0.0, -0.6], [0.9, 0.9]]
-    run, goal = replace(run, center=center), rb.plot.Goal((0.0, 0.0), 0.55)
+    run, goal = make(2, balls=4), rb.plot.Goal((0.0, 0.0), 0.55)
+    run.foot[-1] = [[0.0, 0.0], [0.5, 0.0], [0.0, -0.6], [0.9, 0.9]]
+    run.center[-1, :, :2] = run.foot[-1, ::-1]
     assert goal.reached(run).tolist() == [True, True, False, False]
+    flow = replace(run, contacts=np.ones((6, 4), np.int32))
+    assert goal.reached(flow).tolist() == [False, False, True, True]  # by the centre, whose path is drawn
     assert "2 of 4 end within 0.55 of the middle" in caption("a", run, goal=goal)
     ax = paths(run, new_axes(), goal=goal)
     ends = [line.get_color() for line in ax.lines if len(line.get_xydata()) == 1 and line.get_markersize() == 4.5]

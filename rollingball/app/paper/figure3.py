@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rollingball.app.paper.colors import COLORS
 from rollingball.core.ball import Ball
 from rollingball.core.status import Status
 from rollingball.geometry.contact.contacts import contacts
@@ -149,8 +150,8 @@ def draw(numbers: dict[str, Any], curves: dict[str, Any], surface: Surface) -> A
             _jumps(top, runs["paper"].select([index]))
             top.set_title(f"as printed, $\\rho$ = {radius:g}")
             path = curves["slips"][:, index]
-            middle.plot(path[:, 0], path[:, 1], color=PALETTE[3])
-            middle.plot(*path[0], "o", color="white", markeredgecolor=PALETTE[3], markersize=5)
+            middle.plot(path[:, 0], path[:, 1], color=COLORS["slips"])
+            middle.plot(*path[0], "o", color="white", markeredgecolor=COLORS["slips"], markersize=5)
             middle.set(xlabel="$c_\\theta$", ylabel="height of the centre")
             middle.set_title(f"with the slips, $\\rho$ = {radius:g}")
             _exact(below, runs, index, curves["near"][index])
@@ -171,7 +172,7 @@ def _ironed(ax: Any, offsets: dict[float, np.ndarray], surface: Surface) -> None
 
 def _jumps(ax: Any, run: Trajectory) -> None:
     """The horizontal position of the centre at each step."""
-    ax.plot(run.step, run.center[:, 0, 0], ".", color=PALETTE[1], markersize=2)
+    ax.plot(run.step, run.center[:, 0, 0], ".", color=COLORS["paper"], markersize=2)
     ax.set(xlabel="step", ylabel="$c_\\theta$")
 
 
@@ -179,10 +180,10 @@ def _exact(ax: Any, runs: dict[str, Trajectory], index: int, offset: np.ndarray)
     """The paths of the centre with exact feet and in the flow, on f_rho."""
     ax.plot(offset[:, 0], offset[:, 1], color=INK, linewidth=0.8, label="$f_\\rho$")
     exact, flow = runs["exact"].center[:, index], runs["flow"].center[:, index]
-    ax.plot(flow[:, 0], flow[:, 1], color=PALETTE[5], linewidth=2.5, label="flow")
-    ax.plot(exact[:, 0], exact[:, 1], ".", color=PALETTE[2], markersize=3, label="exact")
-    ax.plot(*flow[0], "o", color="white", markeredgecolor=PALETTE[0], markersize=5)
-    ax.plot(*flow[-1], "o", color=PALETTE[0], markersize=5)
+    ax.plot(flow[:, 0], flow[:, 1], color=COLORS["flow"], linewidth=2.5, label="flow")
+    ax.plot(exact[:, 0], exact[:, 1], ".", color=COLORS["exact"], markersize=3, label="exact")
+    ax.plot(*flow[0], "o", color="white", markeredgecolor=COLORS["flow"], markersize=5)
+    ax.plot(*flow[-1], "o", color=COLORS["flow"], markersize=5)
     low, high = float(offset[:, 1].min()), float(offset[:, 1].max())
     ax.set(xlim=(offset[0, 0], offset[-1, 0]), ylim=(low - 0.1 * (high - low), high + 0.35 * (high - low)))
     ax.set(xlabel="$c_\\theta$", ylabel="height of the centre")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rollingball.app.paper.colors import COLORS
 from rollingball.core.ball import Ball
 from rollingball.geometry.foot.footpoints import project
 from rollingball.geometry.foot.projection import GlobalProjection, GradientProjection
@@ -26,8 +27,9 @@ STARTS = 12
 EXACT, FLOW = {0.5: 12, 1.0: 12, 3.0: 2, 4.0: 2}, {0.5: 4, 1.0: 4, 3.0: 2, 4.0: 2}
 QUICK = {0.5: 1, 4.0: 1}
 FROM_SEEDS = GlobalProjection(nodes=0)
-BOX = [(-7.4, 7.4), (-7.4, 7.4)]
-JUMP = 0.25  # a centre that jumps farther is runs_drawn as points: lines would hide everything
+BOX = [(-3.6, 3.6), (-3.6, 3.6)]  # the wells lie within 3 of the middle
+JUMP = 0.02  # a centre that jumps farther, as a share of the box, is drawn as points: lines would hide everything
+FEWEST = 2  # a share of one start is no share
 READINGS = ("paper", "exact", "flow")
 
 
@@ -177,7 +179,7 @@ def _paths(ax: Any, run: Trajectory, surface: Surface, title: str) -> None:
     for ball in range(run.balls):
         color, foot, center = PALETTE[ball % len(PALETTE)], run.foot[:, ball], run.center[:, ball]
         if run.radius.any():
-            jumps = np.linalg.norm(np.diff(center[:, :2], axis=0), axis=1) > JUMP
+            jumps = np.linalg.norm(np.diff(center[:, :2], axis=0), axis=1) > JUMP * (BOX[0][1] - BOX[0][0])
             specks = {"linestyle": "none", "marker": ".", "markersize": 1.5, "alpha": 0.5}
             style: Any = specks if jumps.sum() > 20 else {"linewidth": 0.8}
             ax.plot(center[:, 0], center[:, 1], color=color, **style)
@@ -188,17 +190,19 @@ def _paths(ax: Any, run: Trajectory, surface: Surface, title: str) -> None:
         at, radius = run.center[-1, 0, :2], float(run.radius[-1, 0])
         ax.add_patch(Circle(tuple(at), radius, facecolor=PALETTE[0], alpha=0.12, edgecolor=PALETTE[0], linewidth=0.8))
         ax.plot(*at, "+", color=INK, markersize=7)
-    ax.set(xlim=BOX[0], ylim=BOX[1], xticks=(-6, -3, 0, 3, 6), yticks=(-6, -3, 0, 3, 6))
+    ax.set(xlim=BOX[0], ylim=BOX[1], xticks=(-3, 0, 3), yticks=(-3, 0, 3))
     ax.set_title(title)
 
 
 def _counts(ax: Any, numbers: dict[str, Any]) -> None:
     for index, name in enumerate(READINGS):
-        rows = numbers[name]
+        rows = [row for row in numbers[name] if row["starts"] >= FEWEST]
+        if not rows:
+            continue
         radii = [row["radius"] for row in rows]
-        for by, line, face in (("foot", "-", PALETTE[index]), ("centre", ":", "white")):
+        for by, line, face in (("foot", "-", COLORS[name]), ("centre", ":", "white")):
             share = [row[f"inside by {by}"] / row["starts"] for row in rows]
-            ax.plot(radii, share, line + "os^"[index], color=PALETTE[index], markerfacecolor=face, markersize=5,
+            ax.plot(radii, share, line + "os^"[index], color=COLORS[name], markerfacecolor=face, markersize=5,
                     label=f"{name}, {by}")  # fmt: skip
     ax.set(ylim=(-0.05, 2.15), yticks=(0, 0.5, 1), ylabel="share ending in $|\\theta| < 1$")
     ax.legend(fontsize=7, loc="upper center", ncols=1)
@@ -208,7 +212,7 @@ def _gaps(ax: Any, numbers: dict[str, Any]) -> None:
     for index, name in enumerate(READINGS):
         rows = numbers[name]
         ax.plot([row["radius"] for row in rows], [row["median gap"] for row in rows], "-" + "os^"[index],
-                color=PALETTE[index], markersize=5, label=name)  # fmt: skip
+                color=COLORS[name], markersize=5, label=name)  # fmt: skip
     ax.axhline(0, color=INK, linewidth=0.6, linestyle=":")
     ax.set(
         ylim=(-1.05, 0.45),

@@ -35,14 +35,14 @@ class Goal:
         positive_scalar("within", self.within)
 
     def reached(self, trajectory: Trajectory) -> np.ndarray:
-        """Which balls (B,) end there, by the horizontal place of the centre, which for a point is the point itself.
+        """Which balls (B,) end there, by what pictures draw: the foot, or of a flow or a ball with mass the centre.
 
         Raises:
             InputError: for a trajectory in another dimension.
         """
         if trajectory.dim != len(self.point):
             raise InputError("goal", self.point, f"a point in d = {trajectory.dim}")
-        ends = trajectory.center[-1, :, :-1].astype(np.float64)
+        ends = trajectory.center[-1, :, :-1] if is_continuous(trajectory) else trajectory.foot[-1]
         return np.linalg.norm(ends - np.asarray(self.point, np.float64), axis=1) < self.within
 
     def words(self, trajectory: Trajectory) -> str:

@@ -17,7 +17,10 @@ from rollingball.runs.motion import flown
 from rollingball.surfaces import Surface
 
 FEET: Any = {"marker": ".", "linestyle": "", "markersize": 2, "alpha": 0.5}
-LONG = 10  # a path that crosses the picture more often than this would hide everything else
+LINE: Any = {"linewidth": 0.9, "alpha": 0.85}
+LONG = 10  # a path that crosses the picture more often than this would hide everything else: it is drawn as points
+JUMP, MOST_JUMPS = 0.05, 5  # and so is one that often jumps farther than this share of the picture
+SPECKS: Any = {"marker": ".", "linestyle": "", "markersize": 3.0, "alpha": 0.5, "markeredgewidth": 0}
 
 
 @styled
@@ -29,7 +32,7 @@ def paths(
 
     The path is that of the foot. For a flow or a ball with mass, whose foot may jump from contact to contact, it is
     that of the centre, and small dots are the feet; so it is for a recorded training run. A path longer than ten widths
-    of the picture is pale.
+    of the picture, or one that often jumps farther than a twentieth of it, is drawn as points.
 
     Args:
         trajectory: A run in d >= 2, or a dict of runs by name: a legend names them, and several have one colour each.
@@ -72,10 +75,11 @@ def paths(
         there = goal.reached(shown.run) if goal else None
         for ball in range(shown.run.balls):
             color = shown.color(ball) if there is None else PALETTE[0 if there[ball] else 1]
-            length = np.nansum(np.linalg.norm(np.diff(path[:, ball], axis=0), axis=1))
+            moves = np.linalg.norm(np.diff(path[:, ball], axis=0), axis=1)
+            is_wool = np.nansum(moves) > LONG * width or (moves > JUMP * width).sum() > MOST_JUMPS
             if continuous and feet:
                 ax.plot(*foot[:, ball].T, color=color, **FEET)
-            ax.plot(*path[:, ball].T, color=color, linewidth=0.9, alpha=0.2 if length > LONG * width else 0.85)
+            ax.plot(*path[:, ball].T, color=color, **(SPECKS if is_wool else LINE))
             ax.plot(*path[0, ball], markeredgecolor=color, **START)
             ax.plot(*path[-1, ball], color=color, **END)
     if goal and len(goal.point) == 2:

@@ -68,6 +68,7 @@ def _maps(fields: dict[str, SensitivityField], surface: Surface) -> Any:
     shown = [(field, way) for way, _how in ways for field in fields.values()]
     for ax, (field, way), title in zip(panels.ravel(), shown, titles, strict=True):
         image = _map(ax, field, way, norm)
+        _landscape(ax, surface, field)
         ax.set_title(title, parse_math=False)
     for ax in panels[:-1].ravel():
         ax.set_xlabel("")
@@ -89,6 +90,16 @@ def _map(ax: Any, field: SensitivityField, parting: bool, norm: Any) -> Any:
     image = ax.imshow(shown, norm=norm, cmap=colors, **place)
     name_plane(ax)
     return image
+
+
+def _landscape(ax: Any, surface: Surface, field: SensitivityField) -> None:
+    """Draw level lines of the loss over a map."""
+    x, y = (np.linspace(low, high, 160) for low, high in field.box)
+    points = np.stack(np.meshgrid(x, y), axis=-1)
+    heights = surface.value(points.reshape(-1, 2)).reshape(points.shape[:2])
+    if np.isfinite(heights).any() and np.nanmin(heights) < np.nanmax(heights):
+        levels = np.nanquantile(heights[np.isfinite(heights)], np.linspace(0.05, 0.95, 8))
+        ax.contour(x, y, np.ma.masked_invalid(heights), levels=np.unique(levels), colors=INK, linewidths=0.4, alpha=0.6)
 
 
 def _caption(name: str, how: str, rates: dict[str, float], balls: int) -> str:
