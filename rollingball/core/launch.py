@@ -131,7 +131,10 @@ def load_together(kernels: list[Any], device: str, block: int = 0) -> None:
             functools.partial(wp.load_module, module, device=device, block_dim=block_dim) for module in new
         ]
         if len(missing) > 1 and thread_count(None) > 1:
-            _together(jobs)
+            # no more threads than cores: each makes precompiled headers of its own, which takes 1.5 s
+            with ThreadPoolExecutor(min(len(jobs), thread_count(None))) as pool:
+                for future in [pool.submit(job) for job in jobs]:
+                    future.result()
         else:
             for job in jobs:
                 job()
