@@ -13,7 +13,8 @@ import warp as wp
 # factory calls those of its functions.
 BUILDING = threading.RLock()
 
-# Warp inlines what is up to 9000 of LLVM's units long. Up to 600, kernels are as fast and compile in half the time.
+# Warp inlines what is up to 9000 of LLVM's units long. Up to 600, kernels are as fast, and a flow compiles in half the
+# time.
 WARP_FLAGS = (
     "-march=native -mllvm=-inline-threshold=9000 -mllvm=-inline-cold-callsite-threshold=3000"
     " -mllvm=-slp-recursion-max-depth=4"
