@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rollingball.core.errors import InputError, numbers, within_rounding
+from rollingball.core.status import Status
 from rollingball.runs import tables, trajectory_file
 from rollingball.runs.fields import FIELDS
 from rollingball.runs.joining import joined
 from rollingball.runs.motion import energy_parts, history
 from rollingball.runs.told import picked
-from rollingball.runs.words import depths, endings, inside, messages
+from rollingball.runs.words import endings, inside
 
 MOST_READ = 2**20  # frames x balls
 
@@ -90,24 +91,6 @@ class Trajectory:
     def balls(self) -> int:
         """The number of balls B."""
         return int(self.foot.shape[1])
-
-    @property
-    def depth(self) -> np.ndarray:
-        """How deep each ball was inside the surface at the worst of the frames (B,), in radii; 0 for one that was not.
-
-        It is 0 for points, and where no gap was measured.
-        """
-        return depths(self)
-
-    @property
-    def path_proved(self) -> np.ndarray:
-        """Whether it is proved of each ball that it touched nothing but its contacts on all its way (B,).
-
-        ``certified`` tells of the frames alone. True is for IronedFlow on surfaces with known bounds, where each of its
-        steps was covered by margins (theory, section 11).
-        """
-        unproved = (self.state or {}).get("memory.unproved")
-        return np.zeros(self.balls, dtype=bool) if unproved is None else unproved == 0
 
     def __len__(self) -> int:
         """The number of frames T."""
@@ -278,7 +261,7 @@ class Trajectory:
 
     def messages(self) -> list[str]:
         """What happened to each ball, in words."""
-        return messages(self)
+        return [Status(status).message for status in self.status]
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file: beside its place first, then renamed, so that none is ever half written.

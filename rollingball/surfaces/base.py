@@ -17,7 +17,6 @@ from rollingball.core.errors import InputError, points, positive_scalar
 from rollingball.core.launch import launch
 from rollingball.core.limits import within
 from rollingball.core.numeric import Numeric, fill, layout, struct
-from rollingball.surfaces.scaled_bounds import scaled
 
 Fields = tuple[tuple[str, Any], ...]
 Builder = Callable[[Numeric, bool], "LossFunctions"]
@@ -38,9 +37,6 @@ class LossFunctions:
         bounds: Optional, for proofs by a global search: ``bounds(x, reach, p)`` gives float64 upper bounds, perhaps
             infinite, of |grad f| and of the spectral norm of Hess f within the Euclidean distance ``reach`` of x; both
             are negative where f is defined nowhere within that distance.
-        sided_bounds: Optional, in place of ``bounds``: ``sided_bounds(x, reach, p)`` gives the same two numbers and two
-            more upper bounds: of the largest eigenvalue of Hess f, and of the norm by which Hess f differs from that
-            at x. With them a ball on a peak, or on a steep slope, is proved to touch nothing else near by.
         domain: Optional: ``domain(p)`` gives the lower and upper corner of the box outside of which f is undefined.
         in_float64: Whether gradient and Hessian are called in float64 in a run of float32 too.
         cpu_flags: Compiler flags that these functions need on a CPU.
@@ -52,7 +48,6 @@ class LossFunctions:
     first: Any = None
     second: Any = None
     bounds: Any = None
-    sided_bounds: Any = None
     domain: Any = None
     in_float64: bool = False
     cpu_flags: str = ""
@@ -72,9 +67,6 @@ class SurfaceFunctions:
     first: Any  # height, gradient
     second: Any  # height, gradient, hessian
     bounds: Any  # (x, reach) -> upper bounds of |L grad f| and of the norm of L Hess f near x; None where unknown
-    sided_bounds: (
-        Any  # likewise, and of the largest eigenvalue of L Hess f near x and of its change; None where unknown
-    )
     domain: Any  # the lower and upper corner of the box over which f is defined; None where that is all of R^d
     cpu_flags: str  # compiler flags that a kernel with these functions needs on a CPU
     dim: int
@@ -213,14 +205,13 @@ def checked_surface(surface: Any) -> Surface:
 
 
 @compiled
-def analytic(
-    value: Any, gradient: Any, hessian: Any, bounds: Any = None, second: Any = None, sided_bounds: Any = None
-) -> Builder:
+def analytic(value: Any, gradient: Any, hessian: Any, bounds: Any = None, second: Any = None) -> Builder:
     """The builder of surfaces whose Warp functions take any dimension and precision (``second``: float64 only)."""
 
     def build(numeric: Numeric, cooperative: bool) -> LossFunctions:
-        fused = second if numeric == numeric.wide else None
-        return LossFunctions(value, gradient, hessian, second=fused, bounds=bounds, sided_bounds=sided_bounds)
+        return LossFunctions(
+            value, gradient, hessian, second=second if numeric == numeric.wide else None, bounds=bounds
+        )
 
     return build
 
@@ -294,7 +285,15 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
             f, g, h = fused_second(x, p.narrow)
             return p.wide.loss_scale * f, p.narrow.loss_scale * g, p.narrow.loss_scale * h
 
-    scaled_bounds, sided_bounds = scaled(supplied, SurfaceParameters, numeric)
+    scaled_bounds = None
+    if supplied.bounds is not None:
+        bounds_of = supplied.bounds
+
+        @wp.func
+        def scaled_bounds(x: vector, reach: wp.float64, p: SurfaceParameters):
+            slope, curvature = bounds_of(wide_vector(x), reach, p.wide)
+            return p.wide.loss_scale * slope, p.wide.loss_scale * curvature
+
     domain = None
     if supplied.domain is not None:
         domain_of = supplied.domain
@@ -305,9 +304,7 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
             return low, high
 
     derivatives = (height, scaled_gradient, scaled_hessian, first, second)
-    return SurfaceFunctions(
-        SurfaceParameters, *derivatives, scaled_bounds, sided_bounds, domain, supplied.cpu_flags, numeric.dim
-    )
+    return SurfaceFunctions(SurfaceParameters, *derivatives, scaled_bounds, domain, supplied.cpu_flags, numeric.dim)
 
 
 def kernel_options(functions: SurfaceFunctions) -> dict[str, Any]:

@@ -108,24 +108,6 @@ def spectral_norm(a: Any):
 
 
 @warp_function
-def largest_eigenvalue(a: Any):
-    """An upper bound of the largest eigenvalue of a symmetric matrix: exact for d <= 2, else Gershgorin's."""
-    n = len(a)
-    largest = -INFINITE
-    if n <= 2:
-        off_diagonal = wp.where(n == 1, wp.float64(0.0), a[0, n - 1])
-        difference = HALF * (a[0, 0] - a[n - 1, n - 1])
-        largest = HALF * (a[0, 0] + a[n - 1, n - 1])
-        return largest + wp.sqrt(difference * difference + off_diagonal * off_diagonal)
-    for i in range(n):
-        row = a[i, i]
-        for j in range(n):
-            row += wp.where(j == i, wp.float64(0.0), wp.abs(a[i, j]))
-        largest = wp.max(largest, row)
-    return largest
-
-
-@warp_function
 def bounds_around(slope: wp.float64, center_slope: wp.float64, curvature: wp.float64, reach: wp.float64):
     """Bounds of |grad f| and |Hess f| within ``reach`` of a point, from such bounds and from |grad f| at the point."""
     return or_infinite(smaller(slope, center_slope + curvature * reach)), or_infinite(curvature)

@@ -12,7 +12,6 @@ from rollingball.surfaces.bounds import (
     INFINITE,
     bounds_around,
     cosine_over,
-    largest_eigenvalue,
     quartic_bounds,
     sine_over,
     smaller,
@@ -112,19 +111,15 @@ def rastrigin_bounds(x: Any, reach: wp.float64, p: Any):
     two = wp.float64(2.0)
     first = p.amplitude * TAU
     slope = two * x
-    radii, curvature, largest, change = wp.float64(0.0), wp.float64(0.0), -INFINITE, wp.float64(0.0)
+    radii, curvature = wp.float64(0.0), wp.float64(0.0)
     for i in range(len(x)):
         middle, radius = sine_over(TAU * x[i], TAU * reach)
         slope[i] += first * middle
         radii += radius * radius
         middle, radius = cosine_over(TAU * x[i], TAU * reach)
-        upward = two + first * TAU * middle
-        curvature = wp.max(curvature, wp.abs(upward) + wp.abs(first) * TAU * radius)
-        largest = wp.max(largest, upward + wp.abs(first) * TAU * radius)
-        change = wp.max(change, wp.abs(first) * TAU * (wp.abs(middle - wp.cos(TAU * x[i])) + radius))
+        curvature = wp.max(curvature, wp.abs(two + first * TAU * middle) + wp.abs(first) * TAU * radius)
     slope_by_axes = wp.length(slope) + two * reach + wp.abs(first) * wp.sqrt(radii)
-    steepest, norm = bounds_around(slope_by_axes, wp.length(rastrigin_gradient(x, p)), curvature, reach)
-    return steepest, norm, largest, change
+    return bounds_around(slope_by_axes, wp.length(rastrigin_gradient(x, p)), curvature, reach)
 
 
 def rastrigin_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangents:
@@ -136,7 +131,7 @@ def rastrigin_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotang
 def rastrigin(dim: int = 2, amplitude: float = 10.0, loss_scale: float = 1.0) -> Surface:
     """Rastrigin's function: the sum over i of x_i^2 + amplitude (1 - cos 2 pi x_i)."""
     params = {"amplitude": scalar("amplitude", amplitude)}
-    builder = analytic(rastrigin_value, rastrigin_gradient, rastrigin_hessian, sided_bounds=rastrigin_bounds)
+    builder = analytic(rastrigin_value, rastrigin_gradient, rastrigin_hessian, rastrigin_bounds)
     return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
 
 
@@ -265,16 +260,12 @@ def himmelblau_hessian(x: Any, p: Any):
 def himmelblau_bounds(x: Any, reach: wp.float64, p: Any):
     far = wp.max(wp.abs(x[0]), wp.abs(x[1]))
     linear = wp.sqrt(wp.float64(576.0) * far * far + wp.float64(16.0)) + wp.float64(5.656854249492381)
-    hessian = himmelblau_hessian(x, p)
-    steepest, norm = quartic_bounds(
-        wp.length(himmelblau_gradient(x, p)), spectral_norm(hessian), linear, wp.float64(12.0), reach
-    )
-    change = reach * (linear + wp.float64(12.0) * reach)
-    return steepest, norm, largest_eigenvalue(hessian) + change, change
+    curvature = spectral_norm(himmelblau_hessian(x, p))
+    return quartic_bounds(wp.length(himmelblau_gradient(x, p)), curvature, linear, wp.float64(12.0), reach)
 
 
 @catalogued(no_parameters)
 def himmelblau(loss_scale: float = 1.0) -> Surface:
     """Himmelblau's function (x^2 + y - 11)^2 + (x + y^2 - 7)^2, with four minima of height 0."""
-    builder = analytic(himmelblau_value, himmelblau_gradient, himmelblau_hessian, sided_bounds=himmelblau_bounds)
+    builder = analytic(himmelblau_value, himmelblau_gradient, himmelblau_hessian, himmelblau_bounds)
     return Surface("", 2, builder, {}, loss_scale)

@@ -8,7 +8,7 @@ import warp as wp
 from rollingball.core.compiled import warp_function
 from rollingball.core.errors import InputError, scalar, whole
 from rollingball.surfaces.base import Surface, analytic
-from rollingball.surfaces.bounds import INFINITE, bounds_around, cosine_over, largest_entry, or_infinite, sine_over
+from rollingball.surfaces.bounds import bounds_around, cosine_over, largest_entry, or_infinite, sine_over
 from rollingball.surfaces.catalogue import Cotangents, Matrix, Vector, catalogued, matrix, vector
 from rollingball.surfaces.parameters import complex_step, weighted_total
 
@@ -165,18 +165,14 @@ def sine_second(x: Any, p: Any):
 @warp_function
 def sine_bounds(x: Any, reach: wp.float64, p: Any):
     wave = wp.abs(p.amplitude * p.frequency)
-    square, curvature, largest, change = wp.float64(0.0), wp.float64(0.0), -INFINITE, wp.float64(0.0)
+    square, curvature = wp.float64(0.0), wp.float64(0.0)
     for i in range(len(x)):
         angle, far = p.frequency * x[i], wp.abs(p.frequency) * reach
         middle, radius = cosine_over(angle, far)
         square += (wp.abs(middle) + radius) * (wp.abs(middle) + radius)
         middle, radius = sine_over(angle, far)
         curvature = wp.max(curvature, wave * wp.abs(p.frequency) * (wp.abs(middle) + radius))
-        upward = -p.amplitude * p.frequency * p.frequency * middle
-        largest = wp.max(largest, upward + wave * wp.abs(p.frequency) * radius)
-        change = wp.max(change, wave * wp.abs(p.frequency) * (wp.abs(middle - wp.sin(angle)) + radius))
-    slope, norm = bounds_around(wave * wp.sqrt(square), wp.length(sine_gradient(x, p)), curvature, reach)
-    return slope, norm, largest, change
+    return bounds_around(wave * wp.sqrt(square), wp.length(sine_gradient(x, p)), curvature, reach)
 
 
 def sine_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangents:
@@ -192,7 +188,7 @@ def sine_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangents:
 def sine(dim: int = 1, amplitude: float = 1.0, frequency: float = 1.0, loss_scale: float = 1.0) -> Surface:
     """The sum over coordinates of amplitude * sin(frequency * x_i)."""
     params = {"amplitude": scalar("amplitude", amplitude), "frequency": scalar("frequency", frequency)}
-    builder = analytic(sine_value, sine_gradient, sine_hessian, second=sine_second, sided_bounds=sine_bounds)
+    builder = analytic(sine_value, sine_gradient, sine_hessian, sine_bounds, sine_second)
     return Surface("", whole("dim", dim, 1), builder, params, loss_scale)
 
 

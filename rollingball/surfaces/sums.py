@@ -9,7 +9,7 @@ from rollingball.core.compiled import warp_function
 from rollingball.core.errors import InputError, scalar, whole
 from rollingball.core.limits import within
 from rollingball.surfaces.base import Surface, analytic
-from rollingball.surfaces.bounds import bounds_around, cosine_over, largest_eigenvalue, sine_over, spectral_norm
+from rollingball.surfaces.bounds import bounds_around, cosine_over, sine_over, spectral_norm
 from rollingball.surfaces.catalogue import Cotangents, Matrix, Vector, catalogued, matrix, vector
 from rollingball.surfaces.parameters import complex_step, no_parameters, weighted_total
 from rollingball.surfaces.smooth import zero_matrix
@@ -60,7 +60,6 @@ def cosine_sum_bounds(x: Any, reach: wp.float64, p: Any):
     # each cosine is in middle +- radius, so as quadratic forms the Hessian lies between two matrices
     hessian = zero_matrix(x)
     hessian_radius = zero_matrix(x)
-    change = wp.float64(0.0)
     for k in range(p.amplitudes.shape[0]):
         frequency = x * wp.float64(0.0)
         for i in range(len(x)):
@@ -73,11 +72,9 @@ def cosine_sum_bounds(x: Any, reach: wp.float64, p: Any):
         square = wp.outer(frequency, frequency)
         hessian -= (p.amplitudes[k] * middle) * square
         hessian_radius += (amplitude * radius) * square
-        change += amplitude * (wp.abs(middle - wp.cos(angle)) + radius) * wp.length_sq(frequency)
     curvature = wp.max(spectral_norm(hessian + hessian_radius), spectral_norm(hessian - hessian_radius))
     center_slope = wp.length(cosine_sum_gradient(x, p))
-    steepest, norm = bounds_around(wp.length(slope) + slope_radius, center_slope, curvature, reach)
-    return steepest, norm, largest_eigenvalue(hessian + hessian_radius), change
+    return bounds_around(wp.length(slope) + slope_radius, center_slope, curvature, reach)
 
 
 def cosine_sum_vjp(surface: Surface, z: np.ndarray, weight: np.ndarray) -> Cotangents:
@@ -99,7 +96,7 @@ def cosine_sum(
         "frequencies": waves,
         "phases": np.zeros(len(waves)) if phases is None else vector("phases", phases, len(waves)),
     }
-    builder = analytic(cosine_sum_value, cosine_sum_gradient, cosine_sum_hessian, sided_bounds=cosine_sum_bounds)
+    builder = analytic(cosine_sum_value, cosine_sum_gradient, cosine_sum_hessian, cosine_sum_bounds)
     return Surface("", waves.shape[1], builder, params, loss_scale)
 
 

@@ -13,7 +13,7 @@ import warp as wp
 
 from rollingball.core.compiled import warp_function
 from rollingball.core.numeric import LANES, Numeric
-from rollingball.surfaces.bounds import largest_eigenvalue, or_infinite, smaller, spectral_norm
+from rollingball.surfaces.bounds import or_infinite, smaller, spectral_norm
 
 MINUS_LOG2_E = wp.constant(wp.float64(-1.4426950408889634))  # exp(t) = 2^(t log2 e)
 # The t at which e t, e (1 - 2 t^2) and, twice, the third derivative are stationary.
@@ -33,7 +33,7 @@ def third_factor(t: wp.float64):
 
 
 def well_bounds(numeric: Numeric, power: Any, in_reach: Any) -> Any:
-    """The Warp function ``sided_bounds(x, reach, p)`` of the derivatives of |x|^2 minus a sum of wells.
+    """The Warp function ``bounds(x, reach, p)`` of the derivatives of |x|^2 minus a sum of wells.
 
     ``power(u)`` is 2^u, and ``in_reach(x, block, reach, p)`` tells whether a block of wells is near enough to count.
     """
@@ -122,10 +122,8 @@ def well_bounds(numeric: Numeric, power: Any, in_reach: Any) -> Any:
         center_curvature, growth = spectral_norm(hessian), third * square * to_widths * reach
         curvature_bound = smaller(curvature_by_wells, center_curvature + growth)
         center_slope = wp.length(two * x + (two * to_widths) * moment)
-        # the largest eigenvalue, each well's by its largest curvature, or from that at the centre of the ball
-        largest = smaller(two + square * curvature, largest_eigenvalue(hessian) + growth)
         slope_by_wells = two * (wp.length(x) + reach) + to_widths * slope
         slope_by_center = center_slope + smaller(curvature_bound, center_curvature + wp.float64(0.5) * growth) * reach
-        return or_infinite(smaller(slope_by_wells, slope_by_center)), or_infinite(curvature_bound), largest, growth
+        return or_infinite(smaller(slope_by_wells, slope_by_center)), or_infinite(curvature_bound)
 
     return bounds

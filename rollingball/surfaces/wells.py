@@ -55,7 +55,7 @@ def wells(numeric: Numeric, cooperative: bool) -> LossFunctions:
         return hessian
 
     bounds = well_bounds(numeric, power_of_two(numeric.wide), block_in_reach(numeric.wide))
-    return LossFunctions(height, gradient, hessian, first, second, sided_bounds=bounds, cpu_flags=CPU_FLAGS)
+    return LossFunctions(height, gradient, hessian, first, second, bounds, cpu_flags=CPU_FLAGS)
 
 
 @catalogued(well_cotangents)

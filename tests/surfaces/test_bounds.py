@@ -1,4 +1,4 @@
-"""Bounds of |grad f|, |Hess f| and its largest eigenvalue over a ball: nowhere exceeded, and near what is there."""
+"""Bounds of |grad f| and |Hess f| over a ball: nowhere exceeded, and not far above what is there."""
 
 import functools
 
@@ -18,7 +18,7 @@ WELLS = np.random.RandomState(3).uniform(-1, 1, (70, 3))
 @functools.cache
 def bounding(functions, numeric):
     """The kernel of a surface's bounds, once for each family."""
-    parameters, bounds, vector, sided = functions.parameters, functions.bounds, numeric.vector, functions.sided_bounds
+    parameters, bounds, vector = functions.parameters, functions.bounds, numeric.vector
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def bound(
@@ -29,34 +29,26 @@ def bounding(functions, numeric):
         # out:
         slope: wp.array(dtype=wp.float64),
         bend: wp.array(dtype=wp.float64),
-        upward: wp.array(dtype=wp.float64),
-        change: wp.array(dtype=wp.float64),
     ):
         i = wp.tid()
         slope_i, bend_i = bounds(x[i], reach[i], p)
         slope[i] = slope_i
         bend[i] = bend_i
-        _slope, _bend, upward_i, change_i = sided(x[i], reach[i], p)
-        upward[i] = upward_i
-        change[i] = change_i
 
     return bound
 
 
 def bounds(surface, x, reach, dtype="float64"):
     """Bounds of L |grad f| and L |Hess f| within ``reach`` (B,) of ``x`` (B, d)."""
-    return all_bounds(surface, x, reach, dtype)[:2]
-
-
-def all_bounds(surface, x, reach, dtype="float64"):
-    """Those, and of the largest eigenvalue of L Hess f and of its change."""
     numeric = Numeric(surface.dim, dtype)
     functions = surface.functions(numeric)
     x, reach = np.atleast_2d(x), np.broadcast_to(np.asarray(reach, float), len(np.atleast_2d(x)))
-    found = [wp.full(len(x), -1.0, dtype=wp.float64, device="cpu") for _ in range(4)]
+    slope, bend = (wp.full(len(x), -1.0, dtype=wp.float64, device="cpu") for _ in range(2))
     at, far = wp.array(x, dtype=numeric.vector, device="cpu"), wp.array(reach, dtype=wp.float64, device="cpu")
-    wp.launch(bounding(functions, numeric), len(x), [surface.parameters(numeric, "cpu"), at, far], found, device="cpu")
-    return tuple(part.numpy() for part in found)
+    wp.launch(
+        bounding(functions, numeric), len(x), [surface.parameters(numeric, "cpu"), at, far], [slope, bend], device="cpu"
+    )
+    return slope.numpy(), bend.numpy()
 
 
 def norms(surface, y):
@@ -162,49 +154,6 @@ def test_nothing_in_the_ball_exceeds_the_bounds(name, dim):
         assert (bend[empty] < 0).all()
         assert (slope_found <= slope * (1 + 1e-12) + 1e-12)[~empty].all(), (slope_found / slope).max()
         assert (bend_found <= bend * (1 + 1e-12) + 1e-11)[~empty].all(), (bend_found / bend).max()
-
-
-@pytest.mark.parametrize(("name", "dim"), EACH)
-def test_no_eigenvalue_and_no_change_in_the_ball_exceeds_its_bound(name, dim):
-    """The largest eigenvalue of the Hessian, which has a sign, and how far the Hessian is from that in the middle."""
-    make, _, spread = CASES[name]
-    rng = np.random.default_rng(30 + dim)
-    for _case in range(3):
-        surface = make(dim, rng).scaled(2.0)
-        x = rng.uniform(-spread, spread, (24, dim))
-        reach = 10.0 ** rng.uniform(-3, 0.3, len(x))
-        slope, bend, upward, change = all_bounds(surface, x, reach)
-        y = in_balls(surface, x, reach, rng)
-        hessian = 2.0 * surface.hessian(y.reshape(-1, dim))
-        largest = np.full(len(hessian), -np.inf)
-        there = np.isfinite(hessian).all(axis=(1, 2))
-        largest[there] = np.linalg.eigvalsh(hessian[there])[:, -1]
-        found = largest.reshape(len(y), -1).max(axis=0)
-        known = slope >= 0
-        assert (found <= upward + 1e-11 * (1 + bend))[known].all()
-        assert (upward <= bend * (1 + 1e-12))[known].all()
-        known &= np.isfinite(surface.value(x))
-        away = hessian.reshape(len(y), -1, dim, dim) - 2.0 * surface.hessian(x)
-        away = np.where(np.isfinite(away).all(axis=(2, 3))[..., None, None], away, 0.0)
-        assert (np.linalg.norm(away, 2, axis=(2, 3)).max(axis=0) <= change + 1e-11 * (1 + bend))[known].all()
-
-
-ON_A_PEAK = {
-    "sine": (S.sine(2), [np.pi / 2, np.pi / 2]),
-    "rastrigin": (S.rastrigin(2), [0.5, 0.5]),
-    "himmelblau": (S.himmelblau(), [-0.270845, -0.923039]),
-    "cosine-sum": (S.cosine_sum([1.0, 1.0], [[1.0, 0.0], [0.0, 1.0]]), [0.0, 0.0]),
-    "gaussian-wells": (S.gaussian_wells([[0.5, 0.0], [-0.5, 0.0], [0.0, 0.5], [0.0, -0.5]], width=0.3), [0.0, 0.0]),
-}
-
-
-@pytest.mark.parametrize("name", ON_A_PEAK)
-def test_on_a_peak_the_bound_of_the_largest_eigenvalue_is_below_zero(name):
-    surface, peak = ON_A_PEAK[name]
-    top = np.linalg.eigvalsh(surface.hessian(peak))[-1]
-    assert top < 0
-    assert all_bounds(surface, [peak], 0.0)[2][0] == pytest.approx(top, rel=1e-9)
-    assert all_bounds(surface, [peak], 1e-3)[2][0] < 0.9 * top
 
 
 @pytest.mark.parametrize(("name", "dim"), EACH)

@@ -8,7 +8,7 @@ import warp as wp
 
 from rollingball.core.codes import FOUND
 from rollingball.core.compiled import compiled
-from rollingball.core.errors import InputError, not_negative, numbers, points, positive, scalar, whole
+from rollingball.core.errors import InputError, not_negative, numbers, points, positive, whole
 from rollingball.core.launch import device_name, launch
 from rollingball.core.numeric import Numeric, fill, layout, struct
 from rollingball.core.status import Status
@@ -17,7 +17,6 @@ from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.geometry.hull import least_norm_program
 from rollingball.geometry.search.bounds import hessian_estimate_program
 from rollingball.geometry.search.branch_and_bound import search_program
-from rollingball.geometry.search.clearance import clearance_program, clearance_struct
 from rollingball.geometry.search.minima import MOST, certificates, minima_struct, ordered
 from rollingball.surfaces.base import Surface, SurfaceFunctions, checked_surface, kernel_options
 
@@ -37,11 +36,6 @@ class Contacts:
         certified: Whether it is proved that none is higher, and that these are all the contacts or, where there are
             eight, as many as are kept (B,), a :class:`~rollingball.core.status.Certificate`.
         evaluations: Evaluations of the loss for each (B,).
-        margin: How far the centre may go in R^(d+1), the ball resting on its contacts, before it could touch anything
-            outside their neighbourhoods (B,): 0 where nothing is proved or nothing was asked for, infinity where there
-            is nothing else that it could ever touch.
-        widths: The radii of those neighbourhoods of the feet (B, m), padded with NaN. In each of them the ball has one
-            contact wherever its centre goes within the margin.
     """
 
     height: np.ndarray
@@ -52,8 +46,6 @@ class Contacts:
     status: np.ndarray
     certified: np.ndarray
     evaluations: np.ndarray
-    margin: np.ndarray
-    widths: np.ndarray
 
     def __len__(self) -> int:
         """The number of balls B."""
@@ -68,7 +60,6 @@ def contacts(
     *,
     core: Any = 0.0,
     box: Any = None,
-    margin: float = 0.0,
     device: str = "cpu",
     threads: int | None = None,
 ) -> Contacts:
@@ -83,8 +74,6 @@ def contacts(
         search: How contacts are sought; ``tie`` says, in radii up to 1, by how much the heights of two may differ.
         core: The ball may be moved sideways so far along each axis; a number or (d,).
         box: The graph ends at this box, (low, high) for each axis; by default it ends where the surface does.
-        margin: The largest margin to be proved, in radii; 0 asks for none. With ``core`` or ``box`` there is none, nor
-            on a surface without known bounds.
         device: Where to compute, in float64.
         threads: CPU threads; by default one a core.
 
@@ -104,8 +93,6 @@ def contacts(
     aside = not_negative("core", core)
     if aside.shape not in ((), (surface.dim,)):
         raise InputError("core", core, f"one number, or {surface.dim}")
-    wanted = float(not_negative("margin", scalar("margin", margin)))
-    wanted = 0.0 if aside.any() or box is not None else wanted
     numeric, count, device = Numeric(surface.dim), len(at), device_name(device)
     low, high = domain_of(surface, box)
     functions, settings = surface.functions(numeric), search.settings()
@@ -113,7 +100,6 @@ def contacts(
     minima_array: Any = wp.zeros(count, dtype=minima_struct(numeric), device=device)
     slopes = wp.full((count, MOST), numeric.vector(np.inf), dtype=numeric.vector, device=device)
     slope = wp.full(count, numeric.vector(np.inf), dtype=numeric.vector, device=device)
-    clearances: Any = wp.zeros(count, dtype=clearance_struct(numeric), device=device)
     arguments = [
         surface.parameters(numeric, device),
         fill(settings, numeric, device),
@@ -122,16 +108,13 @@ def contacts(
         numeric.vector(*np.broadcast_to(aside, (surface.dim,))),
         numeric.vector(*low),
         numeric.vector(*high),
-        wanted,
         minima_array,
         slopes,
         slope,
-        clearances,
     ]
     launch(kernel, count, arguments, device, threads)
     minima = minima_array.numpy()
-    room = clearances.numpy()
-    counts, values, feet, at_feet, widths = ordered(minima, slopes.numpy(), room["widths"][..., None])
+    counts, values, feet, at_feet = ordered(minima, slopes.numpy())
     fine = counts > 0
     known = functions.bounds is not None or search.hessian_bound is not None
     return Contacts(
@@ -143,8 +126,6 @@ def contacts(
         status=np.where(fine, Status.CONVERGED, Status.NOT_FINITE),
         certified=certificates(minima, known),
         evaluations=minima["evaluations"].astype(np.int64),
-        margin=room["margin"],
-        widths=widths[..., 0],
     )
 
 
@@ -269,8 +250,6 @@ def _kernel(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric)
     contact, slope_at = contact_program(functions, numeric), slope_program(functions, numeric)
     least_norm, dim = least_norm_program(MOST, numeric), numeric.dim
     rows = wp.types.matrix((MOST, dim), wp.float64)
-    clearance_type, bounded = clearance_struct(numeric), functions.bounds is not None
-    clear = clearance_program(functions, numeric) if bounded else None
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def touch(
@@ -282,12 +261,10 @@ def _kernel(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric)
         core: vector,
         low: vector,
         high: vector,
-        wanted: wp.float64,
         # out:
         contacts_of_ball: wp.array(dtype=minima),
         slopes: wp.array2d(dtype=vector),
         slope: wp.array(dtype=vector),
-        room: wp.array(dtype=clearance_type),
         first_ball: int,
     ):
         ball = first_ball + wp.tid()
@@ -307,11 +284,5 @@ def _kernel(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric)
             k += 1
         contacts_of_ball[ball] = touching
         slope[ball] = least_norm(table, touching.count)
-        if wp.static(bounded):
-            asked = wanted * q.radius
-            if asked > wp.float64(0.0):
-                one = wp.float64(1.0)
-                feet, count = touching.points, touching.count
-                room[ball] = clear(q.center, -touching.best, q.radius, one, feet, count, asked, asked, p, settings)
 
     return touch

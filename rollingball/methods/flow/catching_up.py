@@ -152,7 +152,6 @@ def catching_up(crease: Any, functions: SurfaceFunctions, numeric: Numeric, ambi
                             rounds = ROUNDS
         result.x = y
         result.memory = moved(contacts, y, 0, p, settings)
-        result.memory.unproved += 1  # contacts are sought at its end, and not on the way
         if result.memory.count == 0 or status != FOUND:
             result.memory.status = NO_FOOT
         result.velocity = (y - x) / h

@@ -37,8 +37,6 @@ class Crease:
     follow(center, radius, at, near, p, settings) -> Touch   one contact, which was at ``near`` with the centre ``at``
     around(center, radius, p, settings) -> Memory            those that carry the ball, of contacts all around a centre
     top(Memory) -> height                                    of the ball that rests on its contacts
-    again(Memory, fresh Memory) -> Memory                    contacts that were sought afresh, with the counts of both
-    spent(Memory, Memory) -> Memory                          the first, with the counts of a step that is not made
     known(Memory, foot) -> bool                              whether a foot is one of the contacts
     with_contact(Memory, Touch) -> Memory                    one more contact, where there is room
     """
@@ -53,8 +51,6 @@ class Crease:
     follow: Any
     around: Any
     top: Any
-    again: Any
-    spent: Any
     known: Any
     with_contact: Any
 
@@ -76,14 +72,6 @@ def memory_struct(numeric: Numeric) -> Any:
         slopes: rows
         heights: numbers  # of the ball that rests on each contact
         weights: numbers  # of each slope in the velocity
-        proved_center: wide  # from where the ball may go a margin, with the height there, and touch nothing else
-        proved_height: wp.float64
-        margin: wp.float64
-        covered: int  # whether it is proved that nothing else was near the ball during the last step
-        searches: int  # for contacts, and for margins
-        unproved: int  # steps for which there is no proof that nothing else was touched
-        wait: int  # steps until a margin is sought again, and how many they were at first
-        waited: int
 
     return Memory
 
@@ -115,23 +103,6 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
             highest = wp.max(highest, contacts.heights[k])
             k += 1
         return highest
-
-    @wp.func
-    def again(before: memory, fresh: memory):
-        contacts = fresh
-        contacts.evaluations += before.evaluations
-        contacts.searches += before.searches
-        contacts.unproved += before.unproved
-        return contacts
-
-    @wp.func
-    def spent(before: memory, after: memory):
-        contacts = before
-        contacts.evaluations = after.evaluations
-        contacts.searches = after.searches
-        contacts.wait = after.wait
-        contacts.waited = after.waited
-        return contacts
 
     @wp.func
     def known(contacts: memory, foot: wide):
@@ -255,7 +226,6 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
         contacts.center = center
         contacts.status = FOUND
         minima = search(center, radius, p, settings)
-        contacts.searches = 1
         contacts.evaluations = minima.evaluations
         if minima.count == 0:
             contacts.status = NOT_FINITE
@@ -280,7 +250,6 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
         rounds = int(0)
         while rounds < wp.static(ROUNDS):
             minima = search(at, radius, p, settings)
-            contacts.searches += 1
             contacts.evaluations += minima.evaluations
             stops = int(0)
             k = int(0)
@@ -306,6 +275,4 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
             contacts.status = NOT_FINITE
         return contacts
 
-    return Crease(
-        memory, begin, field, active, velocity, retract, search, follow, around, top, again, spent, known, with_contact
-    )
+    return Crease(memory, begin, field, active, velocity, retract, search, follow, around, top, known, with_contact)

@@ -9,7 +9,6 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.hessian import height_hessian
 from rollingball.geometry.search.minima import lowest_of
-from rollingball.methods.flow.cover import COVERED, CROSSED, UNPROVED, cover_program
 from rollingball.methods.integrators.bracket import bracket, narrowed, next_guess
 from rollingball.methods.integrators.stepper import Stepper
 from rollingball.surfaces.base import SurfaceFunctions
@@ -29,11 +28,7 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
     memory, step_type, step = crease.memory, steps.struct, steps.step
     search, follow, begin = crease.search, crease.follow, crease.begin
     top, known, with_contact = crease.top, crease.known, crease.with_contact
-    hessian_of, again = height_hessian(functions, numeric), crease.again
-    proves = functions.sided_bounds is not None
-    cover = (
-        cover_program(crease, steps, functions, numeric) if proves else _uncovered(crease, steps, functions, numeric)
-    )
+    hessian_of = height_hessian(functions, numeric)
     zero, one, half = wp.float64(0.0), wp.float64(1.0), wp.float64(0.5)
 
     @wp.func
@@ -56,19 +51,6 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         if known(result.memory, touch.foot):
             return -one, touch.evaluations  # the other contact is not there yet
         return touch.height - top(result.memory), touch.evaluations
-
-    @wp.func
-    def with_counts(contacts: memory, counted: memory):
-        """Contacts with the certificate and the counts of another Memory, but for its evaluations."""
-        after = contacts
-        after.proved_center = counted.proved_center
-        after.proved_height = counted.proved_height
-        after.margin = counted.margin
-        after.searches = counted.searches
-        after.unproved = counted.unproved
-        after.wait = counted.wait
-        after.waited = counted.waited
-        return after
 
     @wp.func
     def without(before: memory, dropped: int):
@@ -150,20 +132,9 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         event = NOTHING
         at = x
         other = wide()
-        highest = wide()
         tolerance = wp.float64(1e-11) * before.radius + wp.float64(1e-14) * wp.abs(before.heights[0])
-        followed, crossing, outcome = cover(x, velocity, before, whole, h, p, settings)
-        result.memory = followed
-        if outcome == CROSSED and crossing > zero:  # the event is before that share of the step
-            share = crossing
-            result = step(x, velocity, before, share * h, p, settings)
-            spent = result.memory.evaluations - before.evaluations
-            result.memory = with_counts(result.memory, followed)
-            result.memory.evaluations = followed.evaluations + spent
-        jump = bool(False)
-        if outcome != COVERED:
-            jump = jumped(x, before, result, p)
-            result.memory.evaluations += 2 * before.count
+        jump = jumped(x, before, result, p)
+        result.memory.evaluations += 2 * before.count
         under = bool(True)
         looks = int(0)
         if jump:
@@ -171,27 +142,21 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
             looks = LOOKS + 1
         while looks < LOOKS:
             looks += 1
-            excess = -one
-            count = int(1)
-            if outcome != COVERED:
-                minima = search(result.x, before.radius, p, settings)
-                result.memory.evaluations += minima.evaluations
-                result.memory.searches += 1
-                excess = -minima.best - top(result.memory)
-                count = minima.count
-                highest = minima.points[lowest_of(minima)]  # the objective is minus the height
+            minima = search(result.x, before.radius, p, settings)
+            result.memory.evaluations += minima.evaluations
+            excess = -minima.best - top(result.memory)
             least = result.memory.weights[least_active(result.memory)]
             at_start = -one
             at_end = excess
             width = tolerance * wp.float64(1e-2)
             candidate = NOTHING
-            if count == 0:
+            if minima.count == 0:
                 under = False
                 candidate = SHORTER
             elif excess > tolerance:
                 candidate = TOUCH
                 at = result.x
-                other = highest
+                other = minima.points[lowest_of(minima)]  # the objective is minus the height
                 touch = follow(x, before.radius, at, other, p, settings)
                 result.memory.evaluations += touch.evaluations
                 if not known(before, touch.foot):
@@ -211,7 +176,6 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
             cut, cut_share = located(
                 x, velocity, before, result, h, share, event, at, other, at_start, at_end, width, p, settings
             )
-            cut.memory = with_counts(cut.memory, result.memory)
             result = cut
             share = cut_share
             lost = jumped(x, before, result, p)
@@ -221,22 +185,14 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
                 break
             if looks == LOOKS:
                 event = SHORTER  # more contacts than can be told apart in a step as long as this
-        if outcome == UNPROVED and event != SHORTER:
-            result.memory.unproved += 1
-        if event != NOTHING:
-            result.memory.margin = zero  # it was of other contacts
-            result.memory.covered = 0
         if event == SHORTER:
             spent = result.memory.evaluations
-            counts = result.memory
             result = whole
-            result.memory = with_counts(result.memory, counts)
             result.memory.evaluations = spent
-            result.memory.margin = zero
             if under and wp.length(result.x - x) <= wp.float64(1e-9) * before.radius:
                 # a contact that splits in two cannot be followed: after a tiny step all are sought afresh
-                result.memory = again(result.memory, begin(result.x, before.radius, p, settings))
-                result.memory.unproved += 1
+                result.memory = begin(result.x, before.radius, p, settings)
+                result.memory.evaluations += spent
                 event = TOUCH
             return result, one, event
         if event == TOUCH:
@@ -246,18 +202,6 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         return result, share, event
 
     return check
-
-
-@compiled
-def _uncovered(crease: Any, steps: Stepper, functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """A ``cover`` like that of :func:`cover_program` that proves nothing, for surfaces without bounds."""
-    wide, memory, step_type, parameters = numeric.wide.vector, crease.memory, steps.struct, functions.parameters
-
-    @wp.func
-    def cover(x: wide, velocity: wide, before: memory, whole: step_type, h: wp.float64, p: parameters, settings: Any):
-        return whole.memory, wp.float64(1.0), UNPROVED
-
-    return cover
 
 
 @compiled

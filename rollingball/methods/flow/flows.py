@@ -27,10 +27,9 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
         integrator: How it is integrated.
         metric: "parameter": the clock of the discrete method; "ambient": slowed by 1 + |g|^2, the over-damped ball.
         reproject: Put the centre back onto the offset after every step; else its height is integrated too.
-        search: How contacts are sought, where it is not proved that the ball touches nothing else in a step.
+        search: How contacts are sought, at the end of every step and at every frame.
         stride: The longest way of an adaptive step, at the speed with which it begins, in radii, or infinity: a contact
-            that comes and goes in a step without such a proof is not seen. For a tiny radius that stands for none,
-            infinity.
+            that comes and goes between two searches is not seen. For a tiny radius that stands for none, infinity.
 
     Raises:
         InputError: for a value that is not one of these.

@@ -103,18 +103,6 @@ def footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric)
         return memory
 
     @wp.func
-    def spent(memory: memory_type, after: memory_type):
-        counted = memory
-        counted.evaluations = after.evaluations
-        return counted
-
-    @wp.func
-    def again(memory: memory_type, fresh: memory_type):
-        counted = fresh
-        counted.evaluations += memory.evaluations
-        return counted
-
-    @wp.func
     def retract(x: wide, memory: memory_type, p: parameters, settings: Any):
         return x, memory
 
@@ -131,7 +119,7 @@ def footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric)
         return record
 
     @wp.func
-    def is_below(x: wide, height: wp.float64, memory: memory_type, after: memory_type, p: parameters, settings: Any):
+    def is_below(x: wide, height: wp.float64, memory: memory_type, p: parameters, settings: Any):
         return False, 0  # this flow knows of one contact only
 
     check = no_events(memory_type, steps, numeric)
@@ -141,6 +129,4 @@ def footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric)
         _height, gradient = first(vector(x), p)
         return wp.length(wide(gradient)) / p.wide.loss_scale
 
-    return FlowFunctions(
-        memory_type, begin, begin, velocity, steps, check, active, again, spent, retract, frame, is_below, slope
-    )
+    return FlowFunctions(memory_type, begin, begin, velocity, steps, check, active, retract, frame, is_below, slope)

@@ -23,12 +23,9 @@ class FlowFunctions:
     velocity(x, Memory, p, settings) -> vector            zero where the ball rests
     check(x, velocity, Memory, Step, h, p, settings) -> Step, share, event    the step cut at its first event
     active(Memory) -> Memory                              without the contacts that carry nothing, after an event
-    again(Memory, fresh Memory) -> Memory                 contacts that were sought afresh, with the counts of both
-    spent(Memory, Memory) -> Memory                       the first, with the counts of a step that is not made
     retract(x, Memory, p, settings) -> x, Memory          put back onto the crease along which the ball slides
     frame(x, Memory, p, settings) -> Frame                the record of a ball at x
-    is_below(x, height, Memory, Memory at the end of the step, p, settings) -> bool, evaluations    whether a ball so
-                                                          high at x is below a contact
+    is_below(x, height, Memory, p, settings) -> bool, evaluations   whether a ball so high at x is below a contact
     slope(x, velocity, p) -> float64                      the norm of the gradient that drives the ball, for stop rules
     """
 
@@ -39,8 +36,6 @@ class FlowFunctions:
     stepper: Stepper
     check: Any
     active: Any
-    again: Any
-    spent: Any
     retract: Any
     frame: Any
     is_below: Any

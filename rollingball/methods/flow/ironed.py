@@ -60,8 +60,8 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
         return record
 
     @wp.func
-    def is_below(x: wide, height: wp.float64, contacts: memory, after: memory, p: parameters, settings: Any):
-        if frames_search == 1 or after.covered == 1:
+    def is_below(x: wide, height: wp.float64, contacts: memory, p: parameters, settings: Any):
+        if frames_search == 1:
             return False, 0
         minima = search(x, contacts.radius, p, settings)
         slack = wp.float64(1e-10) * contacts.radius + wp.float64(1e-14) * wp.abs(height)
@@ -77,9 +77,8 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
 
     retract = stay if kind is CatchUp else crease.retract
     return FlowFunctions(
-        memory, crease.begin, crease.around, velocity, steps, check, crease.active, crease.again, crease.spent, retract,
-        frame, is_below, slope,
-    )  # fmt: skip
+        memory, crease.begin, crease.around, velocity, steps, check, crease.active, retract, frame, is_below, slope
+    )
 
 
 @compiled

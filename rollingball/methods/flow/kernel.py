@@ -38,7 +38,7 @@ def flow_rollout(
     steps = flow_steps(flow, parameters, settings_type, numeric, adaptive)
     begin, size, failed, rejected = steps.begin, steps.size, steps.failed, steps.rejected
     accepted, controlled, balanced = steps.accepted, steps.controlled, steps.balanced
-    check, frame_of, is_below, slope_of, spent = flow.check, flow.frame, flow.is_below, flow.slope, flow.spent
+    check, frame_of, is_below, slope_of = flow.check, flow.frame, flow.is_below, flow.slope
     step, between, travelled = flow.stepper.step, flow.stepper.between, flow.stepper.travelled
     frame_type, event_type = frame_struct(numeric), event_struct(numeric)
     zero, one, stages, fixed = wp.float64(0.0), wp.float64(1.0), flow.stepper.stages, 0 if adaptive else 1
@@ -74,7 +74,7 @@ def flow_rollout(
                 memory = result.memory
             frame = frame_of(x, memory, p, settings)
             if share > zero and share < one:
-                hit, more = is_below(x, frame.center_height, memory, result.memory, p, settings)
+                hit, more = is_below(x, frame.center_height, memory, p, settings)
                 below = hit
                 evaluations += more
             if settings.reproject == 0:
@@ -156,7 +156,7 @@ def flow_rollout(
                 state = failed(state, result, h, event, duration)
                 stuck = state.status == NO_FOOT
             elif too_long:
-                state.memory = spent(state.memory, result.memory)
+                state.memory.evaluations = result.memory.evaluations
                 state = rejected(state, h, result.error, duration)
             else:
                 taken = share * h
@@ -174,7 +174,7 @@ def flow_rollout(
                 if below:  # a step that ends at this frame finds when the contact came
                     state.h = save_at[next_frame] - state.time
                     state.rejected += 1
-                    state.memory = spent(state.memory, result.memory)
+                    state.memory.evaluations = result.memory.evaluations
                     continue
                 state.height = state.height - fall
                 log_velocities(velocities, ball, state.steps - earlier, result)

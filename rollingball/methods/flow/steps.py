@@ -72,8 +72,8 @@ class FlowSteps:
 def flow_steps(flow: FlowFunctions, parameters: Any, settings_type: Any, numeric: Numeric, adaptive: bool) -> FlowSteps:
     """The functions of :class:`FlowSteps` of one flow."""
     wide, State, step_type = numeric.wide.vector, state_struct(flow.memory, numeric), flow.stepper.struct
-    begin_at, around, velocity_of, active, again = flow.begin, flow.around, flow.velocity, flow.active, flow.again
-    retract, frame_of, spent = flow.retract, flow.frame, flow.spent
+    begin_at, around, velocity_of, active = flow.begin, flow.around, flow.velocity, flow.active
+    retract, frame_of = flow.retract, flow.frame
     zero, one, infinite = wp.float64(0.0), wp.float64(1.0), wp.float64(float("inf"))
     power, fixed = wp.float64(1 / flow.stepper.control), 0 if adaptive else 1
 
@@ -119,7 +119,7 @@ def flow_steps(flow: FlowFunctions, parameters: Any, settings_type: Any, numeric
         state = before
         state.failures += 1
         state.rejected += 1
-        state.memory = spent(state.memory, result.memory)
+        state.memory.evaluations = result.memory.evaluations
         state.h = wp.float64(0.25) * h
         if state.failures > 40 or state.h <= TINY * duration:  # then the status of what was missing
             state.status = result.memory.status
@@ -187,9 +187,10 @@ def flow_steps(flow: FlowFunctions, parameters: Any, settings_type: Any, numeric
     def balanced(before: State, p: parameters, settings: settings_type):
         state = before
         event = NOTHING
-        memory = again(state.memory, around(state.x, state.memory.radius, p, settings))
-        state.memory.evaluations = memory.evaluations
+        memory = around(state.x, state.memory.radius, p, settings)
+        state.memory.evaluations += memory.evaluations
         if memory.status == FOUND and wp.length_sq(velocity_of(state.x, memory, p, settings)) == zero:
+            memory.evaluations = state.memory.evaluations
             state.memory = memory
             event = REST
         return state, event
