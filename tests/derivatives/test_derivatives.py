@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import warp as wp
-from hypothesis import assume, given, settings
+from hypothesis import assume, currently_in_test_context, given, settings
 from hypothesis import strategies as st
 
 import rollingball as rb
@@ -55,7 +55,8 @@ def differences(function, step=1e-5):
     ends = [function(k * step) - function(-k * step) for k in (1, 2, 3)]
     sixth = (45 * ends[0] - 9 * ends[1] + ends[2]) / (60 * step)
     fourth = (8 * ends[0] - ends[1]) / (12 * step)
-    assume(np.abs(fourth - sixth).max() < 1e-7 * (1 + np.abs(sixth).max()))
+    if currently_in_test_context():
+        assume(np.abs(fourth - sixth).max() < 1e-7 * (1 + np.abs(sixth).max()))
     return sixth
 
 

@@ -192,6 +192,8 @@ def test_the_energy_of_runs_is_drawn():
     assert len(figure.axes) == 1
     lines = [line.get_ydata() for line in figure.axes[0].lines]
     np.testing.assert_array_equal(lines[0], run.energy[:, 0])
-    np.testing.assert_allclose(lines[1], 9.81 * run.center[:, 0, 1])
+    kinetic, rotational, potential = lines[1:4]
+    np.testing.assert_allclose(potential, 9.81 * run.center[:, 0, 1])
+    np.testing.assert_allclose(kinetic + rotational + potential, run.energy[:, 0])
     with pytest.raises(rb.InputError, match="balls with mass"):
         rb.plot.energy_sheet({})
