@@ -66,7 +66,7 @@ class _Waiting(wp.Function):
 def warp_function(source: Callable[..., Built]) -> Callable[..., Built]:
     """Decorate a function of a file as ``wp.func`` does; Warp reads it when a kernel that calls it is made.
 
-    Reading the hundred functions of the catalogue took half of the time of ``import rollingball``.
+    Reading the hundred functions of the catalogue took much of the time of ``import rollingball``.
     """
     return _Waiting(source)
 
