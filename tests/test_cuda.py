@@ -89,7 +89,7 @@ def test_searches_compile_for_a_gpu_without_one(name, tmp_path):
     functions, settings = SURFACES[name].functions(numeric), layout(rb.GlobalProjection().settings())
     for kernel in (
         contacts_module._kernel(functions, settings, numeric),
-        footpoints_module._kernel(functions, projection, settings, numeric),
+        footpoints_module.foot_kernel(SURFACES[name], projection),
     ):
         built = wp.compile_aot_module(kernel.module, arch=90, module_dir=tmp_path, use_ptx=True)
         assert all(".visible .entry" in path.read_text() for path in built)

@@ -1,6 +1,6 @@
 """The derivative of a step is taken from its code: beside formulas written down, and for methods that have none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,10 @@ def test_they_are_those_of_formulas_written_down(method, surface):
     expected, found = tangents(run), rb.sensitivities(run)
     assert (found.status == rb.Status.RUNNING).all()
     columns = [*np.moveaxis(found.start, 3, 0), found.radius, found.lr, found.loss_scale * SURFACES[surface].loss_scale]
-    # rounding: 2e-15 of the largest at most, but for rolling balls on wells, where it is 6e-14
-    np.testing.assert_allclose(np.stack(columns, axis=2), expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+    # to rounding, and to a few of what one rounding of the feet does to the formulas: a steep well magnifies it
+    rounded = [tangents(replace(run, foot=np.nextafter(run.foot, side))) - expected for side in (np.inf, -np.inf)]
+    allowed = 1e-14 * np.abs(expected).max() + 16 * np.abs(rounded).max()
+    np.testing.assert_allclose(np.stack(columns, axis=2), expected, rtol=0, atol=allowed)
 
 
 def by_differences(run, function):

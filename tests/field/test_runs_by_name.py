@@ -34,6 +34,7 @@ CALLS = {
     "energy": (lambda runs, _path: rb.plot.energy(runs), heavy),
     "energy_sheet": (lambda runs, _path: rb.plot.energy_sheet(runs), heavy),
     "events": (lambda runs, _path: rb.plot.events(runs), lambda: heavy()),
+    "export": (lambda runs, path: rb.plot.export(runs, PLANE, path / "a.glb", seconds=0.2), lambda: make(2)),
     "gap": (lambda runs, _path: rb.plot.gap(runs), lambda: make(2)),
     "loss": (lambda runs, _path: rb.plot.loss(runs), lambda: make(2)),
     "offline": (lambda runs, _path: rb.plot.offline(runs, PLANE, BOX[2]), lambda: make(2)),
@@ -41,6 +42,7 @@ CALLS = {
     "plane_of": (lambda runs, _path: rb.plot.plane_of(runs), lambda: make(5)),
     "residual": (lambda runs, _path: rb.plot.residual(runs), lambda: make(2)),
     "sheet": (lambda runs, _path: rb.plot.sheet(runs, PLANE, BOX[2]), lambda: make(2)),
+    "training_sheet": (lambda runs, _path: rb.plot.training_sheet(runs), lambda: make(5)),
     "view": (lambda runs, _path: rb.plot.view(runs, PLANE, BOX[2], port=0).stop(), lambda: make(2)),
 }  # fmt: skip
 PAGES = {"offline", "view"}
