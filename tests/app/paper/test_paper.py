@@ -233,4 +233,4 @@ def test_figures_can_be_chosen_and_nothing_else_is_left(tmp_path, capsys):
         "figure1.png", "report.html", "report.json", "report.md",
     ]  # fmt: skip
     assert list(json.loads((tmp_path / "new" / "one" / "report.json").read_text())["figures"]) == ["1"]
-    assert "compile, once" in capsys.readouterr().out
+    assert "figures of the paper" in capsys.readouterr().out
