@@ -16,6 +16,7 @@ GROUND = {
     "quadratic": ("matrix", lambda a, b: S.quadratic([[a]], [0.2 * b], 0.1)),
     "samples": (None, lambda a, b: S.sampled(0.6 * a * np.cos(np.arange(12.0) * b), [[-5.0, 5.0]])),
 }
+SEEDS = st.sampled_from(range(8))
 FIXED = {"rattle": rb.Rattle(0.02), "rk4": rb.RK4(0.02)}
 SHARED = ("radius", "mass", "inertia", "gravity", "drag", "friction", "restitution", "duration", "loss_scale")
 WEIGHTS = {"center": [0.8, -0.5], "velocity": [0.3, 0.4], "spin": [0.2], "foot": [0.6], "loss": 0.7}
@@ -83,6 +84,7 @@ def agree(make, name, integrator, number, contact, friction):
 
     first = run()
     assume((first.status == rb.Status.RUNNING).all())
+    assume(not unilateral or (first.center[0, :, 1] == 1.4).all())  # none was lifted, so all heights are as given
 
     def moved(by):
         other = run(by)
@@ -116,32 +118,30 @@ def agree(make, name, integrator, number, contact, friction):
 @pytest.mark.parametrize("friction", ["none", "no-slip", 0.2], ids=["slides", "rolls", "rubs"])
 @pytest.mark.parametrize("integrator", FIXED)
 @settings(max_examples=2)
-@given(draw=st.data())
-def test_backwards_forwards_and_differences_agree(integrator, friction, contact, draw):
+@given(seed=SEEDS)
+def test_backwards_forwards_and_differences_agree(integrator, friction, contact, seed):
     name, make = GROUND["wave"]
-    agree(make, name, FIXED[integrator], lambda low, high: draw.draw(st.floats(low, high)), contact, friction)
+    agree(make, name, FIXED[integrator], np.random.default_rng(seed).uniform, contact, friction)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ground", ["formula", "wells", "quadratic", "samples"])
 @settings(max_examples=4)
-@given(draw=st.data())
-def test_on_every_family_of_surfaces(ground, draw):
+@given(
+    seed=SEEDS, friction=st.sampled_from(["none", "no-slip", 0.2]), contact=st.sampled_from(["bilateral", "unilateral"])
+)
+def test_on_every_family_of_surfaces(ground, seed, friction, contact):
     name, make = GROUND[ground]
-    friction, contact = (
-        draw.draw(st.sampled_from(["none", "no-slip", 0.2])),
-        draw.draw(st.sampled_from(["bilateral", "unilateral"])),
-    )
-    agree(make, name, FIXED["rattle"], lambda low, high: draw.draw(st.floats(low, high)), contact, friction)
+    agree(make, name, FIXED["rattle"], np.random.default_rng(seed).uniform, contact, friction)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("integrator", [rb.Euler(0.02), rb.Heun(0.02)], ids=["euler", "heun"])
 @settings(max_examples=2)
-@given(draw=st.data())
-def test_with_every_explicit_integrator(integrator, draw):
+@given(seed=SEEDS)
+def test_with_every_explicit_integrator(integrator, seed):
     name, make = GROUND["wave"]
-    agree(make, name, integrator, lambda low, high: draw.draw(st.floats(low, high)), "unilateral", 0.2)
+    agree(make, name, integrator, np.random.default_rng(seed).uniform, "unilateral", 0.2)
 
 
 @pytest.mark.slow
