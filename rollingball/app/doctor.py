@@ -27,6 +27,8 @@ EXTRAS = {
     "experiments": ("scikit-learn", "pytorch_optimizer"),
     "view": ("viser",),
     "tables": ("xarray", "pandas", "h5netcdf", "pyarrow"),
+    "usd": ("usd-core",),
+    "rerun": ("rerun-sdk",),
     "docs": ("sphinx", "myst-parser"),
 }
 

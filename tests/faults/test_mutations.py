@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.numpy import save as to_bytes
 
 import rollingball as rb
-from rollingball.app.folder import _to_show, summary
+from rollingball.app.folder import summary, to_show
 from rollingball.app.scene import load_scene, shipped, to_scene
 from rollingball.plot import sheet
 from rollingball.simulate import check
@@ -136,7 +136,7 @@ def use(run, path, draw):
         with contextlib.suppress(rb.InputError):
             run.at(run.time[0])
     with contextlib.suppress(rb.FileError, rb.InputError):
-        _to_show(path)
+        to_show(path)
     if draw:
         assert "<" in run._repr_html_()
         with contextlib.suppress(rb.InputError):
