@@ -62,7 +62,10 @@ def flown(run: Any) -> Any:
     finer = run.at(times)
     center, contacts = np.array(finer.center), np.array(finer.contacts)
     down = np.zeros(run.dim + 1)
-    down[-1] = -float(run.scene["run"]["gravity"])
+    try:
+        down[-1] = -float(run.scene["run"]["gravity"])
+    except (KeyError, TypeError, ValueError):  # a scene that somebody changed: no parabola is known
+        return run
     for ball in range(run.balls):
         events = np.flatnonzero(inside[ball])
         for frame in range(len(run) - 1):
