@@ -10,7 +10,7 @@ import torch
 from studies.methods import RADII, RATES
 from studies.statistics import spread, table
 from studies.store import Store, seed_of
-from studies.tasks import TASKS, Task, model_of, split
+from studies.tasks import Task, model_of, split, task_of
 from studies.training import accuracy, judged, train
 
 RULES = (
@@ -73,7 +73,7 @@ def watched(task: Task, name: str, size: Size, seed: int) -> dict[str, Any]:
 
 def compute(store: Store, size: Size) -> None:
     """Compute every cell that is missing."""
-    task = next(each for each in TASKS if each.name == size.task)
+    task = task_of(size.task)
     for name in size.methods:
         for seed in range(size.seeds):
             given = task, name, size, seed_of("cost", seed)

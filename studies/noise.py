@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from studies.statistics import spread, table
+from studies.statistics import in_words, spread, table
 from studies.store import Store, seed_of
-from studies.tasks import TASKS, Task, model_of, split
+from studies.tasks import Task, model_of, split, task_of
 from studies.training import accuracy, judged, train, vector
 
 
@@ -61,19 +61,19 @@ def parted(task: Task, name: str, settings: dict[str, float], budget: float, see
 
 def compute(store: Store, size: Size) -> None:
     """Compute every cell that is missing."""
-    task = next(each for each in TASKS if each.name == size.task)
-    for index, (name, settings) in enumerate(rows_of(size)):
-        for seed in range(size.seeds):
-            given = task, name, settings, size.budget, seed_of("noise", seed)
-            store.cell(f"{index}/{name}/{seed}", lambda given=given: parted(*given))
+    task = task_of(size.task)
+
+    def compute_one(name: str, settings: dict[str, float], seed: int) -> dict[str, Any]:
+        return parted(task, name, settings, size.budget, seed_of("noise", seed))
+
+    store.fill(rows_of(size), size.seeds, compute_one)
 
 
 def report(store: Store, size: Size) -> str:
     """The table, from the cells alone: every setting, the most accurate first."""
     rows = []
     for index, (name, settings) in enumerate(rows_of(size)):
-        runs = [store.cells[f"{index}/{name}/{seed}"] for seed in range(size.seeds)]
-        told = ", ".join(f"{key} {value:g}" for key, value in settings.items() if value)
+        runs, told = store.row(index, name, size.seeds), in_words(settings)
         values = [
             [run[key] for run in runs] for key in ("test", "answers that differ", "distance", "distance over way")
         ]

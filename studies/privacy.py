@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from studies.statistics import spread, table
+from studies.statistics import in_words, spread, table
 from studies.store import Store, seed_of
-from studies.tasks import TASKS, Part, Task, model_of, split
+from studies.tasks import Part, Task, model_of, split, task_of
 from studies.training import accuracy, judged, train
 
 SOURCE, TARGET = 3, 5  # the class whose labels are flipped, and what to
@@ -148,19 +148,19 @@ def likelihood_ratio(score: np.ndarray, inside: np.ndarray, scores: np.ndarray) 
 
 def compute(store: Store, size: Size) -> None:
     """Compute every cell that is missing."""
-    task = next(each for each in TASKS if each.name == size.task)
-    for index, (name, settings) in enumerate(rows_of(size)):
-        for seed in range(size.seeds):
-            given = task, name, settings, size, seed_of("privacy", seed)
-            store.cell(f"{index}/{name}/{seed}", lambda given=given: attacked(*given))
+    task = task_of(size.task)
+
+    def compute_one(name: str, settings: dict[str, float], seed: int) -> dict[str, Any]:
+        return attacked(task, name, settings, size, seed_of("privacy", seed))
+
+    store.fill(rows_of(size), size.seeds, compute_one)
 
 
 def report(store: Store, size: Size) -> str:
     """The table, from the cells alone."""
     rows = []
     for index, (name, settings) in enumerate(rows_of(size)):
-        runs = [store.cells[f"{index}/{name}/{seed}"] for seed in range(size.seeds)]
-        told = ", ".join(f"{key} {value:g}" for key, value in settings.items() if value)
+        runs, told = store.row(index, name, size.seeds), in_words(settings)
         attacks = [f"{np.mean([run[key] for run in runs]):.3f}" for key in ("loss attack", "likelihood ratio")]
         rows.append(
             [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -32,6 +32,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def spread(values: Sequence[float]) -> str:
     """Mean and standard deviation, as text."""
     return f"{np.mean(values):.1f} ± {np.std(values, ddof=1) if len(values) > 1 else 0.0:.1f}"
+
+
+def in_words(settings: Mapping[str, float]) -> str:
+    """Settings by name, those that are not 0, as text."""
+    return ", ".join(f"{key} {value:g}" for key, value in settings.items() if value)
 
 
 def signed(found: tuple[float, float, float]) -> str:

@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,17 @@ class Store:
             self.cells[name] = {**result, "seconds": round(time.perf_counter() - began, 3)}
             self.write()
         return self.cells[name]
+
+    def fill(self, rows: Sequence[tuple[str, Any]], seeds: int, compute: Callable[[str, Any, int], Any]) -> None:
+        """Compute ``compute(method, settings, seed)`` for every row (method, settings), where it is not there yet."""
+        for index, (name, settings) in enumerate(rows):
+            for seed in range(seeds):
+                given = name, settings, seed
+                self.cell(f"{index}/{name}/{seed}", lambda given=given: compute(*given))
+
+    def row(self, index: int, name: str, seeds: int) -> list[dict[str, Any]]:
+        """The results of a row of :meth:`fill`, one a seed."""
+        return [self.cells[f"{index}/{name}/{seed}"] for seed in range(seeds)]
 
     def write(self) -> None:
         """Write the file, whole or not at all."""

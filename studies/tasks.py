@@ -56,6 +56,11 @@ class Task:
 TASKS = [Task(data, model, noise) for data, model in (("digits", "mlp"), ("mnist1d", "cnn")) for noise in (0, 0.2, 0.4)]
 
 
+def task_of(name: str) -> Task:
+    """The task of this name."""
+    return next(task for task in TASKS if task.name == name)
+
+
 @functools.cache
 def _all(data: str) -> tuple[np.ndarray, np.ndarray]:
     """Every input, with mean 0 and deviation about 1, and its label."""

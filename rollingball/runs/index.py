@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,11 @@ def write_index(shards: Shards) -> None:
     Raises:
         FileError: for a shard that is missing, or an index that cannot be written.
     """
-    sizes, seconds, certified = {}, 0.0, True
-    for block in range(shards.grid.blocks):
-        for leg in range(shards.grid.legs):
-            told = shards.read(block, leg)[1]
-            seconds, certified = seconds + told["seconds"], certified and told["certified"]
-            sizes[shards.grid.name(block, leg)] = shards.path(block, leg).stat().st_size
-    index = {"format": FORMAT, "seconds": seconds, "certified": certified, "shards": sizes}
+    grid = shards.grid
+    told = replace(shards, chosen=dict.fromkeys(range(grid.blocks), grid.legs)).told()
+    each = [(block, leg) for block in range(grid.blocks) for leg in range(grid.legs)]
+    sizes = {grid.name(*shard): shards.path(*shard).stat().st_size for shard in each}
+    index = {"format": FORMAT, **told, "shards": sizes}
     write_beside(shards.folder / INDEX, json.dumps(index, indent=0).encode())
 
 
@@ -117,22 +116,21 @@ def load_shards(folder: Path) -> dict[str, Any]:
     shards, run = read_run(folder)
     grid, scene, index = shards.grid, dict(run["scene"]), read_index(shards)
     if index is not None:
-        shards.__dict__["whole"] = dict.fromkeys(range(grid.blocks), grid.legs)
+        shards = replace(shards, chosen=dict.fromkeys(range(grid.blocks), grid.legs))
     if not shards.whole:
         raise FileError(f"{folder}: nothing of its run is written yet; rollingball.resume({str(folder)!r}) rolls it")
     done = {block: legs for block, legs in shards.whole.items() if legs == grid.legs}
     if not done:
         farthest = max(shards.whole, key=shards.whole.__getitem__)
         done = {farthest: shards.whole[farthest]}
-    shards.__dict__["whole"] = done
+    shards = replace(shards, chosen=done)
     frames: Any = range(grid.rows(next(iter(done.values())) - 1)[1])
     balls: Any = range(grid.balls)
     if len(done) < grid.blocks:
         balls = np.concatenate([np.arange(*grid.block(block)) for block in done])
         scene = picked(scene, grid.balls, balls)
     if index is None:
-        told = [shards.read(block, leg)[1] for block, legs in done.items() for leg in range(legs)]
-        index = {"seconds": sum(part["seconds"] for part in told), "certified": all(p["certified"] for p in told)}
+        index = shards.told()
         scene["unfinished"] = f"{len(balls)} of {grid.balls} balls, {len(frames)} of {grid.frames} frames"
     chosen = {"T": frames, "B": balls}
     arrays = {

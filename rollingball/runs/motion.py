@@ -14,14 +14,25 @@ PARTS = 4  # moments from one frame to the next
 MOST = 20_000  # frames of all balls that are looked at; a run with more is shown frame by frame
 
 
+def gravity_of(run: Any) -> float | None:
+    """The gravity of a run of balls with mass; None where the run is another, or its scene does not say."""
+    if run.velocity is None:
+        return None
+    try:
+        return float(run.scene["run"]["gravity"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def energy_parts(run: Any) -> dict[str, np.ndarray]:
     """The kinetic, rotational and potential energy (T, B) of balls with mass (see :meth:`Trajectory.energies`)."""
-    if run.energy is None:
-        raise InputError("trajectory", run, "a run of balls with mass")
+    gravity = gravity_of(run)
+    if run.energy is None or gravity is None:
+        raise InputError("trajectory", run, "a run of balls with mass that says its velocity and gravity")
     table = run.scene.get("ball") or {}
     mass = np.broadcast_to(np.asarray(table.get("mass", 1.0), float), run.balls)
     kinetic = mass * (np.asarray(run.velocity, float) ** 2).sum(axis=-1) / 2
-    potential = mass * float(run.scene["run"]["gravity"]) * run.center[..., -1]
+    potential = mass * gravity * run.center[..., -1]
     if run.spin is None:
         return {"kinetic": kinetic, "rotational": run.energy - kinetic - potential, "potential": potential}
     given = table.get("inertia")
@@ -53,7 +64,8 @@ def flown(run: Any) -> Any:
         The run with four times as many frames and one at each event; the run itself where it has no mass, a clock of
         its own for each ball, one frame, or very many.
     """
-    if run.velocity is None or run.events is None or run.time.ndim != 1 or len(run) < 2 or len(run) * run.balls > MOST:
+    gravity = gravity_of(run)
+    if gravity is None or run.events is None or run.time.ndim != 1 or len(run) < 2 or len(run) * run.balls > MOST:
         return run
     kinds, when = run.events["kind"], run.events["time"]
     inside = (kinds != Event.NONE) & (when > run.time[0]) & (when < run.time[-1])
@@ -62,10 +74,7 @@ def flown(run: Any) -> Any:
     finer = run.at(times)
     center, contacts = np.array(finer.center), np.array(finer.contacts)
     down = np.zeros(run.dim + 1)
-    try:
-        down[-1] = -float(run.scene["run"]["gravity"])
-    except (KeyError, TypeError, ValueError):  # a scene that somebody changed: no parabola is known
-        return run
+    down[-1] = -gravity
     for ball in range(run.balls):
         events = np.flatnonzero(inside[ball])
         for frame in range(len(run) - 1):

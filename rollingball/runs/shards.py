@@ -37,11 +37,13 @@ class Shards:
         folder: Where it is.
         grid: How the run is cut.
         dim: The dimension d.
+        chosen: How many legs to read of each block, where that is not all that is written.
     """
 
     folder: Path
     grid: Grid
     dim: int
+    chosen: dict[int, int] | None = None
 
     def path(self, block: int, leg: int) -> Path:
         """The file of a shard."""
@@ -49,7 +51,9 @@ class Shards:
 
     @functools.cached_property
     def whole(self) -> dict[int, int]:
-        """How many legs of each block are written, one after the other; blocks without one are left out."""
+        """How many legs of each block are read, one after the other; blocks without one are left out."""
+        if self.chosen is not None:
+            return self.chosen
         legs = {block: self.written(block) for block in range(self.grid.blocks)}
         return {block: count for block, count in legs.items() if count}
 
@@ -102,6 +106,15 @@ class Shards:
         if missing := [name for name in REQUIRED if name not in full]:
             raise FileError(f"{path}: not a shard of a run: {', '.join(missing)} missing")
         return full, told
+
+    def told(self) -> dict[str, Any]:
+        """What the shards say of themselves together: seconds, and whether all are certified.
+
+        Raises:
+            FileError: for a shard that is missing or damaged.
+        """
+        parts = [self.read(block, leg)[1] for block, legs in self.whole.items() for leg in range(legs)]
+        return {"seconds": sum(part["seconds"] for part in parts), "certified": all(p["certified"] for p in parts)}
 
     @functools.cached_property
     def layout(self) -> dict[str, Layout]:

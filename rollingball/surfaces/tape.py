@@ -35,7 +35,6 @@ OF_NUMBER_AND_REGISTER = {
     "+": "add_number", "-": "number_minus", "*": "scale", "/": "number_over", "**": "number_power"
 }  # fmt: skip
 SPECIAL_POWERS = {2.0: "square", 3.0: "cube", 0.5: "sqrt"}
-WITH_NUMBER = {*OF_REGISTER_AND_NUMBER.values(), *OF_NUMBER_AND_REGISTER.values()}
 WITH_TWO = set(OF_TWO.values())
 
 

@@ -6,6 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import rollingball as rb
+from tests.derivatives.test_derivatives import differences
 
 S = rb.surfaces
 # (a, b) in [0.8, 1.2] -> a surface of each of five unlike families on a line, with the name of a parameter that is a
@@ -32,14 +33,6 @@ def observed(run):
             cotangent[name][frame] = share * np.asarray(weight)
         total += (cotangent[name] * table).sum()
     return total, cotangent
-
-
-def difference(function, step=2e-5):
-    """The derivative at 0 by sixth-order differences; draws near a kink or so chaotic that they fail are left out."""
-    ends = [function(k * step) - function(-k * step) for k in (1, 2, 3)]
-    sixth, fourth = (45 * ends[0] - 9 * ends[1] + ends[2]) / (60 * step), (8 * ends[0] - ends[1]) / (12 * step)
-    assume(abs(fourth - sixth) < 2e-8 * (1 + abs(sixth)))
-    return sixth
 
 
 def agree(make, name, integrator, number, contact, friction):
@@ -92,7 +85,7 @@ def agree(make, name, integrator, number, contact, friction):
         return observed(other)[0]
 
     _total, cotangent = observed(first)
-    expected = difference(moved)
+    expected = differences(moved, 2e-5, most=2e-8)
     found = rb.derivatives(first, cotangent, parameters=name is not None, throw=False)
     assume((found.status == rb.Status.RUNNING).all())
     total = (found.start[:, 0] * along["start"]).sum() + (found.spin[:, 0] * along["spin"]).sum()

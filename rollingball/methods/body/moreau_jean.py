@@ -22,7 +22,7 @@ from rollingball.core.numeric import Numeric, struct
 from rollingball.geometry.search.minima import MOST, lowest_of, minima_struct
 from rollingball.methods.body.impact import impact_program
 from rollingball.methods.body.kernel import BodyRollout
-from rollingball.methods.body.rattle import decay
+from rollingball.methods.body.rattle import decay_program
 from rollingball.methods.body.record import record_program, record_struct
 from rollingball.methods.body.search import contact_search
 from rollingball.methods.body.state import body_struct, initial_ball, space_vectors
@@ -71,6 +71,7 @@ def time_step(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         minima_struct(numeric), impact_program(numeric), contact_search(functions, numeric),
     )  # fmt: skip
     horizontal, normal, zero, two = vectors.horizontal, vectors.normal, wp.float64(0.0), wp.float64(2.0)
+    decay = decay_program()
 
     @wp.func
     def least_speeds(ball: body, contacts: minima, slopes: table, settings: Any):

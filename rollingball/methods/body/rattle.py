@@ -20,48 +20,53 @@ from rollingball.methods.body.state import body_struct, space_vectors
 from rollingball.surfaces.base import SurfaceFunctions
 
 
-@wp.func
-def decay(z: wp.float64):
-    """exp(-z), (1 - exp(-z)) / z and (z - 1 + exp(-z)) / z^2, by their series where z is small."""
-    one = wp.float64(1.0)
-    if z == wp.float64(0.0):  # without drag, which is most runs
-        return one, one, wp.float64(0.5)
-    if z > wp.float64(0.5):
-        e = wp.exp(-z)
-        return e, (one - e) / z, (z - one + e) / (z * z)
-    first, second = wp.float64(0.0), wp.float64(0.0)
-    term = wp.float64(1.0)
-    for n in range(16):
-        first += term / wp.float64(n + 1)
-        second += term / wp.float64((n + 1) * (n + 2))
-        term = -term * z / wp.float64(n + 1)
-    return one - z * first, first, second
+@compiled
+def decay_program() -> Any:
+    """``decay(z)``, what a time z does to a motion with drag, with its derivative."""
 
+    @wp.func
+    def decay(z: wp.float64):
+        """exp(-z), (1 - exp(-z)) / z and (z - 1 + exp(-z)) / z^2, by their series where z is small."""
+        one = wp.float64(1.0)
+        if z == wp.float64(0.0):  # without drag, which is most runs
+            return one, one, wp.float64(0.5)
+        if z > wp.float64(0.5):
+            e = wp.exp(-z)
+            return e, (one - e) / z, (z - one + e) / (z * z)
+        first, second = wp.float64(0.0), wp.float64(0.0)
+        term = wp.float64(1.0)
+        for n in range(16):
+            first += term / wp.float64(n + 1)
+            second += term / wp.float64((n + 1) * (n + 2))
+            term = -term * z / wp.float64(n + 1)
+        return one - z * first, first, second
 
-@wp.func_grad(decay)
-def decay_backwards(z: wp.float64, left: wp.float64, first: wp.float64, second: wp.float64):
-    """By their series too: without drag the shortcut above is constant."""
-    one, two = wp.float64(1.0), wp.float64(2.0)
-    by_first, by_second = wp.float64(0.0), wp.float64(0.0)
-    if z > wp.float64(0.5):
-        e = wp.exp(-z)
-        mean = (one - e) / z
-        by_first = (e - mean) / z
-        by_second = (mean - two * (z - one + e) / (z * z)) / z
-    else:
-        term = one
-        for n in range(16):  # minus the sum of (n + 1) (-z)^n / (n + 2)!, and of that over n + 3
-            power = wp.float64(n + 1)
-            by_first -= term / (power + one)
-            by_second -= term / ((power + one) * (power + two))
-            term = -term * z / power
-    wp.adjoint[z] += second * by_second + first * by_first - left * wp.exp(-z)
+    @wp.func_grad(decay)
+    def decay_backwards(z: wp.float64, left: wp.float64, first: wp.float64, second: wp.float64):
+        """By their series too: without drag the shortcut above is constant."""
+        one, two = wp.float64(1.0), wp.float64(2.0)
+        by_first, by_second = wp.float64(0.0), wp.float64(0.0)
+        if z > wp.float64(0.5):
+            e = wp.exp(-z)
+            mean = (one - e) / z
+            by_first = (e - mean) / z
+            by_second = (mean - two * (z - one + e) / (z * z)) / z
+        else:
+            term = one
+            for n in range(16):  # minus the sum of (n + 1) (-z)^n / (n + 2)!, and of that over n + 3
+                power = wp.float64(n + 1)
+                by_first -= term / (power + one)
+                by_second -= term / ((power + one) * (power + two))
+                term = -term * z / power
+        wp.adjoint[z] += second * by_second + first * by_first - left * wp.exp(-z)
+
+    return decay
 
 
 @compiled
 def flight_program(numeric: Numeric) -> Any:
     """``fly(Body, h, settings) -> Body``: the exact solution of free flight, c'' = -a e_y - (mu / m) c'."""
-    body, dim = body_struct(numeric), numeric.dim
+    body, dim, decay = body_struct(numeric), numeric.dim, decay_program()
     space = wp.types.vector(numeric.dim + 1, wp.float64)
 
     @wp.func
@@ -204,6 +209,7 @@ def rattle_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         constraint_program(functions, numeric),
     )
     zero, half, one = wp.float64(0.0), wp.float64(0.5), wp.float64(1.0)
+    decay = decay_program()
 
     @wp.func
     def advance(ball: body, h: wp.float64, p: parameters, settings: Any):

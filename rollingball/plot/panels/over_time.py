@@ -10,6 +10,7 @@ import numpy as np
 from rollingball.core.errors import InputError
 from rollingball.plot.common.inputs import NamedRun, Runs, name_runs, named_runs
 from rollingball.plot.common.style import INK, axes, legend, styled
+from rollingball.runs.motion import gravity_of
 from rollingball.runs.trajectory import Trajectory
 
 WITH_MASS = "Trajectory of balls with mass"
@@ -119,7 +120,7 @@ def _parts_and_events(ax: Any, shown: NamedRun) -> None:
     run = shown.run
     none = np.zeros((run.balls, 0))
     happened = run.events or {"time": none, "kind": none}
-    parts = run.energies() if _has_parts(run) else {}
+    parts = run.energies() if gravity_of(run) is not None else {}
     for ball in range(run.balls):
         color, time = shown.color(ball), _time(run)[:, ball]
         for name, part in parts.items():
@@ -127,17 +128,6 @@ def _parts_and_events(ax: Any, shown: NamedRun) -> None:
         when = happened["time"][ball][(happened["kind"][ball] >= 0) & (happened["time"][ball] <= time[-1])]
         level = np.interp(when, time, np.asarray(run.energy)[:, ball])
         ax.plot(when, level, "|", color=color, markersize=4, alpha=0.7)
-
-
-def _has_parts(trajectory: Trajectory) -> bool:
-    """Whether a run and its scene say what the parts of the energy need."""
-    if trajectory.velocity is None:
-        return False
-    try:
-        float(trajectory.scene["run"]["gravity"])
-    except (KeyError, TypeError, ValueError):
-        return False
-    return True
 
 
 def _time(trajectory: Trajectory) -> np.ndarray:

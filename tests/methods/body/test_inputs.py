@@ -1,9 +1,12 @@
 """What a ball with mass refuses before anything is compiled, what it records, and what files keep of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import rollingball as rb
+from rollingball.runs.motion import flown
 
 PLANE, PARABOLA = rb.surfaces.plane([0.3, 0.1]), rb.surfaces.quadratic([[1.0]])
 BALL = rb.Ball(0.5)
@@ -197,3 +200,13 @@ def test_the_energy_of_runs_is_drawn():
     np.testing.assert_allclose(kinetic + rotational + potential, run.energy[:, 0])
     with pytest.raises(rb.InputError, match="balls with mass"):
         rb.plot.energy_sheet({})
+
+
+def test_a_run_whose_scene_lost_its_gravity_has_no_parts_of_its_energy_and_is_drawn_as_recorded():
+    run = rb.simulate(PARABOLA, rb.Ball(0.4), rb.RigidBall(contact="unilateral"), start=[0.2], duration=0.1, gap=None)
+    lost = replace(run, scene={**run.scene, "run": {}})
+    with pytest.raises(rb.InputError, match="gravity"):
+        lost.energies()
+    assert flown(lost) is lost
+    assert flown(run) is not run
+    assert len(rb.plot.energy_sheet({"one": lost}).axes) == 1
