@@ -58,7 +58,7 @@ def touch(optimizer: Any, scaler: Any) -> Touched:
     if scaler is not None and not scaler.is_enabled():
         scaler = None
     if not is_kept(group):
-        if all(param.grad is None for part in optimizer.param_groups for param in part["params"]):
+        if not _has_gradients(optimizer):
             raise RuntimeError("touch() found no gradients: call loss.backward() before it")
         optimizer._surroundings.begin_scaled(optimizer, scaler)
         if scaler is not None:
@@ -75,6 +75,11 @@ def touch(optimizer: Any, scaler: Any) -> Touched:
     add_(views, offsets, 1.0, ball.foreach)
     weights_moved()
     return touched
+
+
+def _has_gradients(optimizer: Any) -> bool:
+    """Whether any parameter has a gradient."""
+    return any(param.grad is not None for group in optimizer.param_groups for param in group["params"])
 
 
 def release(touched: Touched) -> None:
@@ -106,7 +111,7 @@ def finish(optimizer: Any, touched: Touched, closure: Callable[[], Any] | None, 
         optimizer._surroundings.unscale(optimizer, 1)
     if not unscale_handed_over(optimizer) or not touched.found:
         return returned
-    if all(param.grad is None for part in optimizer.param_groups for param in part["params"]):
+    if not _has_gradients(optimizer):
         raise RuntimeError("step() found no gradients: after touch() call loss.backward() again")
     calls = Calls(None, optimizer, optimizer._surroundings, scaler=scaler)
     calls.needs_norm = False
