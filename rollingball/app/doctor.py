@@ -26,7 +26,7 @@ EXTRAS = {
     "bench": ("jax", "diffrax", "numba", "scikit-image", "mujoco", "pytorch_optimizer"),
     "experiments": ("scikit-learn", "pytorch_optimizer"),
     "view": ("viser",),
-    "tables": ("xarray", "pandas", "h5netcdf", "pyarrow"),
+    "tables": ("xarray", "pandas", "h5netcdf", "h5py", "pyarrow"),
     "usd": ("usd-core",),
     "rerun": ("rerun-sdk",),
     "docs": ("sphinx", "myst-parser"),

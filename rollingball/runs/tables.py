@@ -85,7 +85,8 @@ def write_table(run: Any, path: Path) -> str:
     try:
         temporary = beside(path)
         if path.suffix == ".nc":
-            _package("h5netcdf", "a .nc file")
+            for package in ("h5netcdf", "h5py"):
+                _package(package, "a .nc file")
             data = to_xarray(run)
             data.to_netcdf(temporary, engine="h5netcdf")
             text = ", ".join(f"{count} {name}s" for name, count in data.sizes.items() if name in ("frame", "ball"))
