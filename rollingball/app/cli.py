@@ -40,18 +40,13 @@ def _run(arguments: list[str]) -> None:
     """Read the arguments and run the command that they name."""
     words = [word for word in arguments if not word.startswith("-")]
     if words and words[0] not in COMMANDS and arguments[0] == words[0]:
-        question = likeliest(words[0], COMMANDS) or "the commands are"
+        question = likeliest(words[0], list(COMMANDS)) or "the commands are"
         raise RollingBallError(f"{words[0]}: no such command; {question} {', '.join(COMMANDS)}")
     command, rest = _parsed(arguments)
     _quiet()
     options = options_of(command)
+    _refuse_options(rest, options, isinstance(command, ON_SCENES))
     overrides = _overrides(rest, options)
-    unlike = (
-        overrides
-        if not isinstance(command, ON_SCENES)
-        else {key: value for key, value in overrides.items() if "." not in key and likeliest(f"--{key}", options)}
-    )
-    refuse(unlike, options)
     command(overrides)
 
 
@@ -77,12 +72,24 @@ def _parsed(arguments: list[str]) -> tuple[Any, list[str]]:
         if not text:  # the help, which was asked for
             _flush()
             raise
+        if arguments and arguments[0] in COMMANDS:  # a mistyped option takes the word after it, which is then missed
+            command = COMMANDS[arguments[0]]
+            _refuse_options(arguments, options_of(command), command in ON_SCENES)
         after = next(
             (number for number, line in enumerate(text) if line.startswith(("For full", "Argument help"))), None
         )
         hint = " ".join(["rollingball", *arguments[:1]]) if arguments and arguments[0] in COMMANDS else "rollingball"
         _end(f"{' '.join(text[:after])} (see {hint} --help)", 2)
     return parsed.command, list(rest)
+
+
+def _refuse_options(words: list[str], options: list[str], on_scenes: bool) -> None:
+    """Refuse words such as ``--run`` that are no options; on scenes, where they may be values, those near to one."""
+    given = [word.partition("=")[0] for word in words if word.startswith("--") and len(word) > 2]
+    unknown = [word[2:] for word in given if word not in options]
+    if on_scenes:
+        unknown = [word for word in unknown if "." not in word and likeliest(f"--{word}", options)]
+    refuse(dict.fromkeys(unknown, ""), options)
 
 
 def _overrides(rest: list[str], options: list[str]) -> dict[str, str]:

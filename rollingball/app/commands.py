@@ -9,7 +9,7 @@ import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import arg
@@ -242,12 +242,15 @@ class RollingBall:
 
 # Commands that replace values of a scene, as in --ball.radius 5.
 ON_SCENES = (Demo, Run, Iron, Compare, Sensitivity, Scenes)
-COMMANDS = [command.__name__.lower() for command in (*ON_SCENES, Plot, Animate, View, Paper, Export, Doctor)]
+COMMANDS: dict[str, Any] = {
+    command.__name__.lower(): command for command in (*ON_SCENES, Plot, Animate, View, Paper, Export, Doctor)
+}
 
 
-def options_of(command: object) -> list[str]:
+def options_of(command: Any) -> list[str]:
     """The options of a command as they are typed, such as ``--run-name``."""
-    return [f"--{name.replace('_', '-')}" for name in vars(command)]
+    named = [field.name for field in dataclasses.fields(command) if "Positional" not in str(field.type)]
+    return [f"--{name.replace('_', '-')}" for name in named]
 
 
 def likeliest(word: str, options: Sequence[str]) -> str:

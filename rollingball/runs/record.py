@@ -103,7 +103,8 @@ def scene_of(plan: Plan) -> dict[str, Any]:
     """What the trajectory of a plan says of its making: surface, ball, run and versions."""
     surface, (run, ball) = plan.surface, plan.told()
     recipe = surface.recipe or {"name": surface.name, "dim": surface.dim, "loss_scale": surface.loss_scale}
-    return {"surface": recipe, "ball": ball, "run": run, "versions": versions()}
+    lifted = {"lift": True} if plan.lift else {}  # told by captions
+    return {"surface": recipe, "ball": ball, "run": run, "versions": versions(), **lifted}
 
 
 def gap_kernels(plan: Plan) -> list[Any]:

@@ -95,6 +95,26 @@ def test_a_closure_without_backward_is_refused_where_it_would_move_on_stale_grad
     optimizer.step(plain(optimizer, model, inputs, targets))
 
 
+@pytest.mark.parametrize("zeroes", [True, False])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_closure_that_leaves_no_gradient_is_refused(rule, zeroes):
+    model, inputs, targets = network()
+    optimizer = rb.RollingBall(model.parameters(), lr=0.1, radius=0.1, **RULES[rule])
+    if zeroes:
+        optimizer.step(plain(optimizer, model, inputs, targets))
+    before = vector(model)
+
+    def closure():
+        if zeroes:
+            optimizer.zero_grad()
+        return mse_loss(model(inputs), targets)
+
+    with pytest.raises(rb.InputError, match=r"no backward\(\)'; allowed: .*no parameter has a gradient"):
+        optimizer.step(closure)
+    assert torch.equal(vector(model), before)
+    optimizer.step(plain(optimizer, model, inputs, targets))
+
+
 def test_gradients_that_are_written_without_a_backward_pass_count():
     x = torch.nn.Parameter(torch.ones(2, dtype=torch.float64))
     optimizer = rb.RollingBall([x], lr=0.1, radius=0.0, contact_steps=1)

@@ -31,7 +31,7 @@ def sheet(
     """Draw runs on their surface: section and centres in d = 1, contours and paths in d = 2, projected paths in more.
 
     A caption names the run, its radius, the statuses with which balls failed, how many balls were inside the surface,
-    and how many start outside of the box.
+    how many start outside of the box, and whether balls were lifted at the start.
 
     Args:
         runs: A Trajectory, or a dict of Trajectories by name. Each is a row of panels, one panel for each of its radii;
@@ -156,4 +156,5 @@ def caption(name: str, run: Trajectory, box: Any = None, goal: Goal | None = Non
         first = run.center[0, :, :-1] if is_continuous(run) else run.foot[0]  # where the drawn path begins
         outside = int(((first < low) | (first > high)).any(axis=1).sum())
         lines.append(f"{outside} of {run.balls} start outside of the box" if outside else "")
+    lines.append("lifted at the start where it did not fit" if run.scene.get("lift") and run.radius.any() else "")
     return "\n".join(textwrap.fill(line, WIDEST) for line in lines if line)

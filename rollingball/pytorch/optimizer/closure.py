@@ -32,19 +32,22 @@ def loss_of(returned: Any) -> Tensor | float:
     Raises:
         InputError: naming ``closure``, for anything else.
     """
-    loss = returned
-    if isinstance(loss, Mapping):
-        loss = loss.get("loss")
-    elif not isinstance(loss, (Tensor, np.ndarray)) and hasattr(loss, "loss"):
-        loss = loss.loss
-    elif isinstance(loss, (tuple, list)) and loss:
-        loss = loss[0]
+    loss = _picked(returned)
     if isinstance(loss, Tensor) and loss.numel() == 1 and not loss.is_complex():
         return loss.detach()
     if isinstance(loss, Real) or (isinstance(loss, np.ndarray) and loss.size == 1 and loss.dtype.kind in "fiu"):
         return float(loss.item() if isinstance(loss, np.ndarray) else loss)
     shown = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else returned
     raise InputError("closure", shown, RETURNS)
+
+
+def _picked(returned: Any) -> Any:
+    """What stands where the loss should be in what a closure returned."""
+    if isinstance(returned, Mapping):
+        return returned.get("loss")
+    if not isinstance(returned, (Tensor, np.ndarray)) and hasattr(returned, "loss"):
+        return returned.loss
+    return returned[0] if isinstance(returned, (tuple, list)) and returned else returned
 
 
 class Evaluation(NamedTuple):
@@ -98,7 +101,7 @@ class Calls:
     ) -> None:
         if closure is not None and not callable(closure):
             raise InputError(name, closure, f"the function itself, as in step({name}); not what it returned")
-        self.closure, self.optimizer, self.surroundings = closure, optimizer, surroundings
+        self.closure, self.optimizer, self.surroundings, self.name = closure, optimizer, surroundings, name
         self.needs_loss, self.repeats = needs_loss, repeats
         self.scaler = scaler if scaler is not None and scaler.is_enabled() else None
         self.count, self.returned, self.is_elsewhere, self.needs_norm = 0, None, False, True
@@ -123,6 +126,7 @@ class Calls:
             given = self.closure, self.optimizer, self.scaler, self.repeats, self.is_elsewhere
             with self.surroundings.first_call(*given):
                 self.returned = self.closure()
+            self._refuse_without_gradients()
             self._unscale()
         self.at_contact = self.returned
         groups = self.optimizer.param_groups
@@ -133,6 +137,14 @@ class Calls:
         self.views, self.other_views = [local(p) for p in self.params], [local(p) for p in self.other_params]
         self.space = Space(self.params)
         self.here = self.last = self._evaluation(self.returned)
+
+    def _refuse_without_gradients(self) -> None:
+        """Refuse a closure whose loss depends on parameters, none of which has a gradient: backward() was forgotten."""
+        loss = _picked(self.returned)
+        params = [param for group in self.optimizer.param_groups for param in group["params"]]
+        if isinstance(loss, Tensor) and loss.requires_grad and all(param.grad is None for param in params):
+            allowed = "one that calls backward(): after this one no parameter has a gradient"
+            raise InputError(self.name, "a function that calls no backward()", allowed)
 
     def again(self) -> Evaluation:
         """An inner call: loss and gradient where the parameters are now."""
