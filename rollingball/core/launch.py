@@ -18,7 +18,7 @@ import warp as wp
 from rollingball.core.compiled import BUILDING
 from rollingball.core.errors import FileError, InputError
 
-LARGE = 2**24  # bytes of an array that takes longer to fill than a thread to start
+LARGE = 2**22  # bytes of an array that takes as long to fill as a kernel takes to write it
 
 _listeners: list[Callable[[list[str]], None]] = []
 _loaded: weakref.WeakKeyDictionary[Any, set[tuple[str, int | None]]] = weakref.WeakKeyDictionary()
@@ -41,16 +41,33 @@ def empty(shape: tuple[int, ...], kind: Any, device: Any) -> Any:
     return wp.array(host, dtype=kind, shape=shape, device=device, copy=False)
 
 
-def fill_host(array: np.ndarray, value: float) -> None:
-    """Fill a new array of NumPy on all cores: most of the time the system takes, to find its pages of memory."""
+def unwritten(array: Any) -> Any:
+    """The same array of NumPy for a kernel to fill, of inf so that a frame which it did not write would be seen.
+
+    A large one is left as it is.
+    """
     if array.nbytes <= LARGE:
-        array.fill(value)
-    else:
-        _together([functools.partial(part.fill, value) for part in np.array_split(array, thread_count(None))])
+        array.fill(np.inf)
+    return array
+
+
+def copied(array: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
+    """The array copied into another of its shape, by default a new contiguous one; a large one on all cores."""
+    into = np.empty(array.shape, array.dtype) if into is None else into
+    parts = thread_count(None) if array.nbytes > LARGE else 1
+    pairs = zip(np.array_split(into, parts), np.array_split(array, parts), strict=True)
+    _together([functools.partial(np.copyto, *pair) for pair in pairs])
+    return into
 
 
 def blank(kind: Any, shape: tuple[int, ...], device: Any, /, **values: Any) -> Any:
-    """An array of structs of the type ``kind``: floats are inf and other fields 0, unless ``values`` has the field."""
+    """An array of structs of the type ``kind``: floats are inf and other fields 0, unless ``values`` has the field.
+
+    A large one without ``values`` is left as it is, for a kernel that writes all of it.
+    """
+    size = math.prod(shape) * kind.numpy_dtype()["itemsize"]
+    if size > LARGE and not values:
+        return empty(shape, kind, device)
     one = np.zeros(1, dtype=kind.numpy_dtype())
     for name in one.dtype.names or ():
         one[name] = values.get(name, np.inf if one[name].dtype.kind == "f" else 0)

@@ -70,7 +70,7 @@ class Sharded(np.lib.mixins.NDArrayOperatorsMixin):
                     raise IndexError(f"index {pick} is out of bounds for an axis of {len(self._chosen[letter])}")
                 left.append(0)
             else:
-                chosen[letter] = chosen[letter][pick] if isinstance(pick, slice) else np.asarray(chosen[letter])[pick]
+                chosen[letter] = _picked(chosen[letter], pick)
                 left.append(slice(None))
         view = Sharded(self._read, self._axes, chosen, self._rest, self.dtype)
         rest = keys[len(self._axes) :]
@@ -122,6 +122,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_plain(part) for part in value)
     return {name: _plain(part) for name, part in value.items()} if isinstance(value, dict) else value
+
+
+def _picked(chosen: Chosen, pick: Any) -> Chosen:
+    """Some of a choice; a range of a million balls is not made an array for a hundred of them."""
+    if isinstance(pick, slice) or not isinstance(chosen, range):
+        return chosen[pick]
+    if pick.dtype.kind == "b" or (len(pick) and not (-len(chosen) <= pick.min() and pick.max() < len(chosen))):
+        return np.asarray(chosen)[pick]  # a mask, or an IndexError
+    return chosen.start + chosen.step * np.where(pick < 0, pick + len(chosen), pick)
 
 
 def inside(chosen: Chosen, first: int, last: int) -> tuple[Any, Any]:

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.core.launch import fill_host
+from rollingball.core.launch import unwritten
 from rollingball.methods.discrete.plan import DiscretePlan
 
 COLUMNS = ("foot", "center", "center_height", "height", "residual")  # in the order of the kernel's arguments
 
 
 def columns(plan: DiscretePlan) -> dict[str, Any]:
-    """Arrays (T, B) for the kernel, of inf, so that a frame that it did not write would be seen.
+    """Arrays (T, B) for the kernel.
 
     On a CPU ``hosts`` has the same memory as arrays of NumPy. In float64 ``center`` and ``center_height`` lie in one of
     them, (T, B, d + 1), which needs no copy afterwards.
@@ -34,8 +34,7 @@ def columns(plan: DiscretePlan) -> dict[str, Any]:
 
     def host(name: str, kind: Any, numbers: int, dtype: Any) -> None:
         """An array of NumPy for a column; where it is not kept every frame is written to the same place."""
-        hosts[name] = np.empty((shape[0] if kept[name] else 1, shape[1], numbers), dtype)
-        fill_host(hosts[name], np.inf)
+        hosts[name] = unwritten(np.empty((shape[0] if kept[name] else 1, shape[1], numbers), dtype))
         strides = (hosts[name].strides[0] * kept[name], hosts[name].strides[1])
         found[name] = _at(hosts[name].ctypes.data, kind, "cpu", shape, strides, hosts[name])
 
