@@ -267,9 +267,29 @@ def test_captions_carry_the_radius_and_the_failures():
     assert caption("x", make(2, radius=np.linspace(2.0, 0.5, 6)[:, None])) == "x, radius 2 to 0.5"
     assert titles(sheet({"x": run}, PLANE, BOX[2])) == [caption("x", run)]
     run.gap[2, 1] = -0.4 * 0.25
-    assert caption("x", run).splitlines()[2:] == ["1 of 5 inside by up to 40% of the", "radius"]
+    assert caption("x", run).splitlines()[2:] == ["1 of 5 inside by up to 40% of the radius"]
     run.gap[2, 1] = -0.003 * 0.25
-    assert caption("x", run).splitlines()[2:] == ["1 of 5 inside by up to 0.3% of the", "radius"]
+    assert caption("x", run).splitlines()[2:] == ["1 of 5 inside by up to 0.3% of the radius"]
+
+
+def test_a_caption_says_that_balls_were_lifted():
+    for method, options in ((rb.FootpointRBO(0.1), {"steps": 2}), (rb.IronedFlow(), {"duration": 0.1})):
+        told = {}
+        for lift in (False, True):
+            start = 0.0 if lift else np.pi / 2  # where it does not fit, and where it does
+            run = rb.simulate(LINE, rb.Ball(2.0), method, start=[start], lift=lift, gap=None, **options)
+            told[lift] = caption("x", run).splitlines()
+        assert told == {False: ["x, radius 2"], True: ["x, radius 2", "lifted at the start to fit"]}
+
+
+def test_a_long_path_in_one_dimension_is_drawn_as_points():
+    run = make(1, radius=0.7)
+    still, jumping = run.center.copy(), run.center.copy()
+    jumping[..., 0] += 100 * (np.arange(len(run)) % 2)[:, None]
+    for center, style in ((still, "-"), (jumping, "None")):
+        ax = center_path(replace(run, center=center), section(LINE, BOX[1]))
+        (path,) = [line for line in ax.lines if np.array_equal(line.get_xydata(), center[:, 0])]
+        assert path.get_linestyle() == style
 
 
 def test_a_caption_says_how_many_balls_start_outside_of_the_box():

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rollingball.app.paper.colors import COLORS
 from rollingball.core.ball import Ball
 from rollingball.geometry.foot.footpoints import project
 from rollingball.geometry.foot.projection import GlobalProjection, GradientProjection
@@ -119,8 +120,9 @@ def _readings(ax: Any, numbers: dict[str, Any], runs: dict[str, Trajectory]) -> 
         "paper": f"the paper's projector, P = {INNER}, $\\gamma$ = {STEP_SIZE:g}",
         "flow": "the flow of $f_\\rho$",
     }
-    for name, color in zip(("paper", "exact", "flow"), (PALETTE[1], PALETTE[2], PALETTE[0]), strict=True):
+    for name in ("paper", "exact", "flow"):
         center, foot = np.array(numbers[name]["next centre"]), np.array(numbers[name]["next foot"])
+        color = COLORS[name]
         _ball(ax, center, color, linestyle="--" if name == "paper" else "-")
         path = runs[name].center[:, 0]
         ax.plot(path[:, 0], path[:, 1], color=color, linewidth=1.0)

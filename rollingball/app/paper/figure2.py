@@ -17,7 +17,7 @@ from rollingball.simulate import simulate
 from rollingball.surfaces import Surface, sine
 
 BOX = [(-3 * np.pi, 3 * np.pi)]  # the paper's
-GRAPHS = ("truncated", "full")
+GRAPHS = ("full", "truncated")
 TABLE = (0.5, 1.0, 2.0, 5.0, 20.0, 100.0)
 FLOW = (0.5, 1.5, 2.0, 5.0)  # a ball rolls from a crest to rest
 BESIDE = 1e-3  # the crest, where it would stay

@@ -27,6 +27,7 @@ TERMS = 100
 NAIVE_STEPS, STEPS = 1000, 200  # the exact ball is at rest after fewer
 FROM_SEEDS = GlobalProjection(nodes=0)
 AROUND = (0.9, 2.5)
+SHOWN = (0.9, 3.2)  # with the centres of the script with slips
 
 
 def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, Any], Surface]:
@@ -55,7 +56,7 @@ def measure(quick: bool = False) -> tuple[dict[str, Any], dict[str, Any], Surfac
         ],
     }
     count = 40 if quick else 200
-    offsets = {radius: _offset(surface, radius, AROUND, count) for radius in radii}
+    offsets = {radius: _offset(surface, radius, SHOWN, count) for radius in radii}
     near = [_offset(surface, radius, _window(runs, index), count // 2) for index, radius in enumerate(radii)]
     return numbers, {"runs": runs, "slips": slips, "offsets": offsets, "near": near}, surface
 
@@ -142,27 +143,29 @@ def draw(numbers: dict[str, Any], curves: dict[str, Any], surface: Surface) -> A
         panels = figure.subplots(3, len(radii) + 1, squeeze=False)
         section(surface, [(0, 2 * np.pi)], panels[0, 0], points=8000).set_title("$f$, Eq. 13, over a period")
         panels[0, 0].set(ylim=(-1.8, 1.8))
-        section(surface, [AROUND], panels[1, 0], points=8000).set_title("$f$ around the start")
+        section(surface, [SHOWN], panels[1, 0], points=8000).set_title("$f$ around the start")
         panels[1, 0].set(ylim=(0, 1.5))
         _ironed(panels[2, 0], curves["offsets"], surface)
         for index, radius in enumerate(radii):
             top, middle, below = panels[:, index + 1]
             _jumps(top, runs["paper"].select([index]))
             top.set_title(f"as printed, $\\rho$ = {radius:g}")
-            path = curves["slips"][:, index]
-            middle.plot(path[:, 0], path[:, 1], color=COLORS["slips"])
+            path, offset = curves["slips"][:, index], curves["offsets"][radius]
+            middle.plot(offset[:, 0], offset[:, 1], color=INK, linewidth=0.8, label="$f_\\rho$")
+            middle.plot(path[:, 0], path[:, 1], color=COLORS["slips"], label="with the slips")
             middle.plot(*path[0], "o", color="white", markeredgecolor=COLORS["slips"], markersize=5)
-            middle.set(xlabel="$c_\\theta$", ylabel="height of the centre")
             middle.set_title(f"with the slips, $\\rho$ = {radius:g}")
-            _exact(below, runs, index, curves["near"][index])
+            _exact(below, runs, index, offset)
             below.set_title(f"exact and flow, $\\rho$ = {radius:g}")
+            _share(middle, below, [path, *(runs[name].center[:, index] for name in ("exact", "flow"))], offset)
+            _zoomed(below, runs, index, curves["near"][index])
         figure.suptitle("Figure 3: the centre on Eq. 13 from $\\theta_0$ = 2, in the published setting and exactly")
     return figure
 
 
 def _ironed(ax: Any, offsets: dict[float, np.ndarray], surface: Surface) -> None:
     """The loss and the ironed losses of all radii, each lowered by its radius."""
-    section(surface, [AROUND], ax, points=8000)
+    section(surface, [SHOWN], ax, points=8000)
     for index, (radius, offset) in enumerate(offsets.items()):
         ax.plot(offset[:, 0], offset[:, 1] - radius, color=PALETTE[index], linewidth=1.0, label=f"$\\rho$ = {radius:g}")
     ax.set(ylim=(0, 1.9), ylabel="$f_\\rho - \\rho$")
@@ -176,6 +179,19 @@ def _jumps(ax: Any, run: Trajectory) -> None:
     ax.set(xlabel="step", ylabel="$c_\\theta$")
 
 
+def _share(first: Any, second: Any, paths: list[np.ndarray], offset: np.ndarray) -> None:
+    """Give two panels the same axes, around all paths and f_rho there, with room for a legend and an inset."""
+    points = np.concatenate(paths)
+    left, right = points[:, 0].min(), points[:, 0].max()
+    left, right = left - 0.1 * (right - left), right + 0.1 * (right - left)
+    near = offset[(offset[:, 0] > left) & (offset[:, 0] < right), 1]
+    low, high = points[:, 1].min(), max(points[:, 1].max(), near.max())
+    for ax in (first, second):
+        ax.set(xlim=(left, right), ylim=(low - 0.9 * (high - low), high + 0.25 * (high - low)))
+        ax.set(xlabel="$c_\\theta$", ylabel="height of the centre")
+        ax.legend(fontsize=7, loc="upper right", ncols=3, columnspacing=1.0)
+
+
 def _exact(ax: Any, runs: dict[str, Trajectory], index: int, offset: np.ndarray) -> None:
     """The paths of the centre with exact feet and in the flow, on f_rho."""
     ax.plot(offset[:, 0], offset[:, 1], color=INK, linewidth=0.8, label="$f_\\rho$")
@@ -184,7 +200,14 @@ def _exact(ax: Any, runs: dict[str, Trajectory], index: int, offset: np.ndarray)
     ax.plot(exact[:, 0], exact[:, 1], ".", color=COLORS["exact"], markersize=3, label="exact")
     ax.plot(*flow[0], "o", color="white", markeredgecolor=COLORS["flow"], markersize=5)
     ax.plot(*flow[-1], "o", color=COLORS["flow"], markersize=5)
+
+
+def _zoomed(ax: Any, runs: dict[str, Trajectory], index: int, offset: np.ndarray) -> None:
+    """An enlarged part of a panel of :func:`_exact`, in its lower half, around the paths."""
+    inset = ax.inset_axes((0.34, 0.05, 0.62, 0.36))
+    _exact(inset, runs, index, offset)
     low, high = float(offset[:, 1].min()), float(offset[:, 1].max())
-    ax.set(xlim=(offset[0, 0], offset[-1, 0]), ylim=(low - 0.1 * (high - low), high + 0.35 * (high - low)))
-    ax.set(xlabel="$c_\\theta$", ylabel="height of the centre")
-    ax.legend(fontsize=7, loc="upper right", ncols=3, columnspacing=1.0)
+    inset.set(xlim=(offset[0, 0], offset[-1, 0]), ylim=(low - 0.1 * (high - low), high + 0.1 * (high - low)))
+    inset.set(xticks=[], yticks=[])
+    ax.indicate_inset_zoom(inset, edgecolor=INK)
+    inset.spines[:].set_visible(True)

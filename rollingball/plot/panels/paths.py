@@ -75,11 +75,9 @@ def paths(
         there = goal.reached(shown.run) if goal else None
         for ball in range(shown.run.balls):
             color = shown.color(ball) if there is None else PALETTE[0 if there[ball] else 1]
-            moves = np.linalg.norm(np.diff(path[:, ball], axis=0), axis=1)
-            is_wool = np.nansum(moves) > LONG * width or (moves > JUMP * width).sum() > MOST_JUMPS
             if continuous and feet:
                 ax.plot(*foot[:, ball].T, color=color, **FEET)
-            ax.plot(*path[:, ball].T, color=color, **(SPECKS if is_wool else LINE))
+            ax.plot(*path[:, ball].T, color=color, **(SPECKS if is_wool(path[:, ball], width) else LINE))
             ax.plot(*path[0, ball], markeredgecolor=color, **START)
             ax.plot(*path[-1, ball], color=color, **END)
     if goal and len(goal.point) == 2:
@@ -99,6 +97,12 @@ def paths(
     return ax
 
 
+def is_wool(path: np.ndarray, width: float) -> bool:
+    """Whether a path (T, 2) as a line would hide a picture of this width: it is long, or jumps often."""
+    moves = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    return bool(np.nansum(moves) > LONG * width or (moves > JUMP * width).sum() > MOST_JUMPS)
+
+
 def on_loss_plane(trajectory: Runs, plane: Any, ax: Any) -> tuple[Runs, Any]:
     """Runs on a LossPlane, and the axes that they are drawn on; new ones get the contours of the loss."""
     if not callable(getattr(plane, "project", None)):
@@ -114,6 +118,8 @@ def center_path(
     trajectory: Runs, ax: Any = None, *, times: Any = None, frames: Any = None, surface: Surface | None = None
 ) -> Any:
     """Draw the path of each centre in d = 1 as a line, its feet as small dots on the graph, and balls to scale.
+
+    A path longer than ten widths of the picture, or one that often jumps, is drawn as points.
 
     Args:
         trajectory: A run in d = 1, or a dict of runs by name: a legend names them, and several have one colour each.
@@ -131,12 +137,14 @@ def center_path(
     """
     runs = named_runs(trajectory, 1)
     ax = new_axes(ax)
+    width = float(np.ptp(ax.get_xlim())) if ax.has_data() else np.inf
     for shown in runs:
         run, scale, flight = shown.run, graph_scale(shown.run), flown(shown.run)
         for ball in range(run.balls):
             color = shown.color(ball)
             ax.plot(run.foot[:, ball, 0], scale * run.loss[:, ball], color=color, **FEET)
-            ax.plot(*flight.center[:, ball].T, color=color)
+            path = flight.center[:, ball]
+            ax.plot(*path.T, color=color, **(SPECKS if is_wool(path, width) else {}))
             ax.plot(*run.center[0, ball], markeredgecolor=color, **START)
     name_centre_and_feet(ax)
     return balls(trajectory, ax, times=times, frames=frames, surface=surface)

@@ -19,7 +19,7 @@ from rollingball.runs.trajectory import Trajectory
 from rollingball.runs.words import inside, status_counts
 from rollingball.surfaces import Surface
 
-WIDEST = 38  # letters in a line of a caption
+WIDEST = 42  # letters in a line of a caption
 MOST_EVENTS = 60  # more marks in one panel would hide the paths
 
 
@@ -156,5 +156,5 @@ def caption(name: str, run: Trajectory, box: Any = None, goal: Goal | None = Non
         first = run.center[0, :, :-1] if is_continuous(run) else run.foot[0]  # where the drawn path begins
         outside = int(((first < low) | (first > high)).any(axis=1).sum())
         lines.append(f"{outside} of {run.balls} start outside of the box" if outside else "")
-    lines.append("lifted at the start where it did not fit" if run.scene.get("lift") and run.radius.any() else "")
+    lines.append("lifted at the start to fit" if run.scene.get("lift") and run.radius.any() else "")
     return "\n".join(textwrap.fill(line, WIDEST) for line in lines if line)

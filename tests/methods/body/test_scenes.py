@@ -38,7 +38,7 @@ def test_in_the_bowl_spin_bends_the_path_and_drag_brings_the_ball_down():
 
 
 def test_on_the_tautochrone_three_balls_are_at_the_bottom_together():
-    run = rolled("body-tautochrone", throw=True, save_at=np.linspace(0, 2, 2001))["no-drag"]
+    run = rolled("body-tautochrone", throw=True, duration=2.0, save_at=np.linspace(0, 2, 2001))["no-drag"]
     side = run.center[:, :, 0]
     after = np.argmax(side > 0, axis=0)  # the first frame past the bottom
     balls = np.arange(run.balls)
