@@ -47,7 +47,7 @@ html_copy_source = False
 html_theme_options = {
     "description": "Balls that roll on the graph of a loss",
     "fixed_sidebar": True,
-    "page_width": "1270px",
+    "page_width": "860px",
     "sidebar_width": "230px",
     "show_powered_by": False,
     "show_relbars": True,

@@ -124,6 +124,14 @@ def test_every_page_is_reached_and_holds_its_pictures(built):
 
 
 @pytest.mark.slow
+def test_on_a_screen_of_1200_pixels_the_navigation_stands_beside_the_text(built):
+    style = (built / "_static" / "alabaster.css").read_text()
+    stacked = [int(width) for width in re.findall(r"@media screen and \(max-width: (\d+)px\)", style)]
+    assert stacked
+    assert max(stacked) < 1200
+
+
+@pytest.mark.slow
 def test_mathematics_and_tables_are_rendered(built):
     pages = {path: (built / path.relative_to(FOLDER).with_suffix(".html")).read_text() for path in PAGES}
     assert sum("<math" in text for text in pages.values()) > 3
