@@ -54,9 +54,11 @@ def unwritten(array: Any) -> Any:
 def copied(array: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
     """The array copied into another of its shape, by default a new contiguous one; a large one on all cores."""
     into = np.empty(array.shape, array.dtype) if into is None else into
-    parts = thread_count(None) if array.nbytes > LARGE else 1
-    pairs = zip(np.array_split(into, parts), np.array_split(array, parts), strict=True)
-    _together([functools.partial(np.copyto, *pair) for pair in pairs])
+    if array.nbytes <= LARGE:
+        np.copyto(into, array)
+        return into
+    parts = (np.array_split(one, thread_count(None)) for one in (into, array))
+    _together([functools.partial(np.copyto, *pair) for pair in zip(*parts, strict=True)])
     return into
 
 

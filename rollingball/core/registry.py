@@ -16,6 +16,7 @@ import inspect
 import re
 import threading
 import types
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -97,6 +98,7 @@ _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 _LOCK = threading.RLock()
 _TABLES: dict[Any, Any] = {}
 _CLASS_OF: dict[type, Any] = {}  # by the table
+_WITHOUT_KIND: weakref.WeakSet[type] = weakref.WeakSet()  # classes that have been compared with all kinds, slowly
 
 
 def name_of(cls: type) -> str:
@@ -110,7 +112,12 @@ def registry_of(value: Any) -> Registry | None:
     for registry in REGISTRIES.values():
         if type(value) in registry.classes.values():
             return registry
-    return next((registry for protocol, registry in REGISTRIES.items() if isinstance(value, protocol)), None)
+    if type(value) in _WITHOUT_KIND:
+        return None
+    found = next((registry for protocol, registry in REGISTRIES.items() if isinstance(value, protocol)), None)
+    if found is None:
+        _WITHOUT_KIND.add(type(value))
+    return found
 
 
 def table_of(kind: str, factory: Any, name: str, tag_field: str, extra: tuple[Any, ...] = ()) -> Any:
