@@ -44,10 +44,8 @@ def _run(arguments: list[str]) -> None:
         raise RollingBallError(f"{words[0]}: no such command; {question} {', '.join(COMMANDS)}")
     command, rest = _parsed(arguments)
     _quiet()
-    options = options_of(command)
-    _refuse_options(rest, options, isinstance(command, ON_SCENES))
-    overrides = _overrides(rest, options)
-    command(overrides)
+    _refuse_options(rest, options_of(command), isinstance(command, ON_SCENES))
+    command(_overrides(rest))
 
 
 def _parsed(arguments: list[str]) -> tuple[Any, list[str]]:
@@ -89,11 +87,11 @@ def _refuse_options(words: list[str], options: list[str], on_scenes: bool) -> No
     unknown = [word[2:] for word in given if word not in options]
     if on_scenes:
         unknown = [word for word in unknown if "." not in word and likeliest(f"--{word}", options)]
-    refuse(dict.fromkeys(unknown, ""), options)
+    refuse(unknown, options)
 
 
-def _overrides(rest: list[str], options: list[str]) -> dict[str, str]:
-    """``--a.b value`` and ``--a.b=value`` as a dictionary; ``options`` are those of the command, for errors."""
+def _overrides(rest: list[str]) -> dict[str, str]:
+    """``--a.b value`` and ``--a.b=value`` as a dictionary."""
     pairs = {}
     items = list(rest)
     while items:
@@ -103,8 +101,7 @@ def _overrides(rest: list[str], options: list[str]) -> dict[str, str]:
         key, equals, value = item[2:].partition("=")
         if not equals:
             if not items or items[0].startswith("--"):
-                question = likeliest(item, options) if item not in options else ""
-                raise InputError(item, "nothing", question or "a value, such as --ball.radius 5")
+                raise InputError(item, "nothing", "a value, such as --ball.radius 5")
             value = items.pop(0)
         pairs[key] = value
     return pairs

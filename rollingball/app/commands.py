@@ -7,9 +7,9 @@ without a scene.
 import dataclasses
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import tyro
 from tyro.conf import arg
@@ -249,7 +249,7 @@ COMMANDS: dict[str, Any] = {
 
 def options_of(command: Any) -> list[str]:
     """The options of a command as they are typed, such as ``--run-name``."""
-    named = [field.name for field in dataclasses.fields(command) if "Positional" not in str(field.type)]
+    named = [field.name for field in dataclasses.fields(command) if tyro.conf.Positional not in get_args(field.type)]
     return [f"--{name.replace('_', '-')}" for name in named]
 
 
@@ -260,8 +260,8 @@ def likeliest(word: str, options: Sequence[str]) -> str:
     return f"did you mean {close[0]}?" if close else ""
 
 
-def refuse(overrides: dict[str, str], options: Sequence[str]) -> None:
+def refuse(unknown: Iterable[str], options: Sequence[str]) -> None:
     """Raise an error for the first option that a command does not have; ``options`` are those that it has."""
-    for key in overrides:
+    for key in unknown:
         there_are = f"there are {', '.join(options)}" if options else "there is none here"
         raise RollingBallError(f"--{key}: no such option; {likeliest(f'--{key}', options) or there_are}")

@@ -51,15 +51,22 @@ def unwritten(array: Any) -> Any:
     return array
 
 
-def copied(array: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
-    """The array copied into another of its shape, by default a new contiguous one; a large one on all cores."""
-    into = np.empty(array.shape, array.dtype) if into is None else into
+def copy(array: np.ndarray, into: np.ndarray) -> None:
+    """Copy an array into another of its shape; a large one on all cores."""
     if array.nbytes <= LARGE:
         np.copyto(into, array)
-        return into
+        return
     parts = (np.array_split(one, thread_count(None)) for one in (into, array))
     _together([functools.partial(np.copyto, *pair) for pair in zip(*parts, strict=True)])
-    return into
+
+
+def contiguous(array: np.ndarray) -> np.ndarray:
+    """The array, or where it does not lie in one piece a copy that does."""
+    if array.flags.c_contiguous:
+        return array
+    whole = np.empty(array.shape, array.dtype)
+    copy(array, whole)
+    return whole
 
 
 def blank(kind: Any, shape: tuple[int, ...], device: Any, /, **values: Any) -> Any:

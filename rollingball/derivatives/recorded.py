@@ -9,7 +9,7 @@ import numpy as np
 
 from rollingball.core.errors import InputError
 from rollingball.methods import FootpointFlow
-from rollingball.methods.body.plan import BodyPlan, plan_body
+from rollingball.methods.body.plan import BodyPlan, plan_body, spin_axes
 from rollingball.methods.differentiable import OTHERWISE, checked_method
 from rollingball.methods.discrete.plan import DiscretePlan, plan_discrete
 from rollingball.methods.flow.plan import FlowPlan, plan_flow
@@ -85,10 +85,8 @@ def _spin(trajectory: Trajectory, surface: Surface, told: str | None) -> np.ndar
     if trajectory.spin is None or told != "about the normal":
         return None if trajectory.spin is None else trajectory.spin[0]
     slope = surface.loss_scale * surface.gradient(trajectory.foot[0])
-    up = np.concatenate([-slope, np.ones((len(slope), 1))], axis=1) / np.sqrt(1 + (slope**2).sum(axis=1))[:, None]
     touches = trajectory.contacts[0] > 0 if trajectory.contacts is not None else np.ones(len(slope), dtype=bool)
-    up = np.where(touches[:, None], up, [[0.0, 0.0, 1.0]])
-    return (trajectory.spin[0] * up).sum(axis=1, keepdims=True)
+    return (trajectory.spin[0] * spin_axes(slope, touches)).sum(axis=1, keepdims=True)
 
 
 def plan_of(trajectory: Any, surface: Any, continuous: bool = False) -> DiscretePlan:

@@ -16,8 +16,22 @@ from rollingball.runs.trajectory import Trajectory
 LIVE = (Status.RUNNING, Status.CONVERGED, Status.DIVERGED, Status.TUNNELLED, Status.RESTING)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OfBody:
+    """What is differentiated by for balls with mass alone; None for other methods."""
+
+    velocity: np.ndarray | None = None
+    spin: np.ndarray | None = None
+    mass: np.ndarray | None = None
+    inertia: np.ndarray | None = None
+    gravity: np.ndarray | None = None
+    drag: np.ndarray | None = None
+    friction: np.ndarray | None = None
+    restitution: np.ndarray | None = None
+
+
 @dataclass(frozen=True, eq=False)
-class Derivatives:
+class Derivatives(OfBody):
     """dJ by what made a run of B balls, for a function J of what was recorded.
 
     Attributes:
@@ -53,18 +67,10 @@ class Derivatives:
     parameters: dict[str, np.ndarray]
     status: np.ndarray
     duration: np.ndarray | None = None
-    velocity: np.ndarray | None = None
-    spin: np.ndarray | None = None
-    mass: np.ndarray | None = None
-    inertia: np.ndarray | None = None
-    gravity: np.ndarray | None = None
-    drag: np.ndarray | None = None
-    friction: np.ndarray | None = None
-    restitution: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Sensitivities:
+class Sensitivities(OfBody):
     """The derivatives of the feet of a run, at every frame; of an IronedFlow or a RigidBall, of the horizontal centres.
 
     Attributes:
@@ -99,14 +105,6 @@ class Sensitivities:
     status: np.ndarray
     method: str = "tangent"
     error: np.ndarray | None = None
-    velocity: np.ndarray | None = None
-    spin: np.ndarray | None = None
-    mass: np.ndarray | None = None
-    inertia: np.ndarray | None = None
-    gravity: np.ndarray | None = None
-    drag: np.ndarray | None = None
-    friction: np.ndarray | None = None
-    restitution: np.ndarray | None = None
 
     def exponents(self) -> np.ndarray:
         """The largest Lyapunov exponent up to each frame but the first (T - 1, B): log |dfoot / dstart| / clock.

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import msgspec
 import numpy as np
 
-from rollingball.core.launch import copied
+from rollingball.core.launch import contiguous
 from rollingball.core.registry import written
 from rollingball.runs.clock import whole_frames
 from rollingball.runs.continuation import Continuation
@@ -73,8 +73,7 @@ def timed_record(
         interrupted: Whether Ctrl-C ended it.
     """
     frames = whole_frames(states, plan.save_at, plan.duration)
-    columns = {name: part[:frames] for name, part in columns.items() if plan.keeps(name)}
-    columns = {name: part if part.flags.c_contiguous else copied(part) for name, part in columns.items()}
+    columns = {name: contiguous(part[:frames]) for name, part in columns.items() if plan.keeps(name)}
     state = unpacked(states)
     before: Any = {"steps": 0, counted: 0} if plan.earlier is None else plan.earlier.run.state
     return Record(

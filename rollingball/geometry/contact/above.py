@@ -85,12 +85,24 @@ def contact_above_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 @compiled
 def _plain(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    wide, parameters, contact_type = numeric.wide.vector, functions.parameters, contact_struct(numeric)
-    follow, hessian_of = follow_program(functions, numeric), height_hessian(functions, numeric)
+    wide, parameters = numeric.wide.vector, functions.parameters
+    follow, with_hessian = follow_program(functions, numeric), _with_hessian(functions, numeric)
 
     @wp.func
     def contact_above(center: wide, radius: wp.float64, at: wide, near: wide, p: parameters, settings: Any):
-        touch = follow(center, radius, at, near, p, settings)
+        return with_hessian(follow(center, radius, at, near, p, settings), radius, p)
+
+    return contact_above
+
+
+@compiled
+def _with_hessian(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``with_hessian(touch, radius, p) -> Contact``."""
+    touch_type, contact_type, parameters = touch_struct(numeric), contact_struct(numeric), functions.parameters
+    hessian_of = height_hessian(functions, numeric)
+
+    @wp.func
+    def with_hessian(touch: touch_type, radius: wp.float64, p: parameters):
         hessian, _smooth = hessian_of(touch.foot, touch.slope, radius, p)
         contact = contact_type()
         contact.foot = touch.foot
@@ -101,7 +113,7 @@ def _plain(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         contact.evaluations = touch.evaluations + 1
         return contact
 
-    return contact_above
+    return with_hessian
 
 
 @compiled
@@ -109,21 +121,13 @@ def _implicit(functions: DifferentiableFunctions, numeric: Numeric) -> Any:
     dim, vector, wide, matrix = numeric.dim, numeric.vector, numeric.wide.vector, numeric.wide.matrix
     parameters, settings_type, contact_type = functions.parameters, functions.settings, contact_struct(numeric)
     follow, plain, touch_type = _newton(functions, numeric), functions.plain_parameters, touch_struct(numeric)
-    hessian_of, matrices = height_hessian(functions.plain, numeric), contact_matrices(functions.plain, numeric)
+    with_hessian, matrices = _with_hessian(functions.plain, numeric), contact_matrices(functions.plain, numeric)
     reserve, note, known_at = functions.reserve, functions.note, functions.known_at
     zero, half, one, two = wp.float64(0.0), wp.float64(0.5), wp.float64(1.0), wp.float64(2.0)
 
     @wp.func
     def contact_above(center: wide, radius: wp.float64, at: wide, near: wide, p: parameters, settings: settings_type):
-        touch = follow(center, radius, at, near, p, settings)
-        hessian, _smooth = hessian_of(touch.foot, touch.slope, radius, plain(p))
-        contact = contact_type()
-        contact.foot = touch.foot
-        contact.slope = touch.slope
-        contact.height = touch.height
-        contact.hessian = hessian
-        contact.found = touch.found
-        return contact
+        return with_hessian(follow(center, radius, at, near, p, settings), radius, plain(p))
 
     @wp.func
     def at_contact(touch: touch_type, radius: wp.float64, p: parameters):

@@ -9,7 +9,7 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.above import contact_above_program, is_differentiable
 from rollingball.geometry.normal import steepness
-from rollingball.methods.body.state import SPIN, STILL, body_struct, contact_laws, space_vectors
+from rollingball.methods.body.state import SPIN, body_struct, contact_laws, space_vectors
 from rollingball.methods.integrators.integrators import stepper
 from rollingball.methods.integrators.tableaus import Tableau
 from rollingball.surfaces.base import SurfaceFunctions
@@ -70,8 +70,8 @@ def explicit_program(kind: Any, functions: SurfaceFunctions, numeric: Numeric) -
     contact_above = contact_above_program(functions, numeric)
     horizontal, vector, normal, tangent = vectors.horizontal, vectors.vector, vectors.normal, vectors.tangent
     embed, restrict = vectors.embed, vectors.restrict
-    normal_force, slip, normal_rate = laws.normal_force, laws.slip, laws.normal_rate
-    zero, one = wp.float64(0.0), wp.float64(1.0)
+    normal_force, slip_direction, normal_rate = laws.normal_force, laws.slip_direction, laws.normal_rate
+    one = wp.float64(1.0)
 
     @wp.func
     def rate(ball: body, z: state, settings: Any):
@@ -95,13 +95,7 @@ def explicit_program(kind: Any, functions: SurfaceFunctions, numeric: Numeric) -
                 force += (ball.beta * ball.radius * spin[0]) * restrict(wp.cross(up, n_rate))
                 turning[0] = wp.dot(wp.cross(up, embed(v)), n_rate) / ball.radius
         elif settings.law == COULOMB:
-            sliding = tangent(slip(ball, v, spin), n)
-            speed = wp.length(sliding)
-            direction = ball.slip_direction
-            if speed > STILL * (wp.length(v) + ball.radius * wp.length(spin)):
-                direction = sliding / speed
-                if wp.dot(direction, ball.slip_direction) < zero:
-                    direction = -direction  # past the end of the slip, which is located, friction goes on as before
+            direction = slip_direction(ball, v, spin)
             friction = settings.mu * wp.abs(normal_force(ball, v, settings))
             force = force - friction * direction
             turning = (friction / (ball.beta * ball.radius)) * wp.cross(embed(n), embed(direction))

@@ -120,6 +120,17 @@ def unplaced(plan: BodyPlan) -> Starts:
     return Starts(places, places, np.zeros((balls, 3)), np.zeros((balls, dim)), touching)
 
 
+def spin_axes(slope: np.ndarray, touches: np.ndarray) -> np.ndarray:
+    """The unit vectors (B, 3) about which a spin is given as one number: the normal, of a ball in flight the vertical.
+
+    Args:
+        slope: The slope of the graph at the foot of each ball (B, 2).
+        touches: Which balls touch (B,).
+    """
+    up = np.concatenate([-slope, np.ones((len(slope), 1))], axis=1) / np.sqrt(1 + (slope**2).sum(axis=1))[:, None]
+    return np.where(touches[:, None], up, [[0.0, 0.0, 1.0]])
+
+
 def starts(plan: BodyPlan) -> Starts:
     """The state of every ball at the start.
 
@@ -163,6 +174,5 @@ def starts(plan: BodyPlan) -> Starts:
     elif dim == 1:
         spin[:, 1] = plan.spin[:, 0]
     elif dim == 2:
-        up = np.concatenate([-slope, np.ones((plan.balls, 1))], axis=1) / w[:, None]
-        spin = plan.spin * np.where(touching[:, None] > 0, up, [[0.0, 0.0, 1.0]])
+        spin = plan.spin * spin_axes(slope, touching > 0)
     return Starts(np.concatenate([centers, height[:, None]], axis=1), velocity, spin, foot, touching)

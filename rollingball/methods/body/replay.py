@@ -156,45 +156,30 @@ def reverse_body(
 
     ``given`` are the cotangents of what was recorded, by name; with ``every`` so many trials are kept at once.
     """
-    found = None
-    while found is None:  # again, where a leg evaluated at more points than there was room for
-        found = _attempt(plan, trajectory, status, given, parameters, every, threads)
-    return found
-
-
-def _attempt(
-    plan: BodyPlan,
-    trajectory: Trajectory,
-    status: np.ndarray,
-    given: dict[str, np.ndarray],
-    parameters: bool,
-    every: int | None,
-    threads: int | None,
-) -> Derivatives | None:
     (functions, common), numeric, device = _common(plan), Numeric(plan.surface.dim), plan.device
     reverse = body_reverse(type(plan.method.chosen), functions, numeric)
     launcher, slots = body_launcher(plan), SLOTS.get(reverse.kernel, 1) if parameters else 0
     lifted = _lifted(trajectory)
-    sums: Any = wp.zeros(plan.balls, dtype=reverse.cotangents, device=device)
+    ended, sums = status, wp.zeros(plan.balls, dtype=reverse.cotangents, device=device)
     begin = begins(plan, launcher.begin, reverse.begin, lifted)
     frames = frames_of(reverse, trajectory, given, plan)
     found: dict[str, Any] = {}
     by_scale, most = np.zeros(plan.balls), 0
     for part in parts_backward(plan, launcher, int(trajectory.steps.max()), every):
-        notes = blank_notes(numeric, part.log.shape[1] + 2 if parameters else 1, slots, status, device)
+        notes = blank_notes(numeric, part.log.shape[1] + 2 if parameters else 1, slots, ended, device)
         launch(reverse.kernel, plan.balls, [*common, *part.inputs(), begin, frames, sums, notes], device, threads)
-        status, by_scale = notes.status.numpy(), by_scale + notes.loss_scale.numpy()
+        ended, by_scale = notes.status.numpy(), by_scale + notes.loss_scale.numpy()
         most = max(most, int(notes.used.numpy().max()))
         if parameters and most <= slots:
             x, height, slope = (on_host(table) for table in (notes.inner.point, notes.inner.height, notes.inner.slope))
             flat = x.reshape(-1, numeric.dim), height.ravel(), slope.reshape(-1, numeric.dim)
             for name, value in parameter_cotangents(plan.surface, *flat, threads).items():
                 found[name] = found.get(name, 0.0) + plan.surface.loss_scale * value
-    if parameters and most > slots:
+    if parameters and most > slots:  # again, since a leg evaluated at more points than there was room for
         SLOTS[reverse.kernel] = most
-        return None
+        return reverse_body(plan, trajectory, status, given, parameters, every, threads)
     by_scale -= (given["loss"] * trajectory.loss).sum(axis=0) / plan.surface.loss_scale
-    return _derivatives(plan, sums.numpy(), status, by_scale, found, lifted > 0)
+    return _derivatives(plan, sums.numpy(), ended, by_scale, found, lifted > 0)
 
 
 def _derivatives(

@@ -6,7 +6,7 @@ import warp as wp
 
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.methods.body.state import SPIN, STILL, body_struct, contact_laws, space_vectors
+from rollingball.methods.body.state import SPIN, body_struct, contact_laws, space_vectors
 
 ROUNDING = wp.constant(wp.float64(2.3e-16))
 
@@ -120,28 +120,19 @@ def friction_program(numeric: Numeric) -> Any:
     fixed-point iteration.
     """
     body, vectors, laws = body_struct(numeric), space_vectors(numeric), contact_laws(numeric)
-    space, normal, tangent, embed = (
-        wp.types.vector(numeric.dim + 1, wp.float64), vectors.normal, vectors.tangent, vectors.embed,
-    )  # fmt: skip
-    normal_force, slip, zero = laws.normal_force, laws.slip, wp.float64(0.0)
+    space, normal, embed = wp.types.vector(numeric.dim + 1, wp.float64), vectors.normal, vectors.embed
+    normal_force, slip_direction, zero = laws.normal_force, laws.slip_direction, wp.float64(0.0)
 
     @wp.func
     def rub(ball: body, velocity: space, spin: SPIN, h: wp.float64, rounds: int, settings: Any):
-        n = normal(ball.slope)
-        sliding = tangent(slip(ball, velocity, spin), n)
-        speed = wp.length(sliding)
-        direction = ball.slip_direction
-        if speed > STILL * (wp.length(velocity) + ball.radius * wp.length(spin)):
-            direction = sliding / speed
-            if wp.dot(direction, ball.slip_direction) < zero:
-                direction = -direction  # past the end of the slip, which is located, friction goes on as before
+        direction = slip_direction(ball, velocity, spin)
         after = velocity
         friction = zero
         for k in range(4):
             if k < rounds:
                 friction = settings.mu * wp.abs(normal_force(ball, after, settings))
                 after = velocity - (h * friction) * direction
-        torque = wp.cross(embed(n), embed(direction)) / (ball.beta * ball.radius)
+        torque = wp.cross(embed(normal(ball.slope)), embed(direction)) / (ball.beta * ball.radius)
         return after, spin + (h * friction) * torque
 
     return rub

@@ -153,6 +153,7 @@ class ContactLaws:
 
     normal_force(Body, velocity, settings) -> N / m        of the constraint: negative where it would have to pull
     slip(Body, velocity, spin) -> vector                   the velocity of the material of the ball at the contact
+    slip_direction(Body, velocity, spin) -> vector         of length 1; where the slip ends, or turns, as it was before
     holding_friction(Body, velocity, spin, settings) -> F / m     of the friction that keeps the ball from slipping
     normal_rate(Body, velocity) -> n'                      of the normal, as the ball moves over its contacts
     rolling(Body, settings) -> Body                        with the spin of a ball that does not slip
@@ -162,6 +163,7 @@ class ContactLaws:
 
     normal_force: Any
     slip: Any
+    slip_direction: Any
     holding_friction: Any
     normal_rate: Any
     rolling: Any
@@ -186,6 +188,17 @@ def contact_laws(numeric: Numeric) -> ContactLaws:
     @wp.func
     def slip(ball: body, velocity: space, spin: SPIN):
         return velocity - ball.radius * restrict(wp.cross(spin, embed(normal(ball.slope))))
+
+    @wp.func
+    def slip_direction(ball: body, velocity: space, spin: SPIN):
+        sliding = tangent(slip(ball, velocity, spin), normal(ball.slope))
+        speed = wp.length(sliding)
+        direction = ball.slip_direction
+        if speed > STILL * (wp.length(velocity) + ball.radius * wp.length(spin)):
+            direction = sliding / speed
+            if wp.dot(direction, ball.slip_direction) < zero:
+                direction = -direction  # past the end of the slip, which is located, friction goes on as before
+        return direction
 
     @wp.func
     def normal_rate(ball: body, velocity: space):
@@ -254,4 +267,4 @@ def contact_laws(numeric: Numeric) -> ContactLaws:
         kinetic = half * (wp.length_sq(ball.velocity) + ball.beta * turning)
         return ball.mass * (kinetic + settings.gravity * ball.center[dim])
 
-    return ContactLaws(normal_force, slip, holding_friction, normal_rate, rolling, touching, energy)
+    return ContactLaws(normal_force, slip, slip_direction, holding_friction, normal_rate, rolling, touching, energy)

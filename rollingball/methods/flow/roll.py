@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.core.launch import copied, load_together
+from rollingball.core.launch import copy, load_together
 from rollingball.geometry.contact.contacts import contact_kernel
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods.flow.flows import FLOWS, IronedFlow
@@ -34,8 +34,8 @@ def roll_flow(plan: FlowPlan, compact: bool = False) -> Trajectory:
     columns: dict[str, Any] = {name: frames[name] for name in ("foot", "height", "residual", "contacts")}
     if plan.keeps("center"):
         columns["center"] = np.empty((*frames.shape, plan.surface.dim + 1))
-        copied(frames["center"], columns["center"][..., :-1])
-        copied(frames["center_height"], columns["center"][..., -1])
+        copy(frames["center"], columns["center"][..., :-1])
+        copy(frames["center_height"], columns["center"][..., -1])
     record = timed_record(plan, columns, states, "memory.evaluations", events, seconds, interrupted)
     return to_trajectory(plan, record, compact)
 

@@ -76,6 +76,11 @@ def placed(trajectory: Trajectory, plane: Plane | None = None) -> dict[Event, np
     return places
 
 
+def count(trajectory: Trajectory) -> int:
+    """How many events lie within the times of the frames."""
+    return int((_kinds_within(trajectory) != Event.NONE).sum())
+
+
 def _kinds_within(trajectory: Trajectory) -> np.ndarray:
     """The kinds (B, E) of the events, NONE for those outside of the times of the frames."""
     if trajectory.events is None:

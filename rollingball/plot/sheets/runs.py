@@ -11,7 +11,7 @@ from rollingball.plot.common.extent import bounds, heights
 from rollingball.plot.common.inputs import Goal, Runs, boxed, by_radius, is_continuous, named_runs
 from rollingball.plot.common.plane import Plane, plane_of
 from rollingball.plot.common.style import styled
-from rollingball.plot.panels.events import events, placed
+from rollingball.plot.panels.events import count, events
 from rollingball.plot.panels.graph import contour, section
 from rollingball.plot.panels.ironing import ironed_contour, offset
 from rollingball.plot.panels.paths import center_path, paths
@@ -128,7 +128,7 @@ def _panel(
         paths(run, contour(surface, box, ax), plane=plane, goal=goal)
     else:
         paths(run, ax, plane=plane, goal=goal)
-    if sum(map(len, placed(run, plane).values())) <= MOST_EVENTS:
+    if count(run) <= MOST_EVENTS:
         events(run, ax, plane=plane, legend=False)
     if surface.dim <= 2:
         ax.set(xlim=box[0], ylim=height if surface.dim == 1 else box[1])

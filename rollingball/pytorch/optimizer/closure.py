@@ -50,6 +50,11 @@ def _picked(returned: Any) -> Any:
     return returned[0] if isinstance(returned, (tuple, list)) and returned else returned
 
 
+def has_gradients(optimizer: Any) -> bool:
+    """Whether any parameter has a gradient."""
+    return any(param.grad is not None for group in optimizer.param_groups for param in group["params"])
+
+
 class Evaluation(NamedTuple):
     """Loss and gradient at the point that the parameters showed.
 
@@ -141,8 +146,7 @@ class Calls:
     def _refuse_without_gradients(self) -> None:
         """Refuse a closure whose loss depends on parameters, none of which has a gradient: backward() was forgotten."""
         loss = _picked(self.returned)
-        params = [param for group in self.optimizer.param_groups for param in group["params"]]
-        if isinstance(loss, Tensor) and loss.requires_grad and all(param.grad is None for param in params):
+        if isinstance(loss, Tensor) and loss.requires_grad and not has_gradients(self.optimizer):
             allowed = "one that calls backward(): after this one no parameter has a gradient"
             raise InputError(self.name, "a function that calls no backward()", allowed)
 

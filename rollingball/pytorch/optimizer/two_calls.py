@@ -10,7 +10,7 @@ import torch
 
 from rollingball.core.errors import InputError
 from rollingball.pytorch.optimizer.center import move_center
-from rollingball.pytorch.optimizer.closure import Calls
+from rollingball.pytorch.optimizer.closure import Calls, has_gradients
 from rollingball.pytorch.optimizer.groups import one_ball
 from rollingball.pytorch.optimizer.inner_calls import weights_moved
 from rollingball.pytorch.optimizer.offsets import kept_offsets
@@ -58,7 +58,7 @@ def touch(optimizer: Any, scaler: Any) -> Touched:
     if scaler is not None and not scaler.is_enabled():
         scaler = None
     if not is_kept(group):
-        if not _has_gradients(optimizer):
+        if not has_gradients(optimizer):
             raise RuntimeError("touch() found no gradients: call loss.backward() before it")
         optimizer._surroundings.begin_scaled(optimizer, scaler)
         if scaler is not None:
@@ -75,11 +75,6 @@ def touch(optimizer: Any, scaler: Any) -> Touched:
     add_(views, offsets, 1.0, ball.foreach)
     weights_moved()
     return touched
-
-
-def _has_gradients(optimizer: Any) -> bool:
-    """Whether any parameter has a gradient."""
-    return any(param.grad is not None for group in optimizer.param_groups for param in group["params"])
 
 
 def release(touched: Touched) -> None:
@@ -111,7 +106,7 @@ def finish(optimizer: Any, touched: Touched, closure: Callable[[], Any] | None, 
         optimizer._surroundings.unscale(optimizer, 1)
     if not unscale_handed_over(optimizer) or not touched.found:
         return returned
-    if not _has_gradients(optimizer):
+    if not has_gradients(optimizer):
         raise RuntimeError("step() found no gradients: after touch() call loss.backward() again")
     calls = Calls(None, optimizer, optimizer._surroundings, scaler=scaler)
     calls.needs_norm = False
