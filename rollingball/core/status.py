@@ -19,6 +19,7 @@ class Status(enum.IntEnum):
     STEP_TOO_SMALL = 8
     WEDGED = 9
     KINK = 10
+    INSIDE = 11
 
     @property
     def message(self) -> str:
@@ -28,7 +29,7 @@ class Status(enum.IntEnum):
     @property
     def failed(self) -> bool:
         """Whether the recorded motion ended before the run did, other than by converging or coming to rest."""
-        return self not in (Status.RUNNING, Status.CONVERGED, Status.RESTING)
+        return self not in (Status.RUNNING, Status.CONVERGED, Status.RESTING, Status.INSIDE)
 
 
 _MESSAGES = {
@@ -51,6 +52,8 @@ _MESSAGES = {
     "solves for all of them",
     Status.KINK: "kink: the ball touches at several places at once, one more contact only grazes, or a crease ends, so "
     "that there are one-sided derivatives or none; differentiate the centre in place of the foot, or start elsewhere",
+    Status.INSIDE: "inside: it rolled on, but at some frame it was inside the surface by more than a thousandth of its "
+    "radius, as no ball can be; use GlobalProjection or IronedFlow, or a smaller radius or lr",
 }
 
 

@@ -16,6 +16,7 @@ from rollingball.runs.trajectory import Trajectory
 
 WHOLE = "a trajectory whose final state is that of this method, whole"
 RESET = ("next_frame", "events", "patience")  # of a state, what counts within one run
+ADDED = "memory.proof."  # begins the fields that states of older files lack, and which 0 stands for
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,8 @@ class Continuation:
         Raises:
             InputError: for a final state of another method, or one that is not whole.
         """
-        state = dict(self.run.state or {})
+        added = {name: np.zeros_like(part) for name, part in unpacked(like).items() if name.startswith(ADDED)}
+        state = {**added, **(self.run.state or {})}
         counts = [value for name, value in state.items() if name.split(".")[-1] == "count"]
         shapes = {name: value.shape for name, value in unpacked(like).items()}
         whole = {name: value.shape for name, value in state.items()} == shapes

@@ -13,7 +13,7 @@ from rollingball.core.status import Status
 from rollingball.runs.trajectory import Trajectory
 
 # How a ball may have ended: a projector that diverged is a map like any other, and so is one inside the surface.
-LIVE = (Status.RUNNING, Status.CONVERGED, Status.DIVERGED, Status.TUNNELLED, Status.RESTING)
+LIVE = (Status.RUNNING, Status.CONVERGED, Status.DIVERGED, Status.TUNNELLED, Status.RESTING, Status.INSIDE)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -31,8 +31,12 @@ class Launcher:
 
     def launch(self, budget: int, log: list[Any] | None = None) -> None:
         """Up to ``budget`` steps more of every ball; ``log`` holds further arrays that the kernel fills."""
-        launch(self._kernel, len(self.states), self.arguments(budget, log), self._device, self._threads)
+        self._run(self._kernel, budget, log)
         self._first = 0
+
+    def _run(self, kernel: Any, budget: int, log: list[Any] | None = None) -> None:
+        """One launch of a kernel."""
+        launch(kernel, len(self.states), self.arguments(budget, log), self._device, self._threads)
 
     def go_on(self) -> None:
         """Begin from the states as they are, in place of the starts."""

@@ -16,6 +16,7 @@ from rollingball.runs.fields import COLUMNS, EVENT_FIELDS
 from rollingball.runs.plan import Plan
 from rollingball.runs.request import SEEDS
 from rollingball.runs.trajectory import Trajectory
+from rollingball.runs.words import INSIDE
 
 LARGE = 2**22  # frames x balls
 MEASURED = 2**18  # frames of balls whose gap is searched for at a time
@@ -69,7 +70,11 @@ def to_trajectory(plan: Plan, record: Record, compact: bool = False) -> Trajecto
     gap = np.broadcast_to(unmeasured, shape) if compact_columns else np.full(shape, unmeasured)
     if rolls and plan.gap is not None and not record.interrupted:
         gap, below, certified = gaps(plan, columns["foot"], columns["center"], record.radius)
-        status[np.isin(status, (Status.RUNNING, Status.CONVERGED)) & below] = Status.TUNNELLED
+        rolled = np.isin(status, (Status.RUNNING, Status.CONVERGED))
+        with np.errstate(invalid="ignore"):
+            cuts = (gap < -INSIDE * record.radius).any(axis=0)
+        status[rolled & cuts] = Status.INSIDE
+        status[rolled & below] = Status.TUNNELLED
     events = record.events
     if events is not None and events.shape[1] > 1:
         events = events[:, : max(int((events["kind"] >= 0).sum(axis=1).max(initial=0)), 1)]

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rollingball.core.errors import InputError, numbers, within_rounding
-from rollingball.core.status import Status
 from rollingball.runs import tables, trajectory_file
 from rollingball.runs.fields import FIELDS
 from rollingball.runs.joining import joined
 from rollingball.runs.motion import energy_parts, history
 from rollingball.runs.told import picked
-from rollingball.runs.words import endings, inside
+from rollingball.runs.words import depths, endings, inside, messages
 
 MOST_READ = 2**20  # frames x balls
 
@@ -91,6 +90,27 @@ class Trajectory:
     def balls(self) -> int:
         """The number of balls B."""
         return int(self.foot.shape[1])
+
+    @property
+    def depth(self) -> np.ndarray:
+        """How deep each ball was inside the surface at the worst of the frames (B,), in radii; 0 for one that was not.
+
+        It is 0 for points, and where no gap was measured.
+        """
+        return depths(self)
+
+    @property
+    def path_proved(self) -> np.ndarray:
+        """Whether it is proved of each ball that it had one contact on all its way, between the frames too (B,).
+
+        ``certified`` tells of the frames alone. It is True for balls of IronedFlow that are below the upper reach
+        wherever they come, on surfaces with known bounds (theory, section 11).
+        """
+        state = self.state or {}
+        if "memory.proof.turn" not in state:
+            return np.zeros(self.balls, dtype=bool)
+        proved: np.ndarray = (state["memory.proof.turn"] == 1) & (state["memory.proof.returns"] == 0)
+        return proved
 
     def __len__(self) -> int:
         """The number of frames T."""
@@ -261,7 +281,7 @@ class Trajectory:
 
     def messages(self) -> list[str]:
         """What happened to each ball, in words."""
-        return [Status(status).message for status in self.status]
+        return messages(self)
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file: beside its place first, then renamed, so that none is ever half written.

@@ -8,6 +8,8 @@ import numpy as np
 
 from rollingball.core.status import Status
 
+INSIDE = 1e-3  # in radii: a ball that is so deep inside the surface is called so
+
 
 def percent(share: float) -> str:
     """A share in percent, in which 0% means none at all and 100% means all of it, up to rounding errors of 1e-9."""
@@ -28,6 +30,14 @@ def endings(run: Any) -> str:
     return ", ".join(f"{count} {word}" for _status, count, word in status_counts(run))
 
 
+def depths(run: Any) -> np.ndarray:
+    """How deep each ball was inside the surface at the worst of its frames (B,), in radii; 0 for one that was not."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        deep = np.where(run.radius > 0, -run.gap / run.radius, 0.0)
+    deepest: np.ndarray = np.nanmax(np.where(np.isnan(deep), 0.0, deep), axis=0, initial=0.0)
+    return deepest
+
+
 def inside(run: Any) -> str:
     """How many balls of a run were inside the surface at some frame and how deep, in words.
 
@@ -35,8 +45,15 @@ def inside(run: Any) -> str:
         For example "1 of 2 inside by up to 40% of the radius"; empty where no ball was inside by a thousandth of its
         radius.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        depths = np.where(run.radius > 0, -run.gap / run.radius, 0.0)
-    deepest = np.nanmax(np.where(np.isnan(depths), 0.0, depths), axis=0, initial=0.0)
-    count = int((deepest > 1e-3).sum())
+    deepest = depths(run)
+    count = int((deepest > INSIDE).sum())
     return f"{count} of {run.balls} inside by up to {percent(deepest.max())} of the radius" if count else ""
+
+
+def messages(run: Any) -> list[str]:
+    """What happened to each ball of a run, and how deep one was that was inside the surface."""
+    depth = depths(run) if (run.status == Status.INSIDE).any() else np.zeros(run.balls)
+    return [
+        Status(status).message + (f" (by up to {deep:.2g} of it)" if status == Status.INSIDE else "")
+        for status, deep in zip(run.status, depth, strict=True)
+    ]

@@ -9,9 +9,11 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.foot.distance import distance_objective, distance_query
 from rollingball.geometry.foot.foot import foot_struct
+from rollingball.geometry.foot.newton import newton_program
 from rollingball.geometry.search.bounds import hessian_estimate_program
 from rollingball.geometry.search.branch_and_bound import search_program
 from rollingball.geometry.search.minima import lowest_of, minima_struct
+from rollingball.geometry.search.room import alone_program
 from rollingball.geometry.search.samples import golden_ratios
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -112,10 +114,21 @@ def global_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """The Warp function ``project`` of GlobalProjection on one family of surfaces in one precision."""
     vector, wide, parameters = numeric.vector, numeric.wide.vector, functions.parameters
     first, foot_type, scalar = functions.first, foot_struct(numeric), numeric.scalar
-    nearest = nearest_program(functions, numeric)
+    nearest, height_of = nearest_program(functions, numeric), functions.height
+    local_foot, is_alone = newton_program(functions, numeric), alone_program(functions, numeric)
 
     @wp.func
     def project(center: vector, center_height: wp.float64, guess: foot_type, p: parameters, settings: Any):
+        evaluations = int(1)
+        if settings.nodes > 0 and height_of(center, p) < center_height:
+            # the foot near the last one: below the reach it is proved to be the nearest at once
+            near = local_foot(center, center_height, guess, p, settings)
+            rise = near.height - center_height
+            distance = wp.sqrt(wp.length_sq(wide(near.point) - wide(center)) + rise * rise)
+            evaluations += near.evaluations + 1
+            if near.status == FOUND and is_alone(wide(near.point), wide(center), distance, p):
+                near.evaluations = evaluations
+                return near
         minima = nearest(center, center_height, wide(guess.point), p, settings)
         foot = guess
         foot.status = NO_FOOT
@@ -128,7 +141,7 @@ def global_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         drop = height - center_height
         slope = wide(foot.point) - wide(center) + drop * wide(gradient)
         foot.residual = scalar(wp.length(slope))
-        foot.evaluations = minima.evaluations + 1
+        foot.evaluations = minima.evaluations + evaluations
         if not wp.isfinite(height):
             foot.status = NOT_FINITE
         return foot

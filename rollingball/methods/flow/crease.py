@@ -19,6 +19,8 @@ from rollingball.geometry.contact.lowered_ball import unbounded_query
 from rollingball.geometry.hull import hull_program
 from rollingball.geometry.search.minima import MOST
 from rollingball.geometry.search.objective import any_within
+from rollingball.methods.flow.functions import descent
+from rollingball.methods.flow.proof import proof_struct
 from rollingball.surfaces.base import SurfaceFunctions
 
 ROUNDS = 16  # of contacts sought all around a centre
@@ -59,7 +61,7 @@ class Crease:
 def memory_struct(numeric: Numeric) -> Any:
     """The Warp struct of the contacts of one ball."""
     rows, numbers = wp.types.matrix((MOST, numeric.dim), wp.float64), wp.types.vector(MOST, wp.float64)
-    wide = numeric.wide.vector
+    wide, proof_type = numeric.wide.vector, proof_struct(numeric)
 
     @wp.struct
     class Memory:
@@ -72,6 +74,7 @@ def memory_struct(numeric: Numeric) -> Any:
         slopes: rows
         heights: numbers  # of the ball that rests on each contact
         weights: numbers  # of each slope in the velocity
+        proof: proof_type
 
     return Memory
 
@@ -122,14 +125,6 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
         return search_contacts(unbounded(center, radius), p, settings)
 
     @wp.func
-    def descent(slope: wide, p: parameters):
-        """The velocity at a slope of L f, in the time of f (theory, section 1)."""
-        velocity = -slope / p.wide.loss_scale
-        if slowed == 1:
-            velocity = velocity / (one + wp.dot(slope, slope))
-        return velocity
-
-    @wp.func
     def active(before: memory):
         weights = convex(before.slopes, before.count)
         contacts = before
@@ -159,7 +154,7 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
         slope = mixture(contacts.slopes, contacts.weights, contacts.count)
         if contacts.count > 1 and wp.length(slope) <= wp.float64(1e-10) * steepest(contacts):
             return wide()  # the slopes balance
-        return descent(slope, p)
+        return descent(slope, p.wide.loss_scale, slowed)
 
     @wp.func
     def followed(center: wide, before: memory, p: parameters, settings: Any):
@@ -188,7 +183,8 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
     @wp.func
     def field(center: wide, before: memory, p: parameters, settings: Any):
         contacts = followed(center, before, p, settings)
-        speed = descent(mixture(contacts.slopes, contacts.weights, contacts.count), p)
+        slope = mixture(contacts.slopes, contacts.weights, contacts.count)
+        speed = descent(slope, p.wide.loss_scale, slowed)
         if not wp.isfinite(wp.length_sq(speed)):
             contacts.status = NOT_FINITE
         return speed, contacts

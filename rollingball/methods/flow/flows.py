@@ -12,6 +12,7 @@ from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods.flow.footpoint import footpoint_program
 from rollingball.methods.flow.functions import FlowFunctions
 from rollingball.methods.flow.ironed import ironed_program
+from rollingball.methods.flow.single import single_program
 from rollingball.methods.integrators.integrators import CatchUp, Dopri5, Integrator, known
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -27,7 +28,8 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
         integrator: How it is integrated.
         metric: "parameter": the clock of the discrete method; "ambient": slowed by 1 + |g|^2, the over-damped ball.
         reproject: Put the centre back onto the offset after every step; else its height is integrated too.
-        search: How contacts are sought, at the end of every step and at every frame.
+        search: How contacts are sought, at the end of every step and at every frame, where it is not proved that the
+            ball has only one (theory, section 11, "Room").
         stride: The longest way of an adaptive step, at the speed with which it begins, in radii, or infinity: a contact
             that comes and goes between two searches is not seen. For a tiny radius that stands for none, infinity.
 
@@ -70,6 +72,10 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
         """The Warp functions of this flow with its integrator, on one family of surfaces."""
         return ironed_program(type(self.integrator), functions, numeric, self.metric == "ambient")
 
+    def single_program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowFunctions | None:
+        """Those for balls that are proved to have one contact, or None where no such proof is possible."""
+        return single_program(type(self.integrator), functions, numeric, self.metric == "ambient")
+
 
 class FootpointFlow(msgspec.Struct, frozen=True, tag="footpoint-flow", tag_field="method", forbid_unknown_fields=True):
     """The footpoint form, theta' = -(I - (rho / w) G^-1 H)^-1 g, for one contact (theory, section 4).
@@ -99,6 +105,10 @@ class FootpointFlow(msgspec.Struct, frozen=True, tag="footpoint-flow", tag_field
     def program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowFunctions:
         """The Warp functions of this flow with its integrator, on one family of surfaces."""
         return footpoint_program(type(self.integrator), functions, numeric)
+
+    def single_program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowFunctions | None:
+        """None: this flow knows of one contact only."""
+        return None
 
 
 Flow = IronedFlow | FootpointFlow

@@ -10,12 +10,10 @@ from rollingball.core.numeric import Numeric
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.normal import center_above, metric, rise_above
 from rollingball.methods.flow.events import no_events
-from rollingball.methods.flow.functions import FlowFunctions, frame_struct
+from rollingball.methods.flow.functions import LARGEST, FlowFunctions, frame_struct
 from rollingball.methods.integrators.integrators import stepper
 from rollingball.methods.integrators.rosenbrock import jacobian_by_differences
 from rollingball.surfaces.base import SurfaceFunctions
-
-LARGEST = wp.constant(wp.float64(1.7e308))
 
 
 @compiled
@@ -67,7 +65,6 @@ def footpoint_field(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any,
             speed = (share / p.wide.loss_scale) * cholesky_solve(factor, g)
         if not (smallest > wp.float64(1e-12)):
             memory.status = FOCAL_POINT
-        # wp.isfinite is a call, which costs as much as a division
         if not (wp.length_sq(speed) + wp.abs(height) <= LARGEST):
             memory.status = NOT_FINITE
         return speed, memory

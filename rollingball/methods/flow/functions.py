@@ -5,9 +5,11 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.compiled import compiled
+from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
+from rollingball.geometry.contact.hessian import height_hessian
 from rollingball.methods.integrators.stepper import Stepper
+from rollingball.surfaces.base import SurfaceFunctions
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,10 @@ class FlowFunctions:
     frame(x, Memory, p, settings) -> Frame                the record of a ball at x
     is_below(x, height, Memory, p, settings) -> bool, evaluations   whether a ball so high at x is below a contact
     slope(x, velocity, p) -> float64                      the norm of the gradient that drives the ball, for stop rules
+
+    A flow may be rolled by two programs in turn, one for balls that are proved to have one contact and one for all
+    others. Both keep the states of balls in one form between their launches, with the Memory ``kept``; ``turns`` has
+    the functions for that, and is None where there is one program only.
     """
 
     memory: Any
@@ -40,6 +46,84 @@ class FlowFunctions:
     frame: Any
     is_below: Any
     slope: Any
+    kept: Any = None
+    turns: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Turns:
+    """The Warp functions of one of two programs that roll a ball in turn.
+
+    load(kept Memory) -> Memory
+    store(Memory, p) -> kept Memory
+    begun(Memory) -> bool                                 whether the ball has been placed
+    mine(Memory) -> bool                                  whether it is this program's turn
+    ready(x, velocity, Memory, h, p, settings) -> Memory  before a step of size h: with another proof, where it is used
+                                                          up, and with the turn
+    over(Memory, Memory at the end of a step) -> Memory   the turn of the other program, which makes that step; None:
+                                                          no step is left to it
+    """
+
+    load: Any
+    store: Any
+    begun: Any
+    mine: Any
+    ready: Any
+    over: Any = None
+
+
+LARGEST = wp.constant(wp.float64(1.7e308))  # wp.isfinite is a call, which costs as much as a division
+BEYOND = wp.constant(100)  # in place of an event: the step leads beyond what is proved
+
+
+@warp_function
+def descent(slope: Any, loss_scale: wp.float64, slowed: int):
+    """The velocity of a flow at a slope of L f, in the time of f; slowed by 1 + |g|^2 in the ambient metric."""
+    velocity = slope * (wp.float64(-1.0) / loss_scale)  # the division waits for nothing
+    if slowed == 1:
+        velocity = velocity / (wp.float64(1.0) + wp.dot(slope, slope))
+    return velocity
+
+
+@compiled
+def jacobian_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool) -> Any:
+    """``jacobian(foot, slope, radius, p) -> matrix, smooth``: of the velocity of a ball by its place, at one contact.
+
+    It is not ``smooth`` on a ridge of the surface.
+    """
+    wide, parameters, hessian_of = numeric.wide.vector, functions.parameters, height_hessian(functions, numeric)
+    slowed, one = 1 if ambient else 0, wp.float64(1.0)
+
+    @wp.func
+    def jacobian(foot: wide, slope: wide, radius: wp.float64, p: parameters):
+        hessian, smooth = hessian_of(foot, slope, radius, p)
+        if slowed == 1:
+            square = one + wp.dot(slope, slope)
+            hessian = (hessian - wp.outer(slope, hessian * slope) * (wp.float64(2.0) / square)) / square
+        return hessian * (-one / p.wide.loss_scale), smooth
+
+    return jacobian
+
+
+@compiled
+def framed_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``framed(x, foot, center_height, contacts, p) -> Frame`` of a ball at x that rests on a foot."""
+    wide, vector, first, parameters = numeric.wide.vector, numeric.vector, functions.first, functions.parameters
+    frame_type = frame_struct(numeric)
+
+    @wp.func
+    def framed(x: wide, foot: wide, center_height: wp.float64, contacts: int, p: parameters):
+        record = frame_type()
+        record.center = x
+        record.center_height = center_height
+        record.foot = foot
+        height, gradient = first(vector(foot), p)
+        record.height = height
+        record.residual = wp.length(foot - x + (height - center_height) * wide(gradient))
+        record.contacts = contacts
+        return record
+
+    return framed
 
 
 @compiled

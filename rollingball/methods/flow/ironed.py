@@ -2,16 +2,18 @@
 
 from typing import Any
 
+import numpy as np
 import warp as wp
 
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.contact.hessian import height_hessian
 from rollingball.geometry.search.minima import lowest_of
+from rollingball.geometry.search.room import is_provable, room_program
 from rollingball.methods.flow.catching_up import catching_up
-from rollingball.methods.flow.crease import Crease, crease_program
+from rollingball.methods.flow.crease import Crease, crease_program, memory_struct
 from rollingball.methods.flow.events import crease_events, no_events
-from rollingball.methods.flow.functions import FlowFunctions, frame_struct
+from rollingball.methods.flow.functions import FlowFunctions, Turns, framed_program, jacobian_program
+from rollingball.methods.flow.proof import LONGEST_WAIT, MOST_RETURNS, SEARCHED, SINGLE, STEPPED, UNPLACED
 from rollingball.methods.integrators.integrators import CatchUp, stepper
 from rollingball.methods.integrators.rosenbrock import jacobian_by_differences
 from rollingball.surfaces.base import SurfaceFunctions
@@ -29,7 +31,7 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
         steps = stepper(kind, crease.field, _jacobian(crease, functions, numeric, ambient), memory, numeric)
         check = crease_events(crease, steps, functions, numeric)
     frames_search = 1 if kind is CatchUp else 0  # whether each frame searches for all contacts
-    frame_type, first, vector, follow = frame_struct(numeric), functions.first, numeric.vector, crease.follow
+    framed, follow = framed_program(functions, numeric), crease.follow
     velocity_of, search = crease.velocity, crease.search
 
     @wp.func
@@ -38,26 +40,20 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
 
     @wp.func
     def frame(x: wide, contacts: memory, p: parameters, settings: Any):
-        record = frame_type()
-        record.center = x
-        record.center_height = wp.float64(-1e300)
+        height = wp.float64(-1e300)
+        foot = x
         k = int(0)
         while k < contacts.count and frames_search == 0:
             touch = follow(x, contacts.radius, contacts.center, contacts.feet[k], p, settings)
-            if touch.height > record.center_height:
-                record.center_height = touch.height
-                record.foot = touch.foot
+            if touch.height > height:
+                height = touch.height
+                foot = touch.foot
             k += 1
-        if not (record.center_height > wp.float64(-1e300)):  # lost on the way, or not known
+        if not (height > wp.float64(-1e300)):  # lost on the way, or not known
             minima = search(x, contacts.radius, p, settings)
-            record.center_height = -minima.best
-            record.foot = minima.points[lowest_of(minima)]  # the objective is minus the height
-        height, gradient = first(vector(record.foot), p)
-        record.height = height
-        away = record.foot - x
-        record.residual = wp.length(away + (height - record.center_height) * wide(gradient))
-        record.contacts = contacts.count
-        return record
+            height = -minima.best
+            foot = minima.points[lowest_of(minima)]  # the objective is minus the height
+        return framed(x, foot, height, contacts.count, p)
 
     @wp.func
     def is_below(x: wide, height: wp.float64, contacts: memory, p: parameters, settings: Any):
@@ -77,8 +73,54 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
 
     retract = stay if kind is CatchUp else crease.retract
     return FlowFunctions(
-        memory, crease.begin, crease.around, velocity, steps, check, crease.active, retract, frame, is_below, slope
-    )
+        memory, crease.begin, crease.around, velocity, steps, check, crease.active, retract, frame, is_below, slope,
+        memory, searched_turns(functions, numeric) if steps.bend is not None and is_provable(functions) else None,
+    )  # fmt: skip
+
+
+@compiled
+def searched_turns(functions: SurfaceFunctions, numeric: Numeric) -> Turns:
+    """When a ball whose contacts are sought is left to the program for those that are proved to have one."""
+    memory, wide, parameters = memory_struct(numeric), numeric.wide.vector, functions.parameters
+    room, zero = room_program(functions, numeric), wp.float64(0.0)
+    half, two = wp.float64(0.5), wp.float64(2.0)
+    identity = numeric.wide.matrix(*np.eye(numeric.dim).ravel().tolist())
+
+    @wp.func
+    def same(contacts: memory):
+        return contacts
+
+    @wp.func
+    def begun(contacts: memory):
+        return contacts.proof.turn != UNPLACED
+
+    @wp.func
+    def mine(contacts: memory):
+        return contacts.proof.turn != SINGLE
+
+    @wp.func
+    def ready(x: wide, velocity: wide, before: memory, h: wp.float64, p: parameters, settings: Any):
+        contacts = before
+        if contacts.proof.turn == STEPPED:
+            contacts.proof.turn = SEARCHED
+        elif contacts.proof.wait > 0:
+            contacts.proof.wait -= 1
+        elif contacts.count == 1 and contacts.proof.returns < MOST_RETURNS:
+            way = h * velocity
+            contacts.proof.center = x + half * way
+            contacts.proof.room = room(contacts.proof.center, before.radius, two * wp.length(way), p, settings)
+            if contacts.proof.room > zero:
+                contacts.proof.turn = SINGLE
+                contacts.proof.returns += 1
+                contacts.proof.derivative = identity
+                contacts.proof.way = wide()
+                contacts.proof.waited = 0
+            else:
+                contacts.proof.waited = wp.min(2 * contacts.proof.waited + 1, LONGEST_WAIT)
+                contacts.proof.wait = contacts.proof.waited
+        return contacts
+
+    return Turns(same, same, begun, mine, ready)
 
 
 @compiled
@@ -89,20 +131,15 @@ def _jacobian(crease: Crease, functions: SurfaceFunctions, numeric: Numeric, amb
     """
     memory, wide, parameters = crease.memory, numeric.wide.vector, functions.parameters
     by_differences = jacobian_by_differences(crease.field, memory, numeric)
-    hessian_of, one = height_hessian(functions, numeric), wp.float64(1.0)
-    slowed = 1 if ambient else 0
+    jacobian_at = jacobian_program(functions, numeric, ambient)
 
     @wp.func
     def jacobian(x: wide, velocity: wide, contacts: memory, p: parameters, settings: Any):
         if contacts.count > 1:
             return by_differences(x, velocity, contacts, p, settings)
-        slope = contacts.slopes[0]
-        hessian, smooth = hessian_of(contacts.feet[0], slope, contacts.radius, p)
+        matrix, smooth = jacobian_at(contacts.feet[0], contacts.slopes[0], contacts.radius, p)
         if not smooth:
             return by_differences(x, velocity, contacts, p, settings)
-        if slowed == 1:
-            square = one + wp.dot(slope, slope)
-            hessian = (hessian - wp.outer(slope, hessian * slope) * (wp.float64(2.0) / square)) / square
-        return hessian * (-one / p.wide.loss_scale)
+        return matrix
 
     return jacobian

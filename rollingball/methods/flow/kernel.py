@@ -10,8 +10,8 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric, struct
 from rollingball.methods.event import event_struct
 from rollingball.methods.flow.events import SHORTER
-from rollingball.methods.flow.functions import FlowFunctions, frame_struct
-from rollingball.methods.flow.steps import TINY, flow_steps, state_struct
+from rollingball.methods.flow.functions import BEYOND, FlowFunctions, frame_struct
+from rollingball.methods.flow.steps import TINY, flow_steps, kept_state, state_struct
 from rollingball.methods.integrators.stepper import hermite
 from rollingball.runs.stop import StopRule
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
@@ -34,7 +34,10 @@ def flow_rollout(
     """The kernel of one flow on one family of surfaces."""
     wide, vector, parameters = numeric.wide.vector, numeric.vector, functions.parameters
     settings_type, State = struct(settings_layout, numeric), state_struct(flow.memory, numeric)
-    step_type = flow.stepper.struct
+    Kept, load, store = kept_state(flow, parameters, numeric)
+    step_type, turns = flow.stepper.struct, flow.turns
+    in_turns, gives_up = turns is not None, turns is not None and turns.over is not None
+    begun, mine, ready, over = (turns.begun, turns.mine, turns.ready, turns.over) if in_turns else (None,) * 4
     steps = flow_steps(flow, parameters, settings_type, numeric, adaptive)
     begin, size, failed, rejected = steps.begin, steps.size, steps.failed, steps.rejected
     accepted, controlled, balanced = steps.accepted, steps.controlled, steps.balanced
@@ -121,23 +124,35 @@ def flow_rollout(
         begins: int,
         budget: int,  # steps of this launch
         # in, out:
-        states: wp.array(dtype=State),
+        states: wp.array(dtype=Kept),
         # out:
         frames: wp.array2d(dtype=frame_type),  # (T, B)
         events: wp.array2d(dtype=event_type),  # (B, E)
-        log: wp.array2d(dtype=State),  # after each step of this launch, where it has room
+        log: wp.array2d(dtype=Kept),  # after each step of this launch, where it has room
         velocities: wp.array3d(dtype=wide),  # of its stages, and of its end where that is none of them, likewise
         first_ball: int,
     ):
         ball = first_ball + wp.tid()
-        state = states[ball]
+        kept = states[ball]
+        state = load(kept)
         if begins > 0:
             state = begin(start[ball], radius[ball], p, settings)
+        if wp.static(in_turns):
+            if begins == 0 and not begun(state.memory):
+                state = begin(start[ball], radius[ball], p, settings)
+            if not mine(state.memory):
+                if begins > 0:
+                    states[ball] = store(state, p)
+                return
         earlier = state.steps
         tries = int(0)
         while state.status == FOUND and state.time < duration and tries < budget:
             tries += 1
             h = size(state, duration, settings)
+            if wp.static(in_turns):
+                state.memory = ready(state.x, state.velocity, state.memory, h, p, settings)
+                if not mine(state.memory):
+                    break
             last = duration - state.time - h <= TINY * duration
             result = step(state.x, state.velocity, state.memory, h, p, settings)
             finite = wp.isfinite(wp.length_sq(result.x) + wp.length_sq(result.velocity))
@@ -152,6 +167,11 @@ def flow_rollout(
                 result = cut
                 share = cut_share
                 event = first_event
+            if wp.static(gives_up):
+                left = not sound or event == BEYOND
+                if left:
+                    state.memory = over(state.memory, result.memory)
+                    break
             if not sound or event == SHORTER:
                 state = failed(state, result, h, event, duration)
                 stuck = state.status == NO_FOOT
@@ -200,7 +220,7 @@ def flow_rollout(
                 if noted == REST:
                     state.status = RESTING
             if state.steps > earlier and state.steps - earlier <= log.shape[1]:
-                log[ball, state.steps - earlier - 1] = state
+                log[ball, state.steps - earlier - 1] = store(state, p)
         done = state.status != FOUND or state.time >= duration
         if done and state.memory.count > 0 and state.next_frame < save_at.shape[0]:
             frame = frame_of(state.x, state.memory, p, settings)
@@ -209,6 +229,6 @@ def flow_rollout(
             while state.next_frame < save_at.shape[0]:  # the last state stays
                 frames[state.next_frame, ball] = frame
                 state.next_frame += 1
-        states[ball] = state
+        states[ball] = store(state, p)
 
-    return FlowRollout(roll, State, frame_type, event_type)
+    return FlowRollout(roll, Kept, frame_type, event_type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +12,13 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from rollingball.core.launch import blank, recorded
+from rollingball.core.errors import some
+from rollingball.core.launch import blank, load, recorded
 from rollingball.core.numeric import Numeric, fill, layout
 from rollingball.methods.flow.kernel import flow_rollout
 from rollingball.methods.flow.plan import FlowPlan
+from rollingball.methods.flow.proof import SINGLE
+from rollingball.runs.clock import rolling
 from rollingball.runs.launcher import Launcher
 from rollingball.runs.stop import stop_rule
 from rollingball.surfaces.tape import Tape
@@ -35,6 +39,9 @@ class FlowLauncher(Launcher):
 
     places: list[Any]
     unlogged: list[Any]
+    duration: float
+    others: Callable[[], Any] | None = None  # makes the kernel of balls that are not proved to have one contact
+    late: float = 0.0  # seconds for that, since it is compiled or read when a ball first needs it
 
     def arguments(self, budget: int, log: list[Any] | None = None) -> list[Any]:
         """The arguments of the next launch.
@@ -42,6 +49,32 @@ class FlowLauncher(Launcher):
         ``log`` gets the states after each step (B, budget) and the velocities of its stages (B, budget, stages).
         """
         return super().arguments(budget, self.unlogged if log is None else log)
+
+    def launch(self, budget: int, log: list[Any] | None = None) -> None:
+        """As for every launcher. Where a flow has two kernels, a launch is of one of them; the first one has both."""
+        begins = self._first
+        if self.others is None or begins or self._waits(True):
+            super().launch(budget, log)
+            if self.others is None or not begins:
+                return
+        if self._waits(False):
+            began = time.perf_counter()
+            kernel = self.others()
+            load(kernel, self._device)
+            self.late += time.perf_counter() - began
+            self._run(kernel, budget, log)
+
+    def roll(self, duration: float, most: int, progress: bool, surface: Any) -> tuple[float, bool]:
+        """As for every launcher; what is compiled on the way is not counted."""
+        self.late = 0.0
+        seconds, interrupted = super().roll(duration, most, progress, surface)
+        return seconds - self.late, interrupted
+
+    def _waits(self, single: bool) -> bool:
+        """Whether a ball waits that is, or one that is not, proved to have one contact."""
+        states = self.now()
+        proved = states["memory"]["proof"]["turn"] == int(SINGLE)
+        return some(rolling(states, self.duration) & (proved == single))
 
 
 class KeptLauncher(FlowLauncher):
@@ -53,7 +86,7 @@ class KeptLauncher(FlowLauncher):
         self._hosts = [array.numpy() for array in (*self._outputs, self.states)]
         self._bytes = [array.reshape(-1).view(np.uint8) for array in self._hosts]  # NumPy copies structs slowly
         self._blank = [array.copy() for array in self._bytes[:2]]
-        self._commands: dict[tuple[int, int], Callable[[], None]] = {}
+        self._commands: dict[tuple[bool, int, int], Callable[[], None]] = {}
 
     def begin(self, plan: FlowPlan, begins: np.ndarray) -> None:
         """As new, for other balls."""
@@ -63,15 +96,14 @@ class KeptLauncher(FlowLauncher):
             array[...] = empty
         self._first = 1
 
-    def launch(self, budget: int, log: list[Any] | None = None) -> None:
+    def _run(self, kernel: Any, budget: int, log: list[Any] | None = None) -> None:
         """As for every launcher; the launches of a run are recorded, and only repeated in later ones."""
-        asked = self._first, budget
+        asked = kernel is self._kernel, self._first, budget
         if log is not None or (asked not in self._commands and len(self._commands) == COMMANDS):
-            return super().launch(budget, log)
+            return super()._run(kernel, budget, log)
         if asked not in self._commands:
-            self._commands[asked] = recorded(self._kernel, len(self.states), self.arguments(budget), self._threads)
+            self._commands[asked] = recorded(kernel, len(self.states), self.arguments(budget), self._threads)
         self._commands[asked]()
-        self._first = 0
         return None
 
     def now(self) -> np.ndarray:
@@ -87,18 +119,24 @@ class KeptLauncher(FlowLauncher):
         return frames, events, states
 
 
-def flow_kernel(plan: FlowPlan) -> Any:
-    """The kernel of a flow, with its structs."""
+def flow_kernel(plan: FlowPlan) -> tuple[Any, Callable[[], Any] | None]:
+    """The kernel of a flow with its structs, and what makes that for balls not proved to have one contact, if any."""
     numeric = Numeric(plan.surface.dim)
-    functions, settings = plan.surface.functions(numeric), plan.method.settings()
-    program = plan.method.program(functions, numeric)
-    return flow_rollout(program, functions, layout(settings), numeric, plan.method.integrator.adaptive)
+    functions, settings, method = plan.surface.functions(numeric), layout(plan.method.settings()), plan.method
+
+    def rollout(program: Any) -> Any:
+        return flow_rollout(program, functions, settings, numeric, method.integrator.adaptive)
+
+    single = method.single_program(functions, numeric)
+    if single is None:
+        return rollout(method.program(functions, numeric)), None
+    return rollout(single), lambda: rollout(method.program(functions, numeric)).kernel
 
 
 def flow_launcher(plan: FlowPlan, begins: np.ndarray, kind: Any = None) -> Any:
     """A launcher, of a given class, of a flow whose states begin at ``begins`` (B, d)."""
     surface, device, numeric = plan.surface, plan.device, Numeric(plan.surface.dim)
-    settings, made = plan.method.settings(), flow_kernel(plan)
+    settings, (made, others) = plan.method.settings(), flow_kernel(plan)
     balls, frames = len(begins), len(plan.save_at)
 
     def array(values: np.ndarray, kind: Any = wp.float64) -> Any:
@@ -118,7 +156,7 @@ def flow_launcher(plan: FlowPlan, begins: np.ndarray, kind: Any = None) -> Any:
         wp.zeros((0, 0), dtype=made.state, device=device),
         wp.zeros((0, 0, 0), dtype=numeric.wide.vector, device=device),
     ]
-    launcher.places = places
+    launcher.places, launcher.duration, launcher.others = places, plan.duration, others
     if plan.earlier is not None:
         launcher.go_on()
     return launcher

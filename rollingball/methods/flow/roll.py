@@ -25,7 +25,7 @@ def roll_flow(plan: FlowPlan, compact: bool = False) -> Trajectory:
     """Roll balls in continuous time and record them."""
     places = isinstance(plan.method, IronedFlow) and plan.earlier is None
     placing = [contact_kernel(plan.surface, GlobalProjection())] if places and not plan.on_center else []
-    load_together([*placing, flow_kernel(plan).kernel, *gap_kernels(plan)], plan.device)
+    load_together([*placing, flow_kernel(plan)[0].kernel, *gap_kernels(plan)], plan.device)
     begins = _centers(plan) if places else plan.start
     launcher, key = SHELF.take(plan, begins)
     seconds, interrupted = launcher.roll(plan.duration, MOST_STEPS, plan.progress, plan.surface)

@@ -46,6 +46,68 @@ def state_struct(memory_type: Any, numeric: Numeric) -> Any:
     return State
 
 
+@compiled
+def kept_state(flow: FlowFunctions, parameters: Any, numeric: Numeric) -> tuple[Any, Any, Any]:
+    """The struct in which states are kept between launches, ``load(kept) -> State`` and ``store(State, p) -> kept``."""
+    State = state_struct(flow.memory, numeric)
+    if flow.kept is None or flow.kept is flow.memory:
+
+        @wp.func
+        def loaded(state: State):
+            return state
+
+        @wp.func
+        def stored(state: State, p: parameters):
+            return state
+
+        return State, loaded, stored
+    Kept, memory_of, kept_memory = state_struct(flow.kept, numeric), flow.turns.load, flow.turns.store
+
+    @wp.func
+    def load(kept: Kept):
+        state = State()
+        state.memory = memory_of(kept.memory)
+        state.x = kept.x
+        state.velocity = kept.velocity
+        state.height = kept.height
+        state.time = kept.time
+        state.h = kept.h
+        state.last_error = kept.last_error
+        state.status = kept.status
+        state.next_frame = kept.next_frame
+        state.steps = kept.steps
+        state.rejected = kept.rejected
+        state.failures = kept.failures
+        state.hasty = kept.hasty
+        state.stalled = kept.stalled
+        state.events = kept.events
+        state.patience = kept.patience
+        return state
+
+    @wp.func
+    def store(state: State, p: parameters):
+        kept = Kept()
+        kept.memory = kept_memory(state.memory, p)
+        kept.x = state.x
+        kept.velocity = state.velocity
+        kept.height = state.height
+        kept.time = state.time
+        kept.h = state.h
+        kept.last_error = state.last_error
+        kept.status = state.status
+        kept.next_frame = state.next_frame
+        kept.steps = state.steps
+        kept.rejected = state.rejected
+        kept.failures = state.failures
+        kept.hasty = state.hasty
+        kept.stalled = state.stalled
+        kept.events = state.events
+        kept.patience = state.patience
+        return kept
+
+    return Kept, load, store
+
+
 @dataclass(frozen=True, eq=False)
 class FlowSteps:
     """Warp functions of the State of a ball and the Step that was tried.

@@ -8,7 +8,7 @@ from rollingball.core.codes import FOUND
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.linear import gauss_solve
-from rollingball.methods.integrators.stepper import Stepper, cubic, scaled_error, step_struct
+from rollingball.methods.integrators.stepper import Stepper, cubic, cubic_bend, scaled_error, step_struct
 
 
 @compiled
@@ -44,7 +44,8 @@ def rosenbrock(field: Any, jacobian: Any, memory: Any, numeric: Numeric) -> Step
     def travelled(velocity: wide, result: step_type, h: wp.float64):
         return half * h * (wp.dot(velocity, velocity) + wp.dot(result.velocity, result.velocity))
 
-    return Stepper(2, 3, 2, step_type, step, cubic(step_type, numeric), travelled)
+    bend = cubic_bend(step_type, numeric)
+    return Stepper(2, 3, 2, step_type, step, cubic(step_type, numeric), travelled, bend)
 
 
 @compiled

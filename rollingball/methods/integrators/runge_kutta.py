@@ -8,7 +8,7 @@ import warp as wp
 from rollingball.core.codes import FOUND
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.methods.integrators.stepper import Stepper, cubic, scaled_error, step_struct
+from rollingball.methods.integrators.stepper import Stepper, cubic, cubic_bend, scaled_error, step_struct
 from rollingball.methods.integrators.tableaus import Tableau
 
 
@@ -66,7 +66,11 @@ def explicit_stepper(tableau: Tableau, field: Any, memory: Any, numeric: Numeric
         return total
 
     if tableau.dense is None:
-        return Stepper(tableau.order, control, stages, step_type, step, cubic(step_type, numeric), travelled)
+        between, bend = cubic(step_type, numeric), cubic_bend(step_type, numeric)
+        return Stepper(tableau.order, control, stages, step_type, step, between, travelled, bend)
+    # the state at a share s is x + h s v, and h (k_j - v) times the weights of the stages, whose sum is s
+    apart, heaviest = tableau.dense.sum(0)[None] - np.eye(1, 4), row(*_largest(tableau.dense).tolist())
+    missing = wp.float64(_largest(apart)[0])
     extension = wp.types.matrix((stages, 4), wp.float64)(*tableau.dense.ravel().tolist())
 
     @wp.func
@@ -80,4 +84,24 @@ def explicit_stepper(tableau: Tableau, field: Any, memory: Any, numeric: Numeric
                 there[i] += h * weight * result.stages[j, i]
         return there
 
-    return Stepper(tableau.order, control, stages, step_type, step, between, travelled)
+    @wp.func
+    def bend(x: wide, velocity: wide, result: step_type, h: wp.float64):
+        total = missing * wp.length(velocity)
+        for j in range(1, stages):
+            square = wp.float64(0.0)
+            for i in range(dim):
+                change = result.stages[j, i] - velocity[i]
+                square += change * change
+            total += heaviest[j] * wp.sqrt(square)
+        return h * total
+
+    return Stepper(tableau.order, control, stages, step_type, step, between, travelled, bend)
+
+
+def _largest(polynomials: np.ndarray) -> np.ndarray:
+    """Bounds of polynomials of a share in [0, 1], from their coefficients of powers 1 to 4 (S, 4)."""
+    powers = np.arange(1, 5)
+    shares = np.linspace(0, 1, 1001)[:, None] ** powers
+    missed = np.abs(polynomials) @ powers / 2000  # between two of these shares, by the largest slope
+    bounds: np.ndarray = np.abs(shares @ polynomials.T).max(0) + missed
+    return bounds

@@ -16,6 +16,8 @@ class Stepper:
     step(x, velocity, memory, h, p, settings) -> Step    one step of size h from a state x and its velocity
     between(x, velocity, Step, h, share) -> x            the state at a share of the step
     travelled(velocity, Step, h) -> float64              the integral of |velocity|^2 over the step, to its order
+    bend(x, velocity, Step, h) -> float64                a bound of the distance of the state at any share of the step
+                                                         from x + share h velocity
     """
 
     order: int
@@ -25,6 +27,7 @@ class Stepper:
     step: Any
     between: Any
     travelled: Any
+    bend: Any = None  # without it, contacts are sought in every step
 
 
 @compiled
@@ -81,3 +84,15 @@ def cubic(step_type: Any, numeric: Numeric) -> Any:
         return hermite(x, h * velocity, step.x, h * step.velocity, share)
 
     return between
+
+
+@compiled
+def cubic_bend(step_type: Any, numeric: Numeric) -> Any:
+    """The function ``bend`` of a :class:`Stepper` for the cubic of :func:`cubic`."""
+    wide, largest = numeric.wide.vector, wp.float64(4 / 27)  # of share^2 (1 - share)
+
+    @wp.func
+    def bend(x: wide, velocity: wide, step: step_type, h: wp.float64):
+        return wp.length(step.x - x - h * velocity) + largest * h * wp.length(step.velocity - velocity)
+
+    return bend

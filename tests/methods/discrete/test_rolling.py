@@ -253,3 +253,20 @@ def test_a_shrinking_ball_keeps_touching(method):
     assert run.radius[-1, 0] == pytest.approx(0.1)
     assert (np.diff(run.radius[:-1, 0]) < 0).all()
     np.testing.assert_allclose(run.gap, 0, atol=1e-12)
+
+
+def test_a_ball_inside_the_surface_is_not_called_running():
+    """Beyond the reach local feet press it into the far wall; the nearest feet do not."""
+    balls, start = rb.Ball([0.5, 3.0]), [[1.2]]
+    run = rb.simulate(rb.surfaces.sine(), balls, rb.FootpointRBO(0.05), start=start, steps=80)
+    assert run.status.tolist() == [rb.Status.RUNNING, rb.Status.INSIDE]
+    assert not rb.Status.INSIDE.failed
+    np.testing.assert_allclose(run.depth, [0, -run.gap[:, 1].min() / 3.0], atol=1e-9)
+    assert f"by up to {run.depth[1]:.2g} of it" in run.messages()[1]
+    assert "1 inside" in repr(run)
+    exact = rb.simulate(rb.surfaces.sine(), balls, rb.FootpointRBO(0.05, rb.GlobalProjection()), start=start, steps=80)
+    assert exact.status.tolist() == [rb.Status.RUNNING, rb.Status.RUNNING]
+    assert exact.depth.max() < 1e-9
+    # below the reach a foot is proved by one more evaluation, not by a search
+    assert exact.evaluations[0] <= 2 * run.evaluations[0]
+    np.testing.assert_allclose(exact.foot[:, 0], run.foot[:, 0], atol=1e-9)
