@@ -40,7 +40,7 @@ import rollingball as rb
 ROUNDS, BALLS = 5, (1, 1024, 16384)
 CHECKED = 1024  # balls whose errors are compared before anything is timed
 WITHIN = 10.0  # the factor within which their medians must be
-PART = {"scipy": 64, "IronedFlow": 512}  # at most so many balls of a slow program are timed; the rest are like them
+PART = {"scipy": 64}  # at most so many balls of a slow program are timed; the rest are like them
 SHORTEST = 0.05  # seconds that a program is called over and over in a round
 PAUSE = 0.02  # seconds between programs, so that idle worker threads of the last one have gone to sleep
 PEER = "diffrax"  # the one whose error rollingball's second row is matched to

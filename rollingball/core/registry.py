@@ -95,6 +95,7 @@ class Registry:
 
 REGISTRIES: dict[Any, Registry] = {}
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_PLAIN = (str, bool, int, float, type(None))
 _LOCK = threading.RLock()
 _TABLES: dict[Any, Any] = {}
 _CLASS_OF: dict[type, Any] = {}  # by the table
@@ -180,7 +181,9 @@ def built(table: Any) -> Any:
 
 def written(value: Any) -> Any:
     """A value as plain JSON: arrays become lists, and an object of a registered kind a table with its name."""
-    plain = isinstance(value, (dict, list, tuple, str, int, float, type(None)))
+    if type(value) in _PLAIN:
+        return value
+    plain = isinstance(value, (dict, list, tuple, str, int, float))
     registry = None if plain else registry_of(value)
     if registry is None:  # also arrays of NumPy, torch and Warp
         return msgspec.to_builtins(value, enc_hook=lambda item: np.asarray(item).tolist())

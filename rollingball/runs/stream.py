@@ -30,6 +30,7 @@ from rollingball.runs.shards import Shards
 from rollingball.runs.stream_folder import begin, checked
 from rollingball.runs.trajectory import Trajectory
 
+DEEP = (Status.INSIDE, Status.TUNNELLED)  # the second counts where both were met
 Put = Callable[[int, int, dict[str, np.ndarray], dict[str, Any]], None]
 
 
@@ -189,8 +190,10 @@ def _arrays(run: Trajectory, skip: bool, before: dict[str, np.ndarray]) -> dict[
         frames = {field.name for field in FIELDS if field.axes[0].startswith("T")}
         arrays = {name: array[1:] if name in frames else array for name, array in arrays.items()}
     if before:
-        sound = np.isin(run.status, (Status.RUNNING, Status.CONVERGED)) & (before["status"] == Status.TUNNELLED)
-        arrays["status"] = np.where(sound, before["status"], run.status)
+        rolled = np.isin(run.status, (Status.RUNNING, Status.CONVERGED, *DEEP))
+        for deep in DEEP:  # what the gap of some frame says of a ball stays
+            met = rolled & ((before["status"] == deep) | (run.status == deep))
+            arrays["status"] = np.where(met, np.int32(deep), arrays["status"])
         arrays |= {name: before[name] + arrays[name] for name in ("steps", "evaluations")}
     return arrays
 

@@ -169,7 +169,7 @@ def start(scene, out="out"):
 
 
 def test_killed_runs_over_older_ones_never_mix(request):
-    names = [f"run-{number}" for number in range(6)]
+    names = [f"run-{number}" for number in range(20)]
     for radius in (0.2, 0.3):
         Path(f"{radius}.toml").write_text(scene_text(radius, names))
     cli.main(["run", "0.2.toml", "--out", "out"])  # its kernels are compiled now

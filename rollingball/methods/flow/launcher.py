@@ -179,11 +179,15 @@ class Shelf:
         self._free: OrderedDict[Any, KeptLauncher] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, plan: FlowPlan, begins: np.ndarray) -> tuple[FlowLauncher, Any]:
-        """A launcher for a run, and what :meth:`put` wants with it."""
-        key = _key(plan, len(begins), plan.threads)
+    def holds(self, key: Any) -> bool:
+        """Whether there is a launcher for a run of this key, so that its kernels need not be made or loaded."""
+        return key in self._free
+
+    def take(self, key: Any, plan: FlowPlan, begins: np.ndarray) -> FlowLauncher:
+        """A launcher for a run, which :meth:`put` takes back."""
         if key is None:
-            return flow_launcher(plan, begins), None
+            made: FlowLauncher = flow_launcher(plan, begins)
+            return made
         with self._lock:
             launcher = self._free.pop(key, None)
         if launcher is None:
@@ -191,7 +195,7 @@ class Shelf:
             launcher.keep()
         else:
             launcher.begin(plan, begins)
-        return launcher, key
+        return launcher
 
     def put(self, launcher: FlowLauncher, key: Any) -> None:
         """Keep a launcher for a later run, if it is one of those."""
@@ -208,9 +212,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=SHELF.clear)
 
 
-def _key(plan: FlowPlan, balls: int, threads: int | None) -> Any:
+def launcher_key(plan: FlowPlan) -> Any:
     """What a launcher is made of; None where it is not kept."""
-    surface, frames = plan.surface, len(plan.save_at)
+    surface, frames, balls, threads = plan.surface, len(plan.save_at), len(plan.start), plan.threads
     numbers = balls * (frames + plan.most_events) * (2 * surface.dim + 4)  # of a frame; an event has fewer
     if plan.earlier is not None or plan.device != "cpu" or 8 * numbers > ROOM:
         return None

@@ -10,7 +10,7 @@ from rollingball.core.launch import copy, load_together
 from rollingball.geometry.contact.contacts import contact_kernel
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods.flow.flows import FLOWS, IronedFlow
-from rollingball.methods.flow.launcher import SHELF, flow_kernel
+from rollingball.methods.flow.launcher import SHELF, flow_kernel, launcher_key
 from rollingball.methods.flow.plan import FlowPlan, plan_flow
 from rollingball.runs.placing import refuse, sunk
 from rollingball.runs.plan import Family
@@ -25,9 +25,11 @@ def roll_flow(plan: FlowPlan, compact: bool = False) -> Trajectory:
     """Roll balls in continuous time and record them."""
     places = isinstance(plan.method, IronedFlow) and plan.earlier is None
     placing = [contact_kernel(plan.surface, GlobalProjection())] if places and not plan.on_center else []
-    load_together([*placing, flow_kernel(plan)[0].kernel, *gap_kernels(plan)], plan.device)
+    key = launcher_key(plan)
+    if not SHELF.holds(key):
+        load_together([*placing, flow_kernel(plan)[0].kernel, *gap_kernels(plan)], plan.device)
     begins = _centers(plan) if places else plan.start
-    launcher, key = SHELF.take(plan, begins)
+    launcher = SHELF.take(key, plan, begins)
     seconds, interrupted = launcher.roll(plan.duration, MOST_STEPS, plan.progress, plan.surface)
     frames, events, states = launcher.host()
     SHELF.put(launcher, key)
