@@ -12,12 +12,14 @@ from rollingball.core.errors import InputError, not_negative, numbers, points, p
 from rollingball.core.launch import device_name, launch
 from rollingball.core.numeric import Numeric, fill, layout, struct
 from rollingball.core.status import Status
+from rollingball.geometry.contact.follow import newton_program
 from rollingball.geometry.contact.lowered_ball import contact_objective, contact_query
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.geometry.hull import least_norm_program
 from rollingball.geometry.search.bounds import hessian_estimate_program
 from rollingball.geometry.search.branch_and_bound import search_program
-from rollingball.geometry.search.minima import MOST, certificates, minima_struct, ordered
+from rollingball.geometry.search.minima import COMPLETE, MOST, certificates, minima_struct, ordered
+from rollingball.geometry.search.room import alone_program, is_provable
 from rollingball.surfaces.base import Surface, SurfaceFunctions, checked_surface, kernel_options
 
 
@@ -164,17 +166,49 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``contact_from(query, known Minima, p, settings) -> Minima``: all contacts of a ball, some of which are known.
 
     That no contact is higher is proved as without them, and takes less work. Other contacts within a tie of the highest
-    are those known, or those found from seeds.
+    are those known, or those found from seeds. Where one bound proves that there is one contact, Newton's method finds
+    it, and nothing is searched.
     """
     dim, wide, parameters = numeric.dim, numeric.wide.vector, functions.parameters
-    search = search_program(contact_objective(functions, numeric), numeric)
+    objective = contact_objective(functions, numeric)
+    search = search_program(objective, numeric)
     from_seeds, branch_and_bound = search.from_seeds, search.branch_and_bound
     query, minima, height_of, vector = contact_query(numeric), minima_struct(numeric), functions.height, numeric.vector
     estimate, domain = hessian_estimate_program(functions, numeric), functions.domain
-    same, rounding = wp.float64(1e-7), wp.float64(4e-16)
+    same, rounding, infinite = wp.float64(1e-7), wp.float64(4e-16), wp.float64(float("inf"))
+    polish, (_predicted, corrected) = objective.polish, newton_program(functions, numeric)
+    is_alone, provable = alone_program(functions, numeric), is_provable(functions)
 
     @wp.func
-    def contact_from(asked: query, known: minima, p: parameters, settings: Any):
+    def is_single(q: query, known: minima, p: parameters, settings: Any):
+        """Whether it is proved that a ball has one contact."""
+        whole = settings.nodes > 0 and known.count <= 1
+        for i in range(dim):
+            whole = whole and q.core[i] == wp.float64(0.0) and q.low[i] == -infinite and q.high[i] == infinite
+        return whole and is_alone(q.center, q.radius, p)
+
+    @wp.func(inline=False)
+    def single(q: query, known: minima, p: parameters, settings: Any):
+        """The one contact of a ball; its count is 0 if it was not found."""
+        result = known
+        result.evaluations += 1
+        if known.count == 0:
+            touch = corrected(q.center, q.center, q.radius, p)
+            result.evaluations += touch.evaluations
+            if touch.found == 0:
+                near, _lowness, more = polish(q.center, q, p, settings)
+                touch = corrected(near, q.center, q.radius, p)
+                result.evaluations += more + touch.evaluations
+            result.points[0] = touch.foot
+            result.values[0] = -touch.height
+            result.best = -touch.height
+            result.count = touch.found
+        result.outcome = COMPLETE
+        result.status = FOUND
+        return result
+
+    @wp.func(inline=False)
+    def sought(asked: query, known: minima, p: parameters, settings: Any):
         q = asked
         if wp.static(domain is not None):
             least, most = domain(p)
@@ -211,7 +245,17 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
                 touching.status = FOUND
         return touching
 
-    return contact_from
+    @wp.func
+    def contact_from(asked: query, known: minima, p: parameters, settings: Any):
+        given = known
+        if is_single(asked, known, p, settings):
+            proved = single(asked, known, p, settings)
+            if proved.count == 1:
+                return proved
+            given.evaluations = proved.evaluations
+        return sought(asked, given, p, settings)
+
+    return contact_from if provable else sought
 
 
 @compiled

@@ -126,7 +126,7 @@ def global_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             rise = near.height - center_height
             distance = wp.sqrt(wp.length_sq(wide(near.point) - wide(center)) + rise * rise)
             evaluations += near.evaluations + 1
-            if near.status == FOUND and is_alone(wide(near.point), wide(center), distance, p):
+            if near.status == FOUND and is_alone(wide(center), distance, p):
                 near.evaluations = evaluations
                 return near
         minima = nearest(center, center_height, wide(guess.point), p, settings)

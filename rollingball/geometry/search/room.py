@@ -48,7 +48,7 @@ def sharpest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 @compiled
 def alone_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``is_alone(foot, center, radius, p) -> bool``: whether a contact of a ball is proved to be its only one.
+    """``is_alone(center, radius, p) -> bool``: whether it is proved that a ball has one contact.
 
     It takes one evaluation of bounds. ``radius`` may be the distance of a point above the graph to a foot of it; then
     that foot is proved to be the nearest.
@@ -56,9 +56,8 @@ def alone_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     wide, parameters, sharpest = numeric.wide.vector, functions.parameters, sharpest_program(functions, numeric)
 
     @wp.func
-    def is_alone(foot: wide, center: wide, radius: wp.float64, p: parameters):
-        reach = WIDENED * (radius + wp.length(foot - center))
-        return sharpest(foot, reach, p) * radius < BELOW_ONE
+    def is_alone(center: wide, radius: wp.float64, p: parameters):
+        return sharpest(center, WIDENED * radius, p) * radius < BELOW_ONE
 
     return is_alone
 

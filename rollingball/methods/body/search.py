@@ -4,15 +4,13 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.codes import FOUND
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.contacts import contact_from_program, slope_program
 from rollingball.geometry.contact.follow import follow_program
 from rollingball.geometry.contact.lowered_ball import unbounded_query
-from rollingball.geometry.search.minima import COMPLETE, MOST, minima_struct
+from rollingball.geometry.search.minima import MOST, minima_struct
 from rollingball.geometry.search.objective import any_within
-from rollingball.geometry.search.room import alone_program
 from rollingball.methods.body.state import body_struct, space_vectors
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -30,7 +28,6 @@ def contact_search(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, 
     body, minima, unbounded = body_struct(numeric), minima_struct(numeric), unbounded_query(numeric)
     contact_from, slope_at = contact_from_program(functions, numeric), slope_program(functions, numeric)
     follow, horizontal = follow_program(functions, numeric), space_vectors(numeric).horizontal
-    is_alone = alone_program(functions, numeric)
     table, infinite = wp.types.matrix((MOST, dim), wp.float64), wp.float64(float("inf"))
 
     @wp.func
@@ -68,11 +65,6 @@ def contact_search(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, 
     @wp.func
     def search(ball: body, known: minima, at: wide, p: parameters, settings: Any):
         known_here = followed(ball, known, at, p, settings)
-        if known_here.count == 1 and is_alone(known_here.points[0], horizontal(ball.center), ball.radius, p):
-            known_here.evaluations += 1
-            known_here.outcome = COMPLETE
-            known_here.status = FOUND
-            return known_here
         return contact_from(unbounded(horizontal(ball.center), ball.radius), known_here, p, settings)
 
     @wp.func
