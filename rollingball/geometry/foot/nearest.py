@@ -12,8 +12,8 @@ from rollingball.geometry.foot.foot import foot_struct
 from rollingball.geometry.foot.newton import newton_program
 from rollingball.geometry.search.bounds import hessian_estimate_program
 from rollingball.geometry.search.branch_and_bound import search_program
-from rollingball.geometry.search.minima import lowest_of, minima_struct
-from rollingball.geometry.search.room import alone_program
+from rollingball.geometry.search.minima import COMPLETE, lowest_of, minima_struct
+from rollingball.geometry.search.room import alone_program, is_provable
 from rollingball.geometry.search.samples import golden_ratios
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -26,6 +26,43 @@ FLAT = wp.constant(wp.float64(4.0))  # around a minimum, D is within a tie of it
 @compiled
 def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``nearest(center, center_height, first, p, settings) -> Minima`` of the distance D, from a first point x on.
+
+    The foot near the first point is proved to be the only one by one bound, where the centre is below the upper reach.
+    """
+    vector, wide, parameters = numeric.vector, numeric.wide.vector, functions.parameters
+    sought, height_of, minima_type = sought_program(functions, numeric), functions.height, minima_struct(numeric)
+    foot_type, near_foot = foot_struct(numeric), newton_program(functions, numeric)
+    is_alone = alone_program(functions, numeric)
+
+    @wp.func
+    def nearest(center: vector, center_height: wp.float64, first: wide, p: parameters, settings: Any):
+        minima = minima_type()
+        minima.evaluations = 1
+        if settings.nodes > 0 and height_of(center, p) < center_height:
+            guess = foot_type()
+            guess.point = vector(first)
+            foot = near_foot(center, center_height, guess, p, settings)
+            minima.evaluations += foot.evaluations + 1
+            drop = foot.height - center_height
+            square = wp.length_sq(wide(foot.point) - wide(center)) + drop * drop
+            if foot.status == FOUND and is_alone(wide(center), wp.sqrt(square), p):
+                minima.count = 1
+                minima.points[0] = wide(foot.point)
+                minima.values[0] = wp.float64(0.5) * square
+                minima.best = minima.values[0]
+                minima.outcome = COMPLETE
+                minima.status = FOUND
+                return minima
+        found = sought(center, center_height, first, p, settings)
+        found.evaluations += minima.evaluations
+        return found
+
+    return nearest if is_provable(functions) else sought
+
+
+@compiled
+def sought_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``sought(center, center_height, first, p, settings) -> Minima`` of the distance D, by a search.
 
     A point of the graph that is nearer than a known one is nearer sideways, too: so a cube around the centre is
     searched, whose half side is the distance of the known one.
@@ -73,8 +110,8 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             reach = two * reach
         return place, best
 
-    @wp.func
-    def nearest(center: vector, center_height: wp.float64, first: wide, p: parameters, settings: Any):
+    @wp.func(inline=False)
+    def sought(center: vector, center_height: wp.float64, first: wide, p: parameters, settings: Any):
         q = query()
         q.center = center
         q.center_height = center_height
@@ -106,7 +143,7 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             minima = branch_and_bound(minima, low, high, same, flat, tie, tie, exact, rely, q, p, settings)
         return minima
 
-    return nearest
+    return sought
 
 
 @compiled
@@ -114,21 +151,10 @@ def global_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """The Warp function ``project`` of GlobalProjection on one family of surfaces in one precision."""
     vector, wide, parameters = numeric.vector, numeric.wide.vector, functions.parameters
     first, foot_type, scalar = functions.first, foot_struct(numeric), numeric.scalar
-    nearest, height_of = nearest_program(functions, numeric), functions.height
-    local_foot, is_alone = newton_program(functions, numeric), alone_program(functions, numeric)
+    nearest = nearest_program(functions, numeric)
 
     @wp.func
     def project(center: vector, center_height: wp.float64, guess: foot_type, p: parameters, settings: Any):
-        evaluations = int(1)
-        if settings.nodes > 0 and height_of(center, p) < center_height:
-            # the foot near the last one: below the reach it is proved to be the nearest at once
-            near = local_foot(center, center_height, guess, p, settings)
-            rise = near.height - center_height
-            distance = wp.sqrt(wp.length_sq(wide(near.point) - wide(center)) + rise * rise)
-            evaluations += near.evaluations + 1
-            if near.status == FOUND and is_alone(wide(center), distance, p):
-                near.evaluations = evaluations
-                return near
         minima = nearest(center, center_height, wide(guess.point), p, settings)
         foot = guess
         foot.status = NO_FOOT
@@ -141,7 +167,7 @@ def global_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         drop = height - center_height
         slope = wide(foot.point) - wide(center) + drop * wide(gradient)
         foot.residual = scalar(wp.length(slope))
-        foot.evaluations = minima.evaluations + evaluations
+        foot.evaluations = minima.evaluations + 1
         if not wp.isfinite(height):
             foot.status = NOT_FINITE
         return foot

@@ -125,7 +125,8 @@ class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="typ
 
     Where the surface knows bounds of its slope and Hessian (most of the catalogue does), or ``hessian_bound`` is given,
     the result is proved, up to rounding; else the bound is estimated from samples and the certificate says so. Where
-    ``nodes`` do not suffice, and for d > 2, it is what the seeds foot.
+    the bound is small enough for one foot, as below the upper reach, it is the proof, for any d. Where ``nodes`` do not
+    suffice, and elsewhere for d > 2, it is what the seeds find.
 
     Args:
         seeds: How many points are tried; the lowest four are polished, and the lowest in each quarter of the box.

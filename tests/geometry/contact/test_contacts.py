@@ -597,3 +597,35 @@ def test_a_root_finder_agrees_on_the_contact_below_the_reach():
 def test_bad_arguments_name_their_field(make, field, no_compiling):
     with pytest.raises(rb.InputError, match=rf"^{field}: got"):
         make()
+
+
+@pytest.mark.parametrize("name", ["sine", "himmelblau", "formula"])
+def test_one_bound_proves_what_a_search_finds_below_the_reach(name):
+    """A box far away ends the graph where it matters to nothing but the proof."""
+    surface, radius = {
+        "sine": (rb.surfaces.sine(dim=2), 0.6),
+        "himmelblau": (rb.surfaces.himmelblau(loss_scale=0.01), 0.5),
+        "formula": (rb.formula("sin(x) + cos(2*y)/2", "x y"), 0.3),
+    }[name]
+    at = np.random.default_rng(3).uniform(-3, 3, (200, 2))
+    proved, sought = rb.contacts(surface, at, radius), rb.contacts(surface, at, radius, box=[(-1e6, 1e6)] * 2)
+    assert (proved.certified == rb.Certificate.PROVEN).all()
+    assert (proved.evaluations < sought.evaluations / 3).all()
+    np.testing.assert_allclose(proved.height, sought.height, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(proved.feet, sought.feet, rtol=0, atol=1e-8)
+    np.testing.assert_array_equal(proved.count, sought.count)
+
+
+def test_below_the_reach_contacts_and_feet_are_proved_in_any_dimension():
+    surface, rng = rb.surfaces.sine(dim=5), np.random.default_rng(4)
+    feet = rng.uniform(-2, 2, (20, 5))
+    slope = surface.gradient(feet)
+    w = np.sqrt(1 + (slope**2).sum(1))
+    center = np.c_[feet - 0.7 * slope / w[:, None], surface.value(feet) + 0.7 / w]
+    resting, nearest = rb.contacts(surface, center[:, :-1], 0.7), rb.project(surface, center)
+    for found in (resting, nearest):
+        assert (found.certified == rb.Certificate.PROVEN).all()
+    np.testing.assert_allclose(resting.feet[:, 0], feet, atol=1e-9)
+    np.testing.assert_allclose(resting.height, center[:, -1], atol=1e-12)
+    np.testing.assert_allclose(nearest.foot, feet, atol=1e-9)
+    np.testing.assert_allclose(nearest.distance, 0.7, atol=1e-12)
