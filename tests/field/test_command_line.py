@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+import weakref
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import rollingball as rb
 from rollingball.app import cli
 from rollingball.app.scene import load_scene, shipped, to_scene
+from rollingball.core import launch
 
 SCENE = """
 title = "a parabola"
@@ -116,6 +118,7 @@ def test_a_compiler_that_cannot_write_its_cache_is_one_line(error, scene, monkey
         raise error
 
     monkeypatch.setattr(wp, "load_module", fails)
+    monkeypatch.setattr(launch, "_loaded", weakref.WeakKeyDictionary())  # of a test before this one
     printed = line("run", "mine.toml")
     assert error.strerror in printed
     assert "WARP_CACHE_PATH" in printed

@@ -38,7 +38,7 @@ def test_the_foot_on_a_plane(oracle):
     assert found.residual[0] <= case["tol"]
     assert found.count[0] == 1
     assert found.above[0]
-    assert found.certified[0] == NONE  # there is no proof in three dimensions
+    assert found.certified[0] == PROVEN  # in more than two dimensions too
 
 
 def test_the_foot_on_a_parabola(oracle):
@@ -90,10 +90,11 @@ def test_the_distance_to_a_paraboloid_on_either_side_of_it(dim, k, aside, up, se
     assert found.distance[0] == pytest.approx(distance_to(surface, point, found.foot[0]), abs=1e-12)
     assert found.residual[0] <= (1e-8 if aside > 1e-3 else 1e-6)  # along a ring nothing pulls, and Newton is slow
     assert found.above[0] == (up >= k * aside * aside / 2) or abs(up - k * aside * aside / 2) < 1e-9
-    if dim > 2:
-        assert found.certified[0] == NONE
-    if dim == 1:
+    below_reach, over = abs(k) * found.distance[0], up - k * aside * aside / 2
+    if dim == 1 or (below_reach < 0.999 and over > 1e-9):
         assert found.certified[0] == PROVEN
+    if dim > 2 and (below_reach > 1.001 or over < -1e-9):
+        assert found.certified[0] == NONE
 
 
 def test_an_ellipsoidal_bowl_in_eight_dimensions_below_its_reach():
@@ -109,7 +110,7 @@ def test_an_ellipsoidal_bowl_in_eight_dimensions_below_its_reach():
     found = rb.project(surface, points)
     np.testing.assert_allclose(found.foot, p, atol=1e-8)
     np.testing.assert_allclose(found.distance, t[:, 0], atol=1e-9)
-    assert (found.certified == NONE).all()
+    assert (found.certified == PROVEN).all()
 
 
 # The medial axis
