@@ -47,6 +47,7 @@ def main(given: list[str] | None = None) -> None:
         size, name = size._replace(tasks=(options.task,)), f"{name}-{options.task}"
     torch.set_num_threads(options.threads)
     about = {"study": options.study, "size": options.size, "settings": size._asdict()}
+    about |= {} if options.task is None else {"task": options.task}
     store = Store(options.out / f"{name}.json", about)
     study.compute(store, size)
     report = study.report(store, size)

@@ -77,9 +77,10 @@ class Store:
 
     def write(self) -> None:
         """Write the file, whole or not at all."""
+        task = f" --task {self.about['task']}" if "task" in self.about else ""
         content = {
             "about": self.about,
-            "command": f"python -m studies {self.about['study']} --size {self.about['size']}",
+            "command": f"python -m studies {self.about['study']} --size {self.about['size']}{task}",
             "versions": versions(),
             "processor": platform.processor() or platform.machine(),
             "cells": self.cells,

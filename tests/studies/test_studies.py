@@ -89,6 +89,12 @@ def test_a_study_that_was_stopped_goes_on_and_ends_alike(tmp_path):
     assert without[0] == without[1]
 
 
+def test_the_command_of_one_task_names_it(tmp_path):
+    Store(tmp_path / "a.json", {"study": "generalisation", "size": "full", "task": "digits-mlp-40"}).write()
+    command = json.loads((tmp_path / "a.json").read_text())["command"]
+    assert command == "python -m studies generalisation --size full --task digits-mlp-40"
+
+
 def test_a_file_of_another_size_is_refused(tmp_path):
     Store(tmp_path / "a.json", {"study": "noise", "size": "small"}).write()
     with pytest.raises(ValueError, match="another study"):
