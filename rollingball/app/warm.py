@@ -24,8 +24,20 @@ def _roll(scene: Scene, index: int) -> None:
     """Make a run of a scene, shortened."""
     from rollingball.simulate import simulate
 
-    ball, method, arguments = shortened(scene, index)
-    simulate(scene.build_surface(), ball, method, **arguments)
+    (ball, method, arguments), surface = shortened(scene, index), scene.build_surface()
+    simulate(surface, ball, method, **arguments)
+    _load_all(surface, method, arguments.get("device", "cpu"))
+
+
+def _load_all(surface: Any, method: Any, device: Any = "cpu") -> None:
+    """Make the kernel of a flow that its first step does not need, too."""
+    from rollingball.core.launch import device_name, load
+    from rollingball.methods import FLOWS
+    from rollingball.methods.flow.launcher import flow_kernel
+
+    others = flow_kernel(surface, method)[1] if isinstance(method, FLOWS) else None
+    if others is not None:
+        load(others(), device_name(device))
 
 
 def _common() -> dict[str, Callable[[], Any]]:
@@ -44,6 +56,7 @@ def _common() -> dict[str, Callable[[], Any]]:
 
     def rolled(method: Any, **options: Any) -> Any:
         length: dict[str, Any] = {"steps": 1} if isinstance(method, FootpointRBO | DistanceRBO) else {"duration": SHORT}
+        _load_all(surface, method)
         return simulate(surface, Ball(0.1), method, start=start, **length, **options)
 
     def backwards(method: Any) -> Any:

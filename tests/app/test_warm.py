@@ -1,9 +1,14 @@
 """What ``rollingball doctor --warm`` compiles, and the line before kernels are compiled."""
 
+import weakref
+
 import pytest
 
+import rollingball as rb
 from rollingball.app import cli, warm
 from rollingball.app.scene import load_scene, shipped
+from rollingball.core import launch
+from rollingball.methods.flow.launcher import flow_kernel
 from rollingball.simulate import check
 
 
@@ -21,6 +26,15 @@ def test_the_jobs_are_common_calls_and_each_run_of_each_scene(no_compiling):
     made = warm.jobs()
     assert [name for name in made if ": " in name] == runs
     assert {"FootpointRBO", "IronedFlow", "RigidBall", "contacts"} <= set(made)
+
+
+def test_both_programs_of_a_flow_are_made(monkeypatch):
+    """The first step of a ball below the reach needs one of them only."""
+    loaded = weakref.WeakKeyDictionary()
+    monkeypatch.setattr(launch, "_loaded", loaded)
+    warm.jobs()["IronedFlow"]()
+    first, others = flow_kernel(rb.formula("sin(x) + y", "x y"), rb.IronedFlow())
+    assert {first.kernel.module, others().module} <= set(loaded)
 
 
 def test_doctor_warm_makes_each_before_the_report(monkeypatch, capsys):

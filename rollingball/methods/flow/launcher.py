@@ -21,6 +21,7 @@ from rollingball.methods.flow.proof import SINGLE
 from rollingball.runs.clock import rolling
 from rollingball.runs.launcher import Launcher
 from rollingball.runs.stop import stop_rule
+from rollingball.surfaces.base import Surface
 from rollingball.surfaces.tape import Tape
 
 COMMANDS = 8  # launches of a kept one that are recorded
@@ -119,10 +120,10 @@ class KeptLauncher(FlowLauncher):
         return frames, events, states
 
 
-def flow_kernel(plan: FlowPlan) -> tuple[Any, Callable[[], Any] | None]:
+def flow_kernel(surface: Surface, method: Any) -> tuple[Any, Callable[[], Any] | None]:
     """The kernel of a flow with its structs, and what makes that for balls not proved to have one contact, if any."""
-    numeric = Numeric(plan.surface.dim)
-    functions, settings, method = plan.surface.functions(numeric), layout(plan.method.settings()), plan.method
+    numeric = Numeric(surface.dim)
+    functions, settings = surface.functions(numeric), layout(method.settings())
 
     def rollout(program: Any) -> Any:
         return flow_rollout(program, functions, settings, numeric, method.integrator.adaptive)
@@ -136,7 +137,7 @@ def flow_kernel(plan: FlowPlan) -> tuple[Any, Callable[[], Any] | None]:
 def flow_launcher(plan: FlowPlan, begins: np.ndarray, kind: Any = None) -> Any:
     """A launcher, of a given class, of a flow whose states begin at ``begins`` (B, d)."""
     surface, device, numeric = plan.surface, plan.device, Numeric(plan.surface.dim)
-    settings, (made, others) = plan.method.settings(), flow_kernel(plan)
+    settings, (made, others) = plan.method.settings(), flow_kernel(plan.surface, plan.method)
     balls, frames = len(begins), len(plan.save_at)
 
     def array(values: np.ndarray, kind: Any = wp.float64) -> Any:

@@ -27,7 +27,7 @@ def roll_flow(plan: FlowPlan, compact: bool = False) -> Trajectory:
     placing = [contact_kernel(plan.surface, GlobalProjection())] if places and not plan.on_center else []
     key = launcher_key(plan)
     if not SHELF.holds(key):
-        load_together([*placing, flow_kernel(plan)[0].kernel, *gap_kernels(plan)], plan.device)
+        load_together([*placing, flow_kernel(plan.surface, plan.method)[0].kernel, *gap_kernels(plan)], plan.device)
     begins = _centers(plan) if places else plan.start
     launcher = SHELF.take(key, plan, begins)
     seconds, interrupted = launcher.roll(plan.duration, MOST_STEPS, plan.progress, plan.surface)
