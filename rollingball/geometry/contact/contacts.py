@@ -176,36 +176,6 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     query, minima, height_of, vector = contact_query(numeric), minima_struct(numeric), functions.height, numeric.vector
     estimate, domain = hessian_estimate_program(functions, numeric), functions.domain
     same, rounding, infinite = wp.float64(1e-7), wp.float64(4e-16), wp.float64(float("inf"))
-    polish, (_predicted, corrected) = objective.polish, newton_program(functions, numeric)
-    is_alone, provable = alone_program(functions, numeric), is_provable(functions)
-
-    @wp.func
-    def is_single(q: query, known: minima, p: parameters, settings: Any):
-        """Whether it is proved that a ball has one contact."""
-        whole = settings.nodes > 0 and known.count <= 1
-        for i in range(dim):
-            whole = whole and q.core[i] == wp.float64(0.0) and q.low[i] == -infinite and q.high[i] == infinite
-        return whole and is_alone(q.center, q.radius, p)
-
-    @wp.func(inline=False)
-    def single(q: query, known: minima, p: parameters, settings: Any):
-        """The one contact of a ball; its count is 0 if it was not found."""
-        result = known
-        result.evaluations += 1
-        if known.count == 0:
-            touch = corrected(q.center, q.center, q.radius, p)
-            result.evaluations += touch.evaluations
-            if touch.found == 0:
-                near, _lowness, more = polish(q.center, q, p, settings)
-                touch = corrected(near, q.center, q.radius, p)
-                result.evaluations += more + touch.evaluations
-            result.points[0] = touch.foot
-            result.values[0] = -touch.height
-            result.best = -touch.height
-            result.count = touch.found
-        result.outcome = COMPLETE
-        result.status = FOUND
-        return result
 
     @wp.func(inline=False)
     def sought(asked: query, known: minima, p: parameters, settings: Any):
@@ -245,6 +215,39 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
                 touching.status = FOUND
         return touching
 
+    if not is_provable(functions):
+        return sought
+    polish, (_predicted, corrected) = objective.polish, newton_program(functions, numeric)
+    is_alone = alone_program(functions, numeric)
+
+    @wp.func
+    def is_single(q: query, known: minima, p: parameters, settings: Any):
+        """Whether it is proved that a ball has one contact."""
+        whole = settings.nodes > 0 and known.count <= 1
+        for i in range(dim):
+            whole = whole and q.core[i] == wp.float64(0.0) and q.low[i] == -infinite and q.high[i] == infinite
+        return whole and is_alone(q.center, q.radius, p)
+
+    @wp.func(inline=False)
+    def single(q: query, known: minima, p: parameters, settings: Any):
+        """The one contact of a ball; its count is 0 if it was not found."""
+        result = known
+        result.evaluations += 1
+        if known.count == 0:
+            touch = corrected(q.center, q.center, q.radius, p)
+            result.evaluations += touch.evaluations
+            if touch.found == 0:
+                near, _lowness, more = polish(q.center, q, p, settings)
+                touch = corrected(near, q.center, q.radius, p)
+                result.evaluations += more + touch.evaluations
+            result.points[0] = touch.foot
+            result.values[0] = -touch.height
+            result.best = -touch.height
+            result.count = touch.found
+        result.outcome = COMPLETE
+        result.status = FOUND
+        return result
+
     @wp.func
     def contact_from(asked: query, known: minima, p: parameters, settings: Any):
         given = known
@@ -255,7 +258,7 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             given.evaluations = proved.evaluations
         return sought(asked, given, p, settings)
 
-    return contact_from if provable else sought
+    return contact_from
 
 
 @compiled

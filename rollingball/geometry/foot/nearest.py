@@ -29,8 +29,11 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
     The foot near the first point is proved to be the only one by one bound, where the centre is below the upper reach.
     """
+    sought = sought_program(functions, numeric)
+    if not is_provable(functions):
+        return sought
     vector, wide, parameters = numeric.vector, numeric.wide.vector, functions.parameters
-    sought, height_of, minima_type = sought_program(functions, numeric), functions.height, minima_struct(numeric)
+    height_of, minima_type = functions.height, minima_struct(numeric)
     foot_type, near_foot = foot_struct(numeric), newton_program(functions, numeric)
     is_alone = alone_program(functions, numeric)
 
@@ -57,7 +60,7 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         found.evaluations += minima.evaluations
         return found
 
-    return nearest if is_provable(functions) else sought
+    return nearest
 
 
 @compiled

@@ -26,22 +26,15 @@ def is_provable(functions: SurfaceFunctions) -> bool:
 def sharpest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``sharpest(x, reach, p) -> float64``: a bound of the norm of the Hessian of L f within ``reach`` of a point.
 
-    Infinity where the graph may end there, and for a family of surfaces without bounds.
+    Infinity where the graph may end there. The family of surfaces has to be provable (:func:`is_provable`).
     """
     vector, wide, parameters, bounds = numeric.vector, numeric.wide.vector, functions.parameters, functions.bounds
     infinite = wp.float64(float("inf"))
-    if not is_provable(functions):
 
-        @wp.func
-        def sharpest(x: wide, reach: wp.float64, p: parameters):
-            return infinite
-
-    else:
-
-        @wp.func
-        def sharpest(x: wide, reach: wp.float64, p: parameters):
-            slope, curvature = bounds(vector(x), reach, p)
-            return wp.where(slope >= wp.float64(0.0), curvature, infinite)
+    @wp.func
+    def sharpest(x: wide, reach: wp.float64, p: parameters):
+        slope, curvature = bounds(vector(x), reach, p)
+        return wp.where(slope >= wp.float64(0.0), curvature, infinite)
 
     return sharpest
 

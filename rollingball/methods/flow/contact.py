@@ -34,7 +34,7 @@ def single_struct(numeric: Numeric) -> Any:
 
 
 @compiled
-def contact_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+def moved_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``moved(center, Single, p) -> Single``: the contact of a ball whose centre has moved."""
     vector, wide, matrix, dim = numeric.vector, numeric.wide.vector, numeric.wide.matrix, numeric.dim
     second, parameters, single = functions.second, functions.parameters, single_struct(numeric)

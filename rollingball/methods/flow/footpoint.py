@@ -10,7 +10,7 @@ from rollingball.core.numeric import Numeric
 from rollingball.geometry.linear import cholesky, cholesky_solve
 from rollingball.geometry.normal import center_above, metric, rise_above
 from rollingball.methods.flow.events import no_events
-from rollingball.methods.flow.functions import LARGEST, FlowFunctions, frame_struct
+from rollingball.methods.flow.functions import LARGEST, FlowFunctions, frame_struct, one_contact_program
 from rollingball.methods.integrators.integrators import stepper
 from rollingball.methods.integrators.rosenbrock import jacobian_by_differences
 from rollingball.surfaces.base import SurfaceFunctions
@@ -96,14 +96,6 @@ def footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric)
     steps = stepper(kind, field, jacobian_by_differences(field, memory_type, numeric), memory_type, numeric)
 
     @wp.func
-    def active(memory: memory_type):
-        return memory
-
-    @wp.func
-    def retract(x: wide, memory: memory_type, p: parameters, settings: Any):
-        return x, memory
-
-    @wp.func
     def frame(x: wide, memory: memory_type, p: parameters, settings: Any):
         record = frame_type()
         height, gradient = first(vector(x), p)
@@ -115,10 +107,7 @@ def footpoint_program(kind: type, functions: SurfaceFunctions, numeric: Numeric)
         record.contacts = 1
         return record
 
-    @wp.func
-    def is_below(x: wide, height: wp.float64, memory: memory_type, p: parameters, settings: Any):
-        return False, 0  # this flow knows of one contact only
-
+    active, retract, is_below = one_contact_program(memory_type, numeric)
     check = no_events(memory_type, steps, numeric)
 
     @wp.func

@@ -31,8 +31,7 @@ class FlowFunctions:
     slope(x, velocity, p) -> float64                      the norm of the gradient that drives the ball, for stop rules
 
     A flow may be rolled by two programs in turn, one for balls that are proved to have one contact and one for all
-    others. Both keep the states of balls in one form between their launches, with the Memory ``kept``; ``turns`` has
-    the functions for that, and is None where there is one program only.
+    others; ``turns`` has the functions for that, and is None where there is one program only.
     """
 
     memory: Any
@@ -46,7 +45,6 @@ class FlowFunctions:
     frame: Any
     is_below: Any
     slope: Any
-    kept: Any = None
     turns: Any = None
 
 
@@ -54,22 +52,26 @@ class FlowFunctions:
 class Turns:
     """The Warp functions of one of two programs that roll a ball in turn.
 
-    load(kept Memory) -> Memory
-    store(Memory, p) -> kept Memory
+    Both keep the states of balls in one form between their launches, with the Memory of the program that seeks
+    contacts: ``kept``, ``load`` and ``store`` are None in that one.
+
     begun(Memory) -> bool                                 whether the ball has been placed
     mine(Memory) -> bool                                  whether it is this program's turn
     ready(x, velocity, Memory, h, p, settings) -> Memory  before a step of size h: with another proof, where it is used
                                                           up, and with the turn
     over(Memory, Memory at the end of a step) -> Memory   the turn of the other program, which makes that step; None:
                                                           no step is left to it
+    load(kept Memory) -> Memory
+    store(Memory, p) -> kept Memory
     """
 
-    load: Any
-    store: Any
     begun: Any
     mine: Any
     ready: Any
     over: Any = None
+    kept: Any = None
+    load: Any = None
+    store: Any = None
 
 
 LARGEST = wp.constant(wp.float64(1.7e308))  # wp.isfinite is a call, which costs as much as a division
@@ -83,6 +85,26 @@ def descent(slope: Any, loss_scale: wp.float64, slowed: int):
     if slowed == 1:
         velocity = velocity / (wp.float64(1.0) + wp.dot(slope, slope))
     return velocity
+
+
+@compiled
+def one_contact_program(memory_type: Any, numeric: Numeric) -> tuple[Any, Any, Any]:
+    """The functions ``active``, ``retract`` and ``is_below`` of a flow whose balls have one contact."""
+    wide = numeric.wide.vector
+
+    @wp.func
+    def active(memory: memory_type):
+        return memory
+
+    @wp.func
+    def retract(x: wide, memory: memory_type, p: Any, settings: Any):
+        return x, memory
+
+    @wp.func
+    def is_below(x: wide, height: wp.float64, memory: memory_type, p: Any, settings: Any):
+        return False, 0
+
+    return active, retract, is_below
 
 
 @compiled

@@ -74,7 +74,7 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
     retract = stay if kind is CatchUp else crease.retract
     return FlowFunctions(
         memory, crease.begin, crease.around, velocity, steps, check, crease.active, retract, frame, is_below, slope,
-        memory, searched_turns(functions, numeric) if steps.bend is not None and is_provable(functions) else None,
+        searched_turns(functions, numeric) if steps.bend is not None and is_provable(functions) else None,
     )  # fmt: skip
 
 
@@ -85,10 +85,6 @@ def searched_turns(functions: SurfaceFunctions, numeric: Numeric) -> Turns:
     room, zero = room_program(functions, numeric), wp.float64(0.0)
     half, two = wp.float64(0.5), wp.float64(2.0)
     identity = numeric.wide.matrix(*np.eye(numeric.dim).ravel().tolist())
-
-    @wp.func
-    def same(contacts: memory):
-        return contacts
 
     @wp.func
     def begun(contacts: memory):
@@ -120,7 +116,7 @@ def searched_turns(functions: SurfaceFunctions, numeric: Numeric) -> Turns:
                 contacts.proof.wait = contacts.proof.waited
         return contacts
 
-    return Turns(same, same, begun, mine, ready)
+    return Turns(begun, mine, ready)
 
 
 @compiled

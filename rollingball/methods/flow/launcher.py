@@ -54,11 +54,13 @@ class FlowLauncher(Launcher):
     def launch(self, budget: int, log: list[Any] | None = None) -> None:
         """As for every launcher. Where a flow has two kernels, a launch is of one of them; the first one has both."""
         begins = self._first
-        if self.others is None or begins or self._waits(True):
+        if self.others is None:
             super().launch(budget, log)
-            if self.others is None or not begins:
-                return
-        if self._waits(False):
+            return
+        proved = begins or self._waits(True)
+        if proved:
+            super().launch(budget, log)
+        if (begins or not proved) and self._waits(False):
             began = time.perf_counter()
             kernel = self.others()
             load(kernel, self._device)

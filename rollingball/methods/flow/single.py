@@ -12,7 +12,7 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.follow import follow_program
 from rollingball.geometry.search.room import is_provable, room_program
-from rollingball.methods.flow.contact import contact_program, rest_program, single_struct
+from rollingball.methods.flow.contact import moved_program, rest_program, single_struct
 from rollingball.methods.flow.crease import memory_struct
 from rollingball.methods.flow.functions import (
     BEYOND,
@@ -22,6 +22,7 @@ from rollingball.methods.flow.functions import (
     descent,
     framed_program,
     jacobian_program,
+    one_contact_program,
 )
 from rollingball.methods.flow.proof import SINGLE, STEPPED, UNPLACED, within_program
 from rollingball.methods.integrators.integrators import CatchUp, stepper
@@ -37,7 +38,7 @@ def single_program(kind: Any, functions: SurfaceFunctions, numeric: Numeric, amb
     if kind is CatchUp or not is_provable(functions):
         return None
     single, wide, parameters = single_struct(numeric), numeric.wide.vector, functions.parameters
-    moved, follow = contact_program(functions, numeric), follow_program(functions, numeric)
+    moved, follow = moved_program(functions, numeric), follow_program(functions, numeric)
     rest = rest_program(functions, numeric)
     room, framed, slowed = room_program(functions, numeric), framed_program(functions, numeric), 1 if ambient else 0
     jacobian_at, one = jacobian_program(functions, numeric, ambient), wp.float64(1.0)
@@ -86,6 +87,7 @@ def single_program(kind: Any, functions: SurfaceFunctions, numeric: Numeric, amb
     if steps.bend is None:
         return None
     step_type, bend_of, is_within = steps.struct, steps.bend, within_program(numeric)
+    active, retract, is_below = one_contact_program(single, numeric)
 
     @wp.func
     def check(x: wide, velocity: wide, before: single, result: step_type, h: wp.float64, p: parameters, settings: Any):
@@ -93,14 +95,6 @@ def single_program(kind: Any, functions: SurfaceFunctions, numeric: Numeric, amb
         if not is_within(before.proof, x, h * velocity, bend_of(x, velocity, result, h)):
             event = BEYOND
         return result, one, event
-
-    @wp.func
-    def same(contact: single):
-        return contact
-
-    @wp.func
-    def retract(x: wide, contact: single, p: parameters, settings: Any):
-        return x, contact
 
     @wp.func
     def frame(x: wide, contact: single, p: parameters, settings: Any):
@@ -114,16 +108,12 @@ def single_program(kind: Any, functions: SurfaceFunctions, numeric: Numeric, amb
         return framed(x, foot, rest(foot, x, contact.radius, p), 1, p)
 
     @wp.func
-    def is_below(x: wide, height: wp.float64, contact: single, p: parameters, settings: Any):
-        return False, 0
-
-    @wp.func
     def slope(x: wide, velocity: wide, p: parameters):
         return wp.length(velocity)
 
     return FlowFunctions(
-        single, begin, begin, velocity, steps, check, same, retract, frame, is_below, slope,
-        memory_struct(numeric), single_turns(functions, numeric),
+        single, begin, begin, velocity, steps, check, active, retract, frame, is_below, slope,
+        single_turns(functions, numeric),
     )  # fmt: skip
 
 
@@ -189,4 +179,4 @@ def single_turns(functions: SurfaceFunctions, numeric: Numeric) -> Turns:
         contact.proof.turn = STEPPED
         return contact
 
-    return Turns(load, store, begun, mine, ready, over)
+    return Turns(begun, mine, ready, over, kept_type, load, store)

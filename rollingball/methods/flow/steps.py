@@ -50,7 +50,8 @@ def state_struct(memory_type: Any, numeric: Numeric) -> Any:
 def kept_state(flow: FlowFunctions, parameters: Any, numeric: Numeric) -> tuple[Any, Any, Any]:
     """The struct in which states are kept between launches, ``load(kept) -> State`` and ``store(State, p) -> kept``."""
     State = state_struct(flow.memory, numeric)
-    if flow.kept is None or flow.kept is flow.memory:
+    turns = flow.turns
+    if turns is None or turns.kept is None:
 
         @wp.func
         def loaded(state: State):
@@ -61,7 +62,7 @@ def kept_state(flow: FlowFunctions, parameters: Any, numeric: Numeric) -> tuple[
             return state
 
         return State, loaded, stored
-    Kept, memory_of, kept_memory = state_struct(flow.kept, numeric), flow.turns.load, flow.turns.store
+    Kept, memory_of, kept_memory = state_struct(turns.kept, numeric), turns.load, turns.store
 
     @wp.func
     def load(kept: Kept):

@@ -29,7 +29,7 @@ def searched(monkeypatch, **options):
     with monkeypatch.context() as patch:
         program = rb.IronedFlow.program
         patch.setattr(rb.IronedFlow, "single_program", lambda *_: None)
-        patch.setattr(rb.IronedFlow, "program", lambda *given: replace(program(*given), kept=None, turns=None))
+        patch.setattr(rb.IronedFlow, "program", lambda *given: replace(program(*given), turns=None))
         SHELF.clear()
         run = rolled(**options)
     SHELF.clear()
