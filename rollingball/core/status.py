@@ -50,8 +50,9 @@ _MESSAGES = {
     "Rosenbrock",
     Status.WEDGED: "wedged: the ball touches at several places at once and still moves; use MoreauJean, which "
     "solves for all of them",
-    Status.KINK: "kink: the ball touches at several places at once, one more contact only grazes, or a crease ends, so "
-    "that there are one-sided derivatives or none; differentiate the centre in place of the foot, or start elsewhere",
+    Status.KINK: "kink: the ball touches at several places at once, one more contact only grazes, a crease ends, or a "
+    "step is at an edge of the contact law, so that there are one-sided derivatives or none; differentiate the centre "
+    "in place of the foot, or start elsewhere",
     Status.INSIDE: "inside: it rolled on, but at some frame it was inside the surface by more than a thousandth of its "
     "radius, as no ball can be; use GlobalProjection or IronedFlow, or a smaller radius or lr",
 }

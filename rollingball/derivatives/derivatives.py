@@ -44,11 +44,13 @@ def derivatives(
     Of a flow it is that of its steps, stage by stage: their lengths are taken as given, but for the last step and for
     those that end at an event, whose time moves. What has one-sided derivatives only is refused: the foot or loss of a
     ball with several contacts, and a start on a kink. Of a ball with mass likewise, through impacts, flight and changes
-    of slip; refused are several contacts at once, an event that only grazes, and a start at the edge of slip.
+    of slip; refused are several contacts at once, an event that only grazes, and a start at the edge of slip. With
+    MoreauJean it is that of the steps, through several contacts at once too, and through impacts not that of the motion
+    since their times stay; refused are steps at an edge of the contact law.
 
     Args:
         trajectory: The run, from its first step on, of a discrete method, of a flow with an explicit integrator, or of
-            balls with mass with Rattle or one of those.
+            balls with mass.
         cotangent: dJ by what was recorded: ``foot`` (T, B, d), ``center`` (T, B, d + 1) and ``loss`` (T, B), any of
             them; without the first axis it is that of the last frame. Of balls with mass also ``velocity``
             (T, B, d + 1), ``spin`` (T, B, 1 or 3) and ``event_time`` (B, E), as they were recorded.

@@ -9,7 +9,7 @@ import numpy as np
 
 from rollingball.core.errors import InputError
 from rollingball.methods import FootpointFlow
-from rollingball.methods.body.plan import BodyPlan, plan_body, spin_axes
+from rollingball.methods.body.plan import BodyPlan, along_graph, plan_body, spin_axes
 from rollingball.methods.differentiable import OTHERWISE, checked_method
 from rollingball.methods.discrete.plan import DiscretePlan, plan_discrete
 from rollingball.methods.flow.plan import FlowPlan, plan_flow
@@ -69,12 +69,15 @@ def body_plan(
         raise InputError("stop", options["stop"], "None, where derivatives of a body are asked for: its end moves")
     touching, dim = trajectory.contacts is not None and trajectory.contacts[0].all(), trajectory.dim
     columns = slice(0, dim if touching else dim + 1)
+    assert trajectory.velocity is not None
+    velocity, slope = trajectory.velocity[0], surface.loss_scale * surface.gradient(trajectory.foot[0])
+    follows = touching and along_graph(slope, velocity).all()
     begin: dict[str, Any] = {"start_center": trajectory.center[0, :, columns]}
     if options["start"] == "foot" and touching:
         begin = {"start": trajectory.foot[0]}
     request = Request(
         surface=surface, ball=ball, method=method, duration=options["duration"], save_at=trajectory.time, gap=None,
-        start_velocity=trajectory.velocity[0, :, columns] if trajectory.velocity is not None else None,
+        start_velocity=velocity[:, :dim] if follows else velocity,
         start_spin=_spin(trajectory, surface, options["start_spin"]), device=options["device"], **begin,
     )  # fmt: skip
     return plan_body(request)

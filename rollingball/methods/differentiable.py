@@ -5,7 +5,6 @@ from typing import Any
 from rollingball.core.errors import InputError, one_of
 from rollingball.geometry.foot.projection import GlobalProjection, GradientProjection, NewtonProjection
 from rollingball.methods import FLOWS
-from rollingball.methods.body.integrators import MoreauJean
 from rollingball.methods.body.rigid_ball import BODIES
 from rollingball.methods.discrete.methods import METHODS, is_discrete
 from rollingball.methods.integrators.integrators import Rosenbrock, is_explicit, known
@@ -45,8 +44,6 @@ def checked_method(method: Any, continuous: bool = False) -> Any:
     if isinstance(method, BODIES):
         if continuous:
             raise InputError("adjoint", "continuous", "'discrete', for a ball with mass")
-        if isinstance(method.chosen, MoreauJean):
-            raise InputError("integrator", "MoreauJean", "Rattle or an explicit integrator" + OTHERWISE)
         return method
     if not is_discrete(method) and not isinstance(method, FLOWS):
         names = ", ".join(kind.__name__ for kind in (*METHODS, *FLOWS, *BODIES))

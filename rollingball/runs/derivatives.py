@@ -47,15 +47,15 @@ class Derivatives(OfBody):
         duration: In continuous time by its duration, with which the times of all frames stretch (B,); else None.
         status: Whether the derivative exists (B,): RUNNING, or why not; the rows of such a ball are 0.
         velocity: Of a ball with mass, by the velocity of its centre at the start (B, d + 1), and None for other
-            methods, as what follows. That of a ball that touches stays along the graph: by its horizontal part, and the
-            last column is 0.
+            methods, as what follows. That of a ball that rolls or slides stays along the graph: by its horizontal part,
+            and the last column is 0.
         spin: By the angular velocity at the start (B, 1) in d = 1 or (B, 3); None in d > 2.
         mass: By the mass (B,), and in the same shape what follows.
         inertia: By the number beta of the moment of inertia.
         gravity: By gravity.
         drag: By the drag.
         friction: By Coulomb's coefficient; None for another law.
-        restitution: By the restitution.
+        restitution: By the restitution; None with MoreauJean where it is 0.
     """
 
     start: np.ndarray
@@ -85,15 +85,15 @@ class Sensitivities(OfBody):
         method: "tangent" for the derivative of the steps, to rounding; "difference" for differences of runs.
         error: Of differences, the largest estimate of their error, absolute, of each ball (B,); else None.
         velocity: Of a ball with mass, by the velocity of its centre at the start (T, B, d, d + 1), and None for other
-            methods, as what follows. That of a ball that touches stays along the graph: by its horizontal part, and
-            the last column is 0.
+            methods, as what follows. That of a ball that rolls or slides stays along the graph: by its horizontal part,
+            and the last column is 0.
         spin: By the angular velocity at the start (T, B, d, 1) in d = 1 or (T, B, d, 3); None in d > 2.
         mass: By the mass (T, B, d), and in the same shape what follows.
         inertia: By the number beta of the moment of inertia.
         gravity: By gravity.
         drag: By the drag.
         friction: By Coulomb's coefficient; None for another law.
-        restitution: By the restitution.
+        restitution: By the restitution; None with MoreauJean where it is 0.
     """
 
     clock: np.ndarray

@@ -131,7 +131,6 @@ def test_parting_is_the_largest_ratio_among_neighbours():
         ({"count": 2.5}, "count"),
         ({"count": [3, 3]}, "count"),
         ({"surface": 3}, "surface"),
-        ({"method": rb.RigidBall(contact="unilateral", integrator=rb.MoreauJean(0.1))}, "integrator"),
         ({"steps": None}, "steps"),
         ({"start": [[1.0]]}, "start"),
         ({"every": 2}, "every"),

@@ -1,6 +1,8 @@
 """Balls with mass as torch functions, and on a tape: the derivatives of rb.derivatives, by every tensor."""
 
+import msgspec
 import numpy as np
+import pytest
 import torch
 import warp as wp
 
@@ -18,17 +20,27 @@ def leaf(value):
     return torch.tensor(value, dtype=torch.float64, requires_grad=True)
 
 
-def test_gradcheck_by_everything_that_made_the_run():
+@pytest.mark.parametrize("integrator", [rb.Rattle(0.02), rb.MoreauJean(0.02)], ids=["rattle", "moreau-jean"])
+def test_gradcheck_by_everything_that_made_the_run(integrator):
+    method = msgspec.structs.replace(METHOD, integrator=integrator)
     start, velocity, spin = leaf([[0.4], [-0.6]]), leaf([[0.5], [-0.3]]), leaf([[1.0], [-2.0]])
     names = ("radius", "mass", "inertia", "gravity", "drag", "friction", "restitution", "duration", "loss_scale")
     numbers = [leaf(x) for x in (0.3, 1.2, 0.4, 2.0, 0.1, 0.2, 0.6, 0.73, 0.9)]
 
     def run(start, velocity, spin, *numbers):
         given = dict(zip(names, numbers, strict=True))
-        made = simulate(WAVE, BALL, METHOD, start_center=start, start_velocity=velocity, start_spin=spin, **given)
+        made = simulate(WAVE, BALL, method, start_center=start, start_velocity=velocity, start_spin=spin, **given)
         return made.center[-1], made.velocity[-1], made.spin[-1]
 
     assert torch.autograd.gradcheck(run, (start, velocity, spin, *numbers), eps=1e-5, atol=1e-7)
+
+
+def test_a_derivative_that_is_not_there_is_refused_by_name():
+    method = rb.RigidBall(contact="unilateral", integrator=rb.MoreauJean(0.02))
+    start, nothing = leaf([[0.2, 1.3]]), leaf(0.0)
+    made = simulate(WAVE, BALL, method, start_center=start, restitution=nothing, duration=0.5)
+    with pytest.raises(rb.InputError, match="restitution: got"):  # any more makes the ball bounce
+        made.center[-1, 0, 0].backward()
 
 
 def test_a_thrown_ball_is_steered_by_its_velocity_through_a_bounce():

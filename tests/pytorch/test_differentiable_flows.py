@@ -92,7 +92,6 @@ def test_the_foot_of_a_ball_with_two_contacts_is_refused_and_its_centre_is_not()
         ("adjoint", rb.IronedFlow(), {"adjoint": "exact"}),
         ("adjoint", rb.FootpointRBO(0.1), {"duration": None, "steps": 2, "adjoint": "continuous"}),
         ("reproject", rb.IronedFlow(reproject=False), {}),
-        ("integrator", rb.RigidBall(contact="unilateral", integrator=rb.MoreauJean(0.1)), {}),
         ("mass", rb.IronedFlow(), {"mass": leaf(1.0)}),
         ("lr", rb.IronedFlow(), {"lr": leaf(0.1)}),
         ("radius", rb.IronedFlow(), {"radius": leaf([[0.1], [0.2]])}),

@@ -156,7 +156,7 @@ def body_events(numeric: Numeric) -> BodyEvents:
             if settings.unilateral > 0:
                 leave[k] = -settings.restitution * wp.min(wp.dot(normal(state.slopes[k]), ball.velocity), zero)
             k += 1
-        v, spin, _impulses = resolve(ball, ball.velocity, state.slopes, leave, state.count, settings)
+        v, spin, _impulses, _frictions = resolve(ball, ball.velocity, state.slopes, leave, state.count, settings)
         least = wp.float64(1e300)
         closed = int(0)
         slowest = int(0)

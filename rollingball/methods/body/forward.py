@@ -12,11 +12,12 @@ import warp as wp
 from rollingball.core.codes import FOUND, KINK, NOT_FINITE, NOTHING
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.methods.body.events import state_struct
+from rollingball.methods.body.algebra import body_algebra
+from rollingball.methods.body.integrators import MoreauJean
 from rollingball.methods.body.legs import STEP, leg_struct
 from rollingball.methods.body.phases import TINY
-from rollingball.methods.body.reverse import differentials, grazes, stage_options
-from rollingball.methods.body.stages import begin_struct, body_stages, frame_struct
+from rollingball.methods.body.reverse import grazes, noting_program, stage_options
+from rollingball.methods.body.stages import begin_struct, body_stages, frame_struct, leg_rows, run_struct
 from rollingball.methods.body.state import body_struct
 from rollingball.surfaces.differentiable import DifferentiableFunctions, notes_struct
 
@@ -52,16 +53,26 @@ class BodyForward:
 @compiled
 def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeric) -> BodyForward:
     """The forward kernel of one integrator class on one family of surfaces."""
-    stages, (parameters_of, plus, size) = body_stages(kind, functions, numeric), differentials(functions, numeric)
-    along, stepped, switched, event = stages.along, stages.stepped, stages.switched, stages.event
+    stages, (along, plus, size) = body_stages(kind, functions, numeric), body_algebra(numeric)
+    parameters_of, pulled, switched = noting_program(functions, numeric), stages.pulled, stages.switched
+    event = stages.event
     shown, framed, begun = stages.shown, stages.framed, stages.begun
     plain_type, settings_type, notes_type = functions.plain.parameters, functions.settings, notes_struct(numeric)
     body, wide, dim = body_struct(numeric), numeric.wide.vector, numeric.dim
-    leg_type, state_type, column_type = leg_struct(numeric), state_struct(numeric), column_struct(numeric)
+    leg_type, column_type = leg_struct(numeric, leg_rows(kind, numeric)), column_struct(numeric)
+    state_type = run_struct(kind, numeric)
     frame_type, begin_type, vector = frame_struct(numeric), begin_struct(numeric), numeric.vector
     zero, one, space = wp.float64(0.0), wp.float64(1.0), dim + 1
     # the coordinates of a Body that a leg changes: centre, velocity, slip direction, spin, foot, slope, Hessian
     rows = 3 * space + 3 + 2 * dim + dim * dim
+
+    @wp.func
+    def end_of(state: state_type):
+        """The ball before what happens to it at the end of its last step."""
+        end = state.ball
+        if wp.static(kind is not MoreauJean):
+            end = state.end
+        return end
 
     @wp.func
     def unit(row: int):
@@ -197,7 +208,7 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
                     by_begin = by3
                     by_set = s3
                 elif leg.kind == STEP:
-                    by4, h4, _b4, _q4, s4 = wp.grad(stepped)(leg.ball, leg.h, bar_row, q, settings)
+                    by4, h4, s4 = pulled(leg, bar_row, q, settings)
                     by_body = by4
                     by_set = s4
                     rate = plus(rate, h4, bar_row)
@@ -212,7 +223,7 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
                     later[ball, c] = plus(later[ball, c], grown, bar_row)
                 row += 1
             if leg_index >= 0 and leg.kind == STEP and leg.ends_at != NOTHING:
-                end = after[ball].end  # where this is the last leg of the part
+                end = end_of(after[ball])  # where this is the last leg of the part
                 if leg_index + 1 < count:
                     end = log[ball, leg_index + 1].ball
                 notes.loss_scale[ball] = zero
@@ -229,10 +240,14 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
                     missed = along(e, later[ball, c]) + common(s6, e_scale, columns[c])
                     later[ball, c] = plus(later[ball, c], -missed / speed, rate)
                     time[ball, c] = time[ball, c] - missed / speed
-            elif leg_index >= 0 and leg.kind == STEP and leg.last > 0:
-                for c in range(most):
-                    later[ball, c] = plus(later[ball, c], columns[c].duration - time[ball, c], rate)
-                    time[ball, c] = columns[c].duration
+            elif leg_index >= 0 and leg.kind == STEP:
+                if leg.edge > 0:
+                    notes.status[ball] = KINK
+                if leg.share > zero:
+                    for c in range(most):
+                        longer = leg.share * columns[c].duration - time[ball, c]
+                        later[ball, c] = plus(later[ball, c], longer, rate)
+                        time[ball, c] = leg.share * columns[c].duration
             elif leg_index >= 0 and leg.kind != STEP and (leg.contacts > 1 or (leg.kind == NOTHING and leg.edge > 0)):
                 notes.status[ball] = KINK
             for c in range(most):

@@ -58,7 +58,7 @@ def push_program(numeric: Numeric) -> Any:
 
 @compiled
 def impact_program(numeric: Numeric) -> Any:
-    """``resolve(Body, velocity, slopes, leave, count, settings) -> velocity, spin, impulses``, after an impact.
+    """``resolve(Body, velocity, slopes, leave, count, settings) -> velocity, spin, impulses, frictions`` of an impact.
 
     Contact k with the unit normal n_k gives an impulse J_k >= 0 along n_k so that n_k . v >= leave_k, with J_k = 0
     where that holds with a margin (Newton's law of impact, with leave_k = -e n_k . v before). Its friction stays within
@@ -94,9 +94,10 @@ def impact_program(numeric: Numeric) -> Any:
                 k += 1
             if change <= wp.float64(1e-15) * wp.length(velocity) or count == 0:
                 sweep = SWEEPS
-        if settings.rubber > 0 and settings.law != FRICTIONLESS and ball.beta > zero and count == 1:
+        turns = settings.rubber > 0 and settings.law != FRICTIONLESS and ball.beta > zero
+        if turns and count == 1 and impulses[0] > zero:
             up = embed(normal(slopes[0]))
             spin = spin - wp.dot(spin, up) * up
-        return v, spin, impulses
+        return v, spin, impulses, frictions
 
     return resolve

@@ -62,7 +62,7 @@ def body_rollout(
     recorded, ball_at = record_program(functions, numeric), initial_ball(numeric)
     watched = watch_program(functions, numeric)
     horizontal, normal_force = space_vectors(numeric).horizontal, contact_laws(numeric).normal_force
-    body, leg_type, legs = body_struct(numeric), leg_struct(numeric), leg_program(numeric)
+    body, leg_type, legs = body_struct(numeric), leg_struct(numeric, 1), leg_program(numeric)
     step_leg, switch_leg, landing_leg, landed_leg = legs.step_leg, legs.switch_leg, legs.landing_leg, legs.landed
     zero, infinite = wp.float64(0.0), wp.float64(float("inf"))
 
@@ -95,6 +95,7 @@ def body_rollout(
         save_at: wp.array(dtype=wp.float64),
         duration: wp.float64,
         stop: StopRule,
+        rests: int,  # whether a ball that lies still on level ground ends there
         begins: int,
         budget: int,  # trials of this launch
         # in, out:
@@ -173,7 +174,7 @@ def body_rollout(
                                 state.count = trial.contacts.count
                                 state.feet = trial.contacts.points
                                 state.slopes = slopes_of(trial.ball, trial.contacts, p)
-            if event == NOTHING and is_still(state, settings):
+            if event == NOTHING and rests > 0 and is_still(state, settings):
                 state.status = RESTING
                 event = REST
             if stop.active > 0 and event == NOTHING and state.status == FOUND and state.patience >= stop.patience:

@@ -11,14 +11,15 @@ from rollingball.core.numeric import Numeric
 from rollingball.methods.body.events import state_struct
 from rollingball.methods.body.phases import TINY
 from rollingball.methods.body.state import STILL, body_struct, contact_laws
+from rollingball.methods.body.touches import touches_struct
 
 STEP = wp.constant(-1)  # the kind of a leg that is a step; others have the event at which the ball changes
 
 
 @compiled
-def leg_struct(numeric: Numeric) -> Any:
-    """The Warp struct of one leg."""
-    body = body_struct(numeric)
+def leg_struct(numeric: Numeric, rows: int) -> Any:
+    """The Warp struct of one leg; only a step of Moreau's and Jean's hangs on contacts, up to so many rows of them."""
+    body, touches_type = body_struct(numeric), touches_struct(numeric, rows)
 
     @wp.struct
     class Leg:
@@ -27,14 +28,15 @@ def leg_struct(numeric: Numeric) -> Any:
         time: wp.float64  # before it
         h: wp.float64  # of a step
         ends_at: int  # the event that is located at the end of a step, or NOTHING
-        last: int  # whether the step takes all the time that is left
+        share: wp.float64  # of the duration, where the step ends at that time whatever its start; else 0
         first_frame: int  # of those inside a step
         next_frame: int
         event: int  # the index of the event in the record
         contacts: int  # at the event
         flies: int  # whether the ball flies after an impact
         settles: int  # whether it was the last one of a ball that bounces
-        edge: int  # whether the ball slides from there on without having slipped
+        edge: int  # whether there are one-sided derivatives only, as where it slides on without having slipped
+        touches: touches_type
 
     return Leg
 
@@ -58,8 +60,8 @@ class Legs:
 @compiled
 def leg_program(numeric: Numeric) -> Legs:
     """The functions of :class:`Legs` in one dimension."""
-    dim, body, run, leg_type = numeric.dim, body_struct(numeric), state_struct(numeric), leg_struct(numeric)
-    slip = contact_laws(numeric).slip
+    dim, body, run, leg_type = numeric.dim, body_struct(numeric), state_struct(numeric), leg_struct(numeric, 1)
+    slip, zero, one = contact_laws(numeric).slip, wp.float64(0.0), wp.float64(1.0)
 
     @wp.func
     def step_leg(state: run, save_at: wp.array(dtype=wp.float64), duration: wp.float64):
@@ -70,7 +72,7 @@ def leg_program(numeric: Numeric) -> Legs:
         leg.h = state.control.taken
         leg.ends_at = state.control.event
         leg.contacts = state.count
-        leg.last = wp.where(duration - (state.time + leg.h) <= TINY * duration, 1, 0)
+        leg.share = wp.where(duration - (state.time + leg.h) <= TINY * duration, one, zero)
         first = state.next_frame
         inside = bool(True)
         while inside and first > 0:

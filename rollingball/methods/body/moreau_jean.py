@@ -19,13 +19,14 @@ from rollingball.core.codes import (
 )
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric, struct
-from rollingball.geometry.search.minima import MOST, lowest_of, minima_struct
-from rollingball.methods.body.impact import impact_program
+from rollingball.geometry.search.minima import minima_struct
 from rollingball.methods.body.kernel import BodyRollout
-from rollingball.methods.body.rattle import decay_program
+from rollingball.methods.body.legs import STEP, leg_struct
+from rollingball.methods.body.moreau_step import time_step
+from rollingball.methods.body.phases import TINY
 from rollingball.methods.body.record import record_program, record_struct
-from rollingball.methods.body.search import contact_search
 from rollingball.methods.body.state import body_struct, initial_ball, space_vectors
+from rollingball.methods.body.touches import slots, touches_struct
 from rollingball.methods.body.watch import watch_program
 from rollingball.methods.event import event_struct
 from rollingball.runs.stop import StopRule
@@ -57,97 +58,63 @@ def state_struct(numeric: Numeric) -> Any:
 
 
 @compiled
-def time_step(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``step(State, h, p, settings) -> State``: a ball a time h later.
-
-    The centre moves by h v, and onto the highest contact if it would be below it. Then gravity and drag change v, and
-    each contact pushes so that n . v >= -gap / h, or n . v >= -e n . v before, where the ball would pass it in the next
-    step. An impact slower than what gravity adds in two steps gives nothing back, so that the ball comes to rest.
-    """
-    dim, parameters, vectors = numeric.dim, functions.parameters, space_vectors(numeric)
-    space, numbers = wp.types.vector(numeric.dim + 1, wp.float64), wp.types.vector(MOST, wp.float64)
-    table, body, run = wp.types.matrix((MOST, dim), wp.float64), body_struct(numeric), state_struct(numeric)
-    minima, resolve, (search, slopes_of) = (
-        minima_struct(numeric), impact_program(numeric), contact_search(functions, numeric),
-    )  # fmt: skip
-    horizontal, normal, zero, two = vectors.horizontal, vectors.normal, wp.float64(0.0), wp.float64(2.0)
-    decay = decay_program()
-
-    @wp.func
-    def least_speeds(ball: body, contacts: minima, slopes: table, settings: Any):
-        """The normal velocity that each contact allows at least."""
-        leave = numbers()
-        h = wp.float64(settings.first_step)
-        slow = two * h * settings.gravity
-        k = int(0)
-        while k < contacts.count:
-            n = normal(slopes[k])
-            gap = wp.max(ball.center[dim] + contacts.values[k], zero) * n[dim]
-            approach = wp.min(wp.dot(n, ball.velocity), zero)
-            gap_after = gap + h * approach  # after the next move
-            if settings.restitution > zero and gap_after < zero and approach < -slow:
-                leave[k] = -settings.restitution * approach
-            else:
-                leave[k] = -gap / h
-            k += 1
-        return leave
-
-    @wp.func
-    def step(before: run, h: wp.float64, p: parameters, settings: Any):
-        state = before
-        ball = before.ball
-        ball.center = ball.center + h * ball.velocity
-        contacts = search(ball, before.known, horizontal(before.ball.center), p, settings)
-        ball.evaluations += contacts.evaluations
-        slopes = slopes_of(ball, contacts, p)
-        if contacts.count > 0:
-            ball.center[dim] = wp.max(ball.center[dim], -contacts.best)
-            highest = lowest_of(contacts)
-            ball.foot = contacts.points[highest]
-            ball.slope = slopes[highest]
-        leave = least_speeds(ball, contacts, slopes, settings)
-        down = space()
-        down[dim] = -settings.gravity
-        left, mean, _rest = decay(settings.drag / ball.mass * h)
-        falling = left * ball.velocity + h * mean * down
-        velocity, spin, impulses = resolve(ball, falling, slopes, leave, contacts.count, settings)
-        ball.velocity = velocity
-        ball.spin = spin
-        if not wp.isfinite(wp.length_sq(velocity) + wp.length_sq(ball.center)):
-            state.status = NOT_FINITE
-            return state
-        state.force = zero
-        state.count = 0
-        k = int(0)
-        while k < contacts.count:
-            if impulses[k] > zero:
-                state.count += 1
-                state.force += impulses[k] / h
-            k += 1
-        ball.mode = wp.where(state.count > 0, SLIDING, FLYING)
-        scale = wp.sqrt(settings.gravity * ball.radius) + wp.float64(1e-300)
-        moved = wp.length(velocity) + wp.length(before.ball.velocity) + ball.radius * wp.length(ball.spin)
-        state.still = wp.where(state.count > 0 and moved <= wp.float64(1e-12) * scale, before.still + 1, 0)
-        state.ball = ball
-        state.known = contacts
-        state.steps += 1
-        state.time += h
-        return state
-
-    return step
-
-
-@compiled
 def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric) -> BodyRollout:
     """The kernel on one family of surfaces."""
     parameters, space = functions.parameters, wp.types.vector(numeric.dim + 1, wp.float64)
     settings_type, state_type = struct(settings_layout, numeric), state_struct(numeric)
     record_type, event_type = record_struct(numeric), event_struct(numeric)
+    leg_type, touches_type = leg_struct(numeric, slots(numeric)), touches_struct(numeric, slots(numeric))
     recorded, step, ball_at = (
         record_program(functions, numeric), time_step(functions, numeric), initial_ball(numeric),
     )  # fmt: skip
-    horizontal, tiny = space_vectors(numeric).horizontal, wp.float64(1e-14)
+    horizontal, zero = space_vectors(numeric).horizontal, wp.float64(0.0)
     watched = watch_program(functions, numeric)
+
+    @wp.func
+    def stepped(before: state_type, h: wp.float64, p: parameters, settings: settings_type, notes: bool):
+        state = before
+        touched = before.steps > 0 or before.count > 0
+        ball, contacts, touches = step(before.ball, before.known, touched, h, p, settings, notes)
+        state.ball = ball
+        if not wp.isfinite(wp.length_sq(ball.velocity) + wp.length_sq(ball.center)):
+            state.status = NOT_FINITE
+        else:
+            state.count = touches.pushing
+            state.force = touches.force
+            state.ball.mode = wp.where(state.count > 0, SLIDING, FLYING)
+            scale = wp.sqrt(settings.gravity * ball.radius) + wp.float64(1e-300)
+            moved = wp.length(ball.velocity) + wp.length(before.ball.velocity) + ball.radius * wp.length(ball.spin)
+            state.still = wp.where(state.count > 0 and moved <= wp.float64(1e-12) * scale, before.still + 1, 0)
+            state.known = contacts
+            state.steps += 1
+            state.time += h
+        return state, touches
+
+    @wp.func
+    def stride_leg(
+        before: state_type,
+        h: wp.float64,
+        share: wp.float64,
+        touches: touches_type,
+        save_at: wp.array(dtype=wp.float64),
+        duration: wp.float64,
+    ):
+        first = before.next_frame
+        while first > 0 and save_at[first - 1] >= before.time - TINY * duration:
+            first -= 1
+        leg = leg_type()
+        leg.kind = STEP
+        leg.ball = before.ball
+        leg.time = before.time
+        leg.h = h
+        leg.ends_at = NOTHING
+        leg.share = share
+        leg.first_frame = first
+        leg.next_frame = before.next_frame
+        leg.contacts = touches.pushing
+        leg.edge = touches.edge
+        leg.touches = touches
+        return leg
 
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def roll(
@@ -165,6 +132,7 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
         save_at: wp.array(dtype=wp.float64),
         duration: wp.float64,
         stop: StopRule,
+        rests: int,  # whether a ball that does not move any more ends there
         begins: int,
         budget: int,  # steps of this launch
         # in, out:
@@ -172,6 +140,8 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
         # out:
         records: wp.array2d(dtype=record_type),
         events: wp.array2d(dtype=event_type),  # (B, E)
+        log: wp.array2d(dtype=leg_type),  # (B, rows): the legs of this launch; without rows none are kept
+        logged: wp.array(dtype=wp.int32),  # their number
         first_ball: int,
     ):
         i = first_ball + wp.tid()
@@ -182,33 +152,41 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
             state.ball.mode = wp.where(touching[i] > 0, SLIDING, FLYING)
             state.count = touching[i]
         tries = int(0)
-        while state.status == FOUND and state.time < duration and tries < budget:
+        rows = log.shape[1]
+        row = int(0)
+        while state.status == FOUND and state.time < duration and tries < budget and (rows == 0 or row < rows):
             tries += 1
-            until = duration - state.time
+            end = duration
             if state.next_frame < save_at.shape[0]:  # a step ends there
-                until = wp.min(until, save_at[state.next_frame] - state.time)
-            if until <= tiny * duration:
+                end = wp.min(duration, save_at[state.next_frame])
+            until = end - state.time
+            if until <= TINY * duration:
                 records[state.next_frame, i] = recorded(state.ball, state.count, state.force, p, settings)
                 state.next_frame += 1
                 continue
             h = wp.float64(settings.first_step)
+            share = zero
             if until <= h * wp.float64(1.0 + 1e-6):
                 h = until
+                share = end / duration
             before = state.count
-            later = step(state, h, p, settings)
+            later, touches = stepped(state, h, p, settings, rows > 0)
+            if row < rows:
+                log[i, row] = stride_leg(state, h, share, touches, save_at, duration)
+                row += 1
             if stop.active > 0:
                 later.patience = watched(state.ball, later.ball, state.patience, p, settings, stop)
             state = later
             if state.status != FOUND:
                 continue
-            if duration - state.time <= tiny * duration:
+            if duration - state.time <= TINY * duration:
                 state.time = duration
             event = NOTHING
             if state.count > before:
                 event = TOUCH
             elif state.count < before:
                 event = LEAVE
-            if state.still > STILL:
+            if state.still > STILL and rests > 0:
                 state.status = RESTING
                 event = REST
             elif stop.active > 0 and state.patience >= stop.patience:
@@ -225,5 +203,7 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
                 records[state.next_frame, i] = last
                 state.next_frame += 1
         states[i] = state
+        if rows > 0:
+            logged[i] = row
 
-    return BodyRollout(roll, state_type, record_type, event_type, None)
+    return BodyRollout(roll, state_type, record_type, event_type, leg_type)

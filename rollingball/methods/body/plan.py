@@ -131,6 +131,14 @@ def spin_axes(slope: np.ndarray, touches: np.ndarray) -> np.ndarray:
     return np.where(touches[:, None], up, [[0.0, 0.0, 1.0]])
 
 
+def along_graph(slope: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+    """Which velocities (B, d + 1) of centres are tangent to the graph, where it has these slopes (B, d) (B,)."""
+    rise = (slope * velocity[:, :-1]).sum(axis=1)
+    size = np.linalg.norm(velocity, axis=1) * np.sqrt(1 + (slope**2).sum(axis=1))
+    along: np.ndarray = np.abs(velocity[:, -1] - rise) <= 1e-9 * size
+    return along
+
+
 def starts(plan: BodyPlan) -> Starts:
     """The state of every ball at the start.
 

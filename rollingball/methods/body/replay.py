@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import warp as wp
 
+from rollingball.core.errors import InputError
 from rollingball.core.launch import empty, launch
 from rollingball.core.numeric import Numeric, fill, layout
 from rollingball.core.status import Status
 from rollingball.methods.body.forward import body_forward
-from rollingball.methods.body.plan import BodyPlan, Starts
+from rollingball.methods.body.integrators import MoreauJean
+from rollingball.methods.body.plan import BodyPlan, Starts, along_graph
 from rollingball.methods.body.reverse import BodyReverse, body_reverse
 from rollingball.methods.body.roll import BodyLauncher, body_launcher
 from rollingball.runs.clock import rolling
@@ -137,10 +139,26 @@ def _common(plan: BodyPlan) -> tuple[DifferentiableFunctions, list[Any]]:
     ]  # fmt: skip
 
 
-def _lifted(trajectory: Trajectory) -> np.ndarray:
+def _lifted(plan: BodyPlan, trajectory: Trajectory) -> np.ndarray:
     """Whose velocity follows the graph at the start (B,)."""
     assert trajectory.contacts is not None
-    return (trajectory.contacts[0] > 0).astype(np.int32)
+    assert trajectory.velocity is not None
+    slope = plan.surface.loss_scale * plan.surface.gradient(trajectory.foot[0])
+    along = along_graph(slope, trajectory.velocity[0])
+    return ((trajectory.contacts[0] > 0) & along).astype(np.int32)
+
+
+def _of_steps(trajectory: Trajectory, status: np.ndarray, given: dict[str, np.ndarray]) -> np.ndarray:
+    """The status of each ball (B,) whose steps locate no events and solve for several contacts at once.
+
+    The foot and the loss of one with several contacts have no derivative, since any of these is its foot.
+    """
+    if given["event_time"].any():
+        raise InputError("cotangent.event_time", "numbers", "nothing, with MoreauJean: its events are at ends of steps")
+    assert trajectory.contacts is not None
+    asked = given["foot"].any(axis=2) | (given["loss"] != 0)
+    several = (asked & (trajectory.contacts > 1)).any(axis=0) & (status == Status.RUNNING)
+    return np.where(several, Status.KINK, status).astype(np.int32)
 
 
 def reverse_body(
@@ -158,8 +176,10 @@ def reverse_body(
     """
     (functions, common), numeric, device = _common(plan), Numeric(plan.surface.dim), plan.device
     reverse = body_reverse(type(plan.method.chosen), functions, numeric)
-    launcher, slots = body_launcher(plan), SLOTS.get(reverse.kernel, 1) if parameters else 0
-    lifted = _lifted(trajectory)
+    launcher, slots = body_launcher(plan, rests=False), SLOTS.get(reverse.kernel, 1) if parameters else 0
+    lifted = _lifted(plan, trajectory)
+    if isinstance(plan.method.chosen, MoreauJean):
+        status = _of_steps(trajectory, status, given)
     ended, sums = status, wp.zeros(plan.balls, dtype=reverse.cotangents, device=device)
     begin = begins(plan, launcher.begin, reverse.begin, lifted)
     frames = frames_of(reverse, trajectory, given, plan)
@@ -203,15 +223,24 @@ def _derivatives(
         start = np.concatenate([start, kept("height")], axis=1)
     velocity = kept("velocity")
     velocity[lifted, dim] = 0.0
-    one = {name: kept(name)[:, 0] for name in ("radius", "duration", "mass", "beta", "gravity", "drag", "restitution")}
+    names = ("duration", "mass", "gravity", "drag", "friction", "restitution")
+    numbers = {**{name: kept(name)[:, 0] for name in names}, **dict.fromkeys(without(plan))}
+    radius = kept("radius")[:, 0]
     return Derivatives(
-        start=start, radius=one["radius"], lr=None, radius_steps=one["radius"][None], lr_steps=None,
+        start=start, radius=radius, lr=None, radius_steps=radius[None], lr_steps=None,
         loss_scale=np.where(exists, by_scale, 0.0), parameters=found, status=status.astype(np.int32),
-        duration=one["duration"], velocity=velocity,
-        spin=spin, mass=one["mass"], inertia=one["beta"], gravity=one["gravity"],
-        drag=one["drag"], friction=None if plan.method.settings()["mu"] == 0 else kept("friction")[:, 0],
-        restitution=one["restitution"],
+        velocity=velocity, spin=spin, inertia=kept("beta")[:, 0], **numbers,
     )  # fmt: skip
+
+
+def without(plan: BodyPlan) -> list[str]:
+    """The numbers by which the run of a plan has no derivative.
+
+    By MoreauJean a ball bounces a little where the restitution is not 0, however small, and not at all where it is.
+    """
+    method = plan.method
+    names = ["friction"] if method.settings()["mu"] == 0 else []
+    return [*names, "restitution"] if isinstance(method.chosen, MoreauJean) and method.restitution == 0 else names
 
 
 def directions(plan: BodyPlan, kind: Any) -> tuple[list[tuple[str, int]], np.ndarray]:
@@ -249,10 +278,10 @@ def forward_body(plan: BodyPlan, trajectory: Trajectory, status: np.ndarray, thr
     """The derivatives of the horizontal centres of a run of balls with mass, at every frame."""
     (functions, common), numeric, device = _common(plan), Numeric(plan.surface.dim), plan.device
     made = body_forward(type(plan.method.chosen), functions, numeric)
-    launcher = body_launcher(plan)
+    launcher = body_launcher(plan, rests=False)
     parts, host = directions(plan, made.column)
     columns: Any = wp.array(host, dtype=made.column, device=device)
-    begin = begins(plan, launcher.begin, made.begin, _lifted(trajectory))
+    begin = begins(plan, launcher.begin, made.begin, _lifted(plan, trajectory))
     shape = plan.balls, len(host)
     change, later = (wp.zeros(shape, dtype=made.body, device=device) for _ in range(2))
     time: Any = wp.zeros(shape, dtype=wp.float64, device=device)
@@ -270,6 +299,5 @@ def forward_body(plan: BodyPlan, trajectory: Trajectory, status: np.ndarray, thr
         is_matrix = name in ("start", "velocity", "spin")
         fields[name] = part_table.swapaxes(2, 3) if is_matrix else part_table[:, :, 0]
     fields["loss_scale"] = fields["loss_scale"] / plan.surface.loss_scale
-    if plan.method.settings()["mu"] == 0:
-        fields["friction"] = None
+    fields.update(dict.fromkeys(without(plan)))
     return Sensitivities(clock=trajectory.time, lr=None, status=status.astype(np.int32), **fields)

@@ -1,8 +1,9 @@
 """A ball with mass backwards: for each ball, for each leg of its run from the last to the first, the cotangent.
 
-The length of a step is a number that stays, but for two: the last one takes the time that is left, and one that ends at
-an event ends where its function E is 0. With tau the cotangent of its length and E' the derivative of E by it, the
-cotangent of the end of that step grows by -(tau / E') grad E: the jump by the saltation matrix, exact for the step.
+The length of a step is a number that stays, but for two kinds: one that ends at a given time takes what is left until
+then, and one that ends at an event ends where its function E is 0. With tau the cotangent of its length and E' the
+derivative of E by it, the cotangent of the end of that step grows by -(tau / E') grad E: the jump by the saltation
+matrix, exact for the step.
 """
 
 from dataclasses import dataclass
@@ -13,10 +14,10 @@ import warp as wp
 from rollingball.core.codes import FOUND, KINK, NOT_FINITE, NOTHING
 from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
-from rollingball.methods.body.events import state_struct
+from rollingball.methods.body.algebra import body_algebra
 from rollingball.methods.body.legs import STEP, leg_struct
 from rollingball.methods.body.phases import TINY
-from rollingball.methods.body.stages import begin_struct, body_stages, frame_struct
+from rollingball.methods.body.stages import begin_struct, body_stages, frame_struct, leg_rows, run_struct
 from rollingball.methods.body.state import SPIN, body_struct
 from rollingball.surfaces.base import kernel_options
 from rollingball.surfaces.differentiable import DifferentiableFunctions, notes_struct
@@ -88,10 +89,10 @@ def stage_options(functions: DifferentiableFunctions) -> dict[str, Any]:
 
 
 @compiled
-def differentials(functions: DifferentiableFunctions, numeric: Numeric) -> Any:
-    """``parameters_of(p, notes, ball) -> q`` of the maps of a ball, ``plus(Body, share, Body)`` and ``size(Body)``."""
+def noting_program(functions: DifferentiableFunctions, numeric: Numeric) -> Any:
+    """``parameters_of(p, notes, ball) -> q`` of the maps of a ball."""
     parameters, plain_type, notes_type = functions.parameters, functions.plain.parameters, notes_struct(numeric)
-    body, vector = body_struct(numeric), numeric.vector
+    vector = numeric.vector
 
     @wp.func
     def parameters_of(p: plain_type, notes: notes_type, ball: int):
@@ -104,27 +105,7 @@ def differentials(functions: DifferentiableFunctions, numeric: Numeric) -> Any:
         q.recorded.point = vector(wp.float64(wp.inf))
         return q
 
-    @wp.func
-    def plus(one: body, share: wp.float64, other: body):
-        total = one
-        total.center = one.center + share * other.center
-        total.velocity = one.velocity + share * other.velocity
-        total.spin = one.spin + share * other.spin
-        total.foot = one.foot + share * other.foot
-        total.slope = one.slope + share * other.slope
-        total.hessian = one.hessian + share * other.hessian
-        total.slip_direction = one.slip_direction + share * other.slip_direction
-        total.radius = one.radius + share * other.radius
-        total.mass = one.mass + share * other.mass
-        total.beta = one.beta + share * other.beta
-        return total
-
-    @wp.func
-    def size(bar: body):
-        total = wp.length_sq(bar.center) + wp.length_sq(bar.velocity) + wp.length_sq(bar.spin)
-        return total + bar.radius * bar.radius + bar.mass * bar.mass + bar.beta * bar.beta
-
-    return parameters_of, plus, size
+    return parameters_of
 
 
 @warp_function
@@ -139,13 +120,14 @@ def grazes(rate: wp.float64, by_center: wp.float64, by_velocity: wp.float64, by_
 def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeric) -> BodyReverse:
     """The reverse kernel of one integrator class on one family of surfaces."""
     stages = body_stages(kind, functions, numeric)
-    stepped, switched, event = stages.stepped, stages.switched, stages.event
+    pulled, switched, event = stages.pulled, stages.switched, stages.event
     shown, framed, begun = stages.shown, stages.framed, stages.begun
     plain_type, settings_type, notes_type = functions.plain.parameters, functions.settings, notes_struct(numeric)
     parameters, body, wide = functions.parameters, body_struct(numeric), numeric.wide.vector
-    leg_type, state_type, sum_type = leg_struct(numeric), state_struct(numeric), cotangent_struct(numeric)
+    leg_type, sum_type = leg_struct(numeric, leg_rows(kind, numeric)), cotangent_struct(numeric)
+    state_type = run_struct(kind, numeric)
     frames_type, frame_type, begin_type = frames_struct(numeric), frame_struct(numeric), begin_struct(numeric)
-    parameters_of, plus, size = differentials(functions, numeric)
+    parameters_of, (_along, plus, size) = noting_program(functions, numeric), body_algebra(numeric)
     zero, one = wp.float64(0.0), wp.float64(1.0)
 
     @wp.func
@@ -175,9 +157,9 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
         scale = q.notes.loss_scale[q.ball]
         e, _kind, _one, _q1, _s1 = wp.grad(event)(total.end, leg.ends_at, one, q, settings)
         q.notes.used[q.ball] = used
-        _by1, rate, _bar1, _q2, _s2 = wp.grad(stepped)(leg.ball, leg.h, e, q, settings)
+        _by1, rate, _s2 = pulled(leg, e, q, settings)
         q.notes.used[q.ball] = used
-        _by2, longer, _bar2, _q3, _s3 = wp.grad(stepped)(leg.ball, leg.h, total.ball, q, settings)
+        _by2, longer, _s3 = pulled(leg, total.ball, q, settings)
         q.notes.used[q.ball] = used
         q.notes.loss_scale[q.ball] = scale  # what was noted so far was a trial
         end = total.end
@@ -196,14 +178,12 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
         return total
 
     @wp.func
-    def of_step(before: sum_type, leg: leg_type, q: parameters, settings: settings_type):
+    def of_step(before: sum_type, leg: leg_type, by_ball: body, by_h: wp.float64, by_settings: settings_type):
+        """With the gradient of a step."""
         total = before
-        if leg.ends_at != NOTHING:
-            total = end_bar(total, leg, q, settings)
-        by_ball, by_h, _bar, _q, by_settings = wp.grad(stepped)(leg.ball, leg.h, total.ball, q, settings)
         total.ball = by_ball
-        if leg.ends_at == NOTHING and leg.last > 0:
-            total.duration += total.time + by_h
+        if leg.ends_at == NOTHING and leg.share > zero:
+            total.duration += leg.share * (total.time + by_h)
             total.time = -by_h
         return shared(total, by_settings)
 
@@ -303,7 +283,12 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
             notes.used[ball] = 0
             q.row = wp.min(count - back, notes.inner.point.shape[0] - 1)
             if leg.kind == STEP:
-                total = of_step(total, leg, q, settings)
+                if leg.ends_at != NOTHING:
+                    total = end_bar(total, leg, q, settings)
+                if leg.edge > 0:
+                    notes.status[ball] = KINK
+                by_ball, by_h, by_settings = pulled(leg, total.ball, q, settings)
+                total = of_step(total, leg, by_ball, by_h, by_settings)
                 index = leg.first_frame
                 while index < leg.next_frame:
                     if frames.seen[index] > 0:

@@ -45,7 +45,7 @@ class BodyLauncher(Launcher):
 
     Attributes:
         begin: Where they begin.
-        unlogged: The logs of a launch that keeps no legs; empty with MoreauJean, whose steps locate no events.
+        unlogged: The logs of a launch that keeps no legs.
         log: The Warp struct of a leg.
     """
 
@@ -58,8 +58,8 @@ class BodyLauncher(Launcher):
         return super().arguments(budget, self.unlogged if log is None else log)
 
 
-def body_launcher(plan: BodyPlan) -> BodyLauncher:
-    """The launcher of a run of balls with mass."""
+def body_launcher(plan: BodyPlan, rests: bool = True) -> BodyLauncher:
+    """The launcher of a run of balls with mass; without ``rests`` a ball at rest goes on to the end of the time."""
     begin, surface, device, method = (
         unplaced(plan) if plan.earlier else starts(plan),
         plan.surface,
@@ -85,7 +85,7 @@ def body_launcher(plan: BodyPlan) -> BodyLauncher:
         *(array(part) for part in (plan.radius, plan.mass, plan.inertia)),
         array(begin.center, space), array(begin.velocity, space), array(begin.spin, wp.vec3d),
         array(begin.foot, numeric.vector), array(begin.touching, wp.int32), array(plan.save_at),
-        wp.float64(plan.duration), stop_rule(plan.stop),
+        wp.float64(plan.duration), stop_rule(plan.stop), int(rests),
     ]  # fmt: skip
     states: Any = wp.zeros(balls, dtype=program.state, device=device)
     record = (
@@ -95,9 +95,8 @@ def body_launcher(plan: BodyPlan) -> BodyLauncher:
     if plan.earlier is not None:
         states = wp.array(plan.earlier.states(states.numpy()), dtype=program.state, device=device)
     launcher = BodyLauncher(program.kernel, inputs, states, *record, device, plan.threads)
-    launcher.begin, launcher.log, launcher.unlogged = begin, program.leg, []
-    if program.leg is not None:
-        launcher.unlogged = [wp.zeros((0, 0), dtype=program.leg, device=device), wp.zeros(0, dtype=int, device=device)]
+    launcher.begin, launcher.log = begin, program.leg
+    launcher.unlogged = [wp.zeros((0, 0), dtype=program.leg, device=device), wp.zeros(0, dtype=int, device=device)]
     if plan.earlier is not None:
         launcher.go_on()
     return launcher

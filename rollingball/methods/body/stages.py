@@ -15,11 +15,16 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.above import contact_above_program
 from rollingball.geometry.normal import center_above
+from rollingball.methods.body.algebra import body_algebra
 from rollingball.methods.body.dynamics import event_program, motion_program
-from rollingball.methods.body.events import body_events
+from rollingball.methods.body.events import body_events, state_struct
 from rollingball.methods.body.impact import push_program
+from rollingball.methods.body.integrators import MoreauJean
 from rollingball.methods.body.legs import leg_struct
+from rollingball.methods.body.moreau_jean import state_struct as stepping_struct
 from rollingball.methods.body.state import SPIN, body_struct, contact_laws, space_vectors
+from rollingball.methods.body.strides import stride_pull
+from rollingball.methods.body.touches import slots
 from rollingball.surfaces.differentiable import DifferentiableFunctions
 
 
@@ -63,12 +68,22 @@ def begin_struct(numeric: Numeric) -> Any:
     return Begin
 
 
+def leg_rows(kind: type, numeric: Numeric) -> int:
+    """On how many contacts a leg of an integrator's class can hang."""
+    return slots(numeric) if kind is MoreauJean else 1
+
+
+def run_struct(kind: type, numeric: Numeric) -> Any:
+    """The Warp struct of the state of a run by an integrator's class."""
+    return stepping_struct(numeric) if kind is MoreauJean else state_struct(numeric)
+
+
 @dataclass(frozen=True, eq=False)
 class BodyStages:
-    """Warp functions whose gradients are taken, and the product that they share.
+    """Warp functions whose gradients are taken, the product that they share, and the gradient of a step.
 
     along(cotangent, Body)
-    stepped(Body, h, cotangent, p, settings)                      of a step
+    pulled(Leg, cotangent, p, settings) -> by Body, h, settings   the gradient of the product of a step with a cotangent
     switched(Body, Leg, cotangent, waits, p, settings)            of a change at an event; ``waits`` is the cotangent of
                                                                   the time that a ball bounces on
     event(Body, kind, weight, p, settings) -> value               times a weight: 0 at an event, which determines the
@@ -79,7 +94,7 @@ class BodyStages:
     """
 
     along: Any
-    stepped: Any
+    pulled: Any
     switched: Any
     event: Any
     shown: Any
@@ -88,29 +103,93 @@ class BodyStages:
 
 
 @compiled
-def body_stages(kind: type, functions: DifferentiableFunctions, numeric: Numeric) -> BodyStages:
-    """The functions of :class:`BodyStages` for one integrator class on one family of surfaces."""
-    dim, wide, space = numeric.dim, numeric.wide.vector, wp.types.vector(numeric.dim + 1, wp.float64)
-    body, leg_type, frame, begin_type = (
-        body_struct(numeric), leg_struct(numeric), frame_struct(numeric), begin_struct(numeric),
+def frame_stages(functions: DifferentiableFunctions, numeric: Numeric, keeps: bool) -> tuple[Any, Any]:
+    """``shown`` and ``begun`` of :class:`BodyStages`; ``keeps``: the foot of one that touches is part of its state."""
+    wide, frame, begin_type, along = (
+        numeric.wide.vector, frame_struct(numeric), begin_struct(numeric), body_algebra(numeric)[0],
     )  # fmt: skip
     parameters, settings_type, first = functions.parameters, functions.settings, functions.first
+    body, contact_above, point = body_struct(numeric), contact_above_program(functions, numeric), numeric.vector
+    vectors, zero = space_vectors(numeric), wp.float64(0.0)
+    horizontal, vector, normal, embed = vectors.horizontal, vectors.vector, vectors.normal, vectors.embed
+
+    @wp.func
+    def shown(ball: body, near: wide, cotangent: frame, p: parameters, settings: settings_type):
+        foot = ball.foot
+        if wp.static(not keeps) or ball.mode == FLYING:
+            x = horizontal(ball.center)
+            touch = contact_above(x, ball.radius, x, near, p, settings)
+            foot = touch.foot
+        height, _gradient = first(point(foot), p)
+        total = wp.dot(cotangent.center, ball.center) + wp.dot(cotangent.velocity, ball.velocity)
+        total += wp.dot(cotangent.spin, ball.spin) + wp.dot(cotangent.foot, foot) + cotangent.height * height
+        return total
+
+    @wp.func
+    def begun(begin: begin_type, cotangent: body, p: parameters, settings: settings_type):
+        ball = body()
+        x = begin.start
+        if begin.from_foot > 0:
+            _height, gradient = first(point(begin.start), p)
+            x = center_above(begin.start, wide(gradient), begin.radius)
+        ball.center = vector(x, begin.height)
+        up = SPIN(zero, zero, wp.float64(1.0))
+        ball.velocity = begin.velocity
+        if begin.touches > 0:
+            touch = contact_above(x, begin.radius, begin.at, begin.near, p, settings)
+            ball.center = vector(x, touch.height)
+            if begin.lifted > 0:
+                u = horizontal(begin.velocity)
+                ball.velocity = vector(u, wp.dot(touch.slope, u))
+            up = embed(normal(touch.slope))
+        ball.spin = begin.spin + begin.about_normal * up
+        ball.radius = begin.radius
+        ball.mass = begin.mass
+        ball.beta = begin.beta
+        return along(cotangent, ball)
+
+    return shown, begun
+
+
+@compiled
+def stepping_stages(functions: DifferentiableFunctions, numeric: Numeric) -> BodyStages:
+    """Those of Moreau's and Jean's steps: they locate no event, and what is recorded is recorded at their ends."""
+    (along, plus, _size), (shown, begun) = body_algebra(numeric), frame_stages(functions, numeric, False)
+    body, leg_type, frame = body_struct(numeric), leg_struct(numeric, slots(numeric)), frame_struct(numeric)
+    parameters, settings_type, wide, zero = (
+        functions.parameters, functions.settings, numeric.wide.vector, wp.float64(0.0),
+    )  # fmt: skip
+
+    @wp.func
+    def switched(ball: body, leg: leg_type, cotangent: body, waits: wp.float64, p: parameters, settings: settings_type):
+        return along(cotangent, ball)
+
+    @wp.func
+    def event(ball: body, kind: int, weight: wp.float64, p: parameters, settings: settings_type):
+        return weight * zero
+
+    @wp.func
+    def framed(ball: body, h: wp.float64, near: wide, cotangent: frame, p: parameters, settings: settings_type):
+        return zero * h
+
+    pulled = stride_pull(functions, numeric, along, plus)
+    return BodyStages(along, pulled, switched, event, shown, framed, begun)
+
+
+@compiled
+def body_stages(kind: type, functions: DifferentiableFunctions, numeric: Numeric) -> BodyStages:
+    """The functions of :class:`BodyStages` for one integrator class on one family of surfaces."""
+    if kind is MoreauJean:
+        return stepping_stages(functions, numeric)
+    dim, wide, space = numeric.dim, numeric.wide.vector, wp.types.vector(numeric.dim + 1, wp.float64)
+    body, leg_type, frame = body_struct(numeric), leg_struct(numeric, 1), frame_struct(numeric)
+    parameters, settings_type, along = functions.parameters, functions.settings, body_algebra(numeric)[0]
     (advance, put_on_contact), event_value = motion_program(kind, functions, numeric), event_program(numeric)
     contact_above, laws = contact_above_program(functions, numeric), contact_laws(numeric)
     bouncing, push, vectors = body_events(numeric).bouncing, push_program(numeric), space_vectors(numeric)
-    horizontal, vector, normal, embed = vectors.horizontal, vectors.vector, vectors.normal, vectors.embed
-    touching, holding_friction, point, zero = laws.touching, laws.holding_friction, numeric.vector, wp.float64(0.0)
-
-    @wp.func
-    def along(cotangent: body, ball: body):
-        total = wp.dot(cotangent.center, ball.center) + wp.dot(cotangent.velocity, ball.velocity)
-        total += wp.dot(cotangent.spin, ball.spin) + wp.dot(cotangent.foot, ball.foot)
-        total += wp.dot(cotangent.slope, ball.slope) + wp.dot(cotangent.slip_direction, ball.slip_direction)
-        total += cotangent.radius * ball.radius + cotangent.mass * ball.mass + cotangent.beta * ball.beta
-        for i in range(dim):
-            for j in range(dim):
-                total += cotangent.hessian[i, j] * ball.hessian[i, j]
-        return total
+    horizontal, normal, embed = vectors.horizontal, vectors.normal, vectors.embed
+    touching, holding_friction, zero = laws.touching, laws.holding_friction, wp.float64(0.0)
+    shown, begun = frame_stages(functions, numeric, True)
 
     @wp.func
     def stepped(ball: body, h: wp.float64, cotangent: body, p: parameters, settings: settings_type):
@@ -160,43 +239,13 @@ def body_stages(kind: type, functions: DifferentiableFunctions, numeric: Numeric
         return weight * event_value(ball, kind, settings)
 
     @wp.func
-    def shown(ball: body, near: wide, cotangent: frame, p: parameters, settings: settings_type):
-        foot = ball.foot
-        if ball.mode == FLYING:
-            x = horizontal(ball.center)
-            touch = contact_above(x, ball.radius, x, near, p, settings)
-            foot = touch.foot
-        height, _gradient = first(point(foot), p)
-        total = wp.dot(cotangent.center, ball.center) + wp.dot(cotangent.velocity, ball.velocity)
-        total += wp.dot(cotangent.spin, ball.spin) + wp.dot(cotangent.foot, foot) + cotangent.height * height
-        return total
-
-    @wp.func
     def framed(ball: body, h: wp.float64, near: wide, cotangent: frame, p: parameters, settings: settings_type):
         later, _error = advance(ball, h, p, settings)
         return shown(later, near, cotangent, p, settings)
 
     @wp.func
-    def begun(begin: begin_type, cotangent: body, p: parameters, settings: settings_type):
-        ball = body()
-        x = begin.start
-        if begin.from_foot > 0:
-            _height, gradient = first(point(begin.start), p)
-            x = center_above(begin.start, wide(gradient), begin.radius)
-        ball.center = vector(x, begin.height)
-        up = SPIN(zero, zero, wp.float64(1.0))
-        ball.velocity = begin.velocity
-        if begin.touches > 0:
-            touch = contact_above(x, begin.radius, begin.at, begin.near, p, settings)
-            ball.center = vector(x, touch.height)
-            if begin.lifted > 0:
-                u = horizontal(begin.velocity)
-                ball.velocity = vector(u, wp.dot(touch.slope, u))
-            up = embed(normal(touch.slope))
-        ball.spin = begin.spin + begin.about_normal * up
-        ball.radius = begin.radius
-        ball.mass = begin.mass
-        ball.beta = begin.beta
-        return along(cotangent, ball)
+    def pulled(leg: leg_type, cotangent: body, p: parameters, settings: settings_type):
+        by_ball, by_h, _bar, _p, by_settings = wp.grad(stepped)(leg.ball, leg.h, cotangent, p, settings)
+        return by_ball, by_h, by_settings
 
-    return BodyStages(along, stepped, switched, event, shown, framed, begun)
+    return BodyStages(along, pulled, switched, event, shown, framed, begun)

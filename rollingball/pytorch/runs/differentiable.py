@@ -142,11 +142,12 @@ class _Roll(torch.autograd.Function):
         cotangent = {name: _plain(bar) for name, bar in zip(ctx.recorded, bars, strict=True)}
         asked = any(need for need, name in zip(wanted[1:], ctx.names, strict=True) if name.startswith("parameters."))
         found = derivatives(ctx.run, cotangent, surface=ctx.surface, parameters=asked, adjoint=ctx.adjoint)
-        by_others = [_of(found, name, tensor) for name, tensor in zip(ctx.names, ctx.like[1:], strict=True)]
+        others = zip(ctx.names, ctx.like[1:], wanted[1:], strict=True)
+        by_others = [_of(found, name, tensor) if need else None for name, tensor, need in others]
         columns = slice(0, ctx.like[0].shape[-1])  # centres that touch have no height of their own
         start = np.pad(found.start, ((0, 0), (0, 1)))[:, columns]
-        parts = zip([start, *by_others], ctx.like, wanted, strict=True)
-        return tuple(_summed(part, tensor) if need else None for part, tensor, need in parts)
+        parts = zip([start if wanted[0] else None, *by_others], ctx.like, strict=True)
+        return tuple(None if part is None else _summed(part, tensor) for part, tensor in parts)
 
 
 class _Once(torch.autograd.Function):
@@ -221,7 +222,10 @@ def _of(found: Any, name: str, tensor: Tensor) -> np.ndarray:
         return getattr(found, f"{name}_steps" if tensor.ndim == 2 else name)
     if name == "start_velocity":
         return found.velocity[:, : tensor.shape[-1]]
-    return getattr(found, name.removeprefix("start_"))
+    derivative = getattr(found, name.removeprefix("start_"))
+    if derivative is None:
+        raise InputError(name, tensor, "above 0, where a derivative by it is asked for")
+    return derivative
 
 
 def _summed(derivative: np.ndarray, tensor: Tensor) -> Tensor:
