@@ -49,8 +49,8 @@ def derivatives(
     since their times stay; refused are steps at an edge of the contact law.
 
     Args:
-        trajectory: The run, from its first step on, of a discrete method, of a flow with an explicit integrator, or of
-            balls with mass.
+        trajectory: The run, from its first step on, of a discrete method, of a flow with an explicit integrator or
+            CatchUp, or of balls with mass.
         cotangent: dJ by what was recorded: ``foot`` (T, B, d), ``center`` (T, B, d + 1) and ``loss`` (T, B), any of
             them; without the first axis it is that of the last frame. Of balls with mass also ``velocity``
             (T, B, d + 1), ``spin`` (T, B, 1 or 3) and ``event_time`` (B, E), as they were recorded.

@@ -32,7 +32,7 @@ class SensitivityField:
         start: The states at the start (N, d): the points of the grid, except for lifted balls.
         end: The states at the end (N, d), NaN for a ball that failed.
         stretching: The spectral norm of d end / d start (N,). NaN for a ball that failed or has no derivative (a focal
-            point, several contacts on a start), and for flows with CatchUp or without reprojection.
+            point, several contacts on a start), and for flows without reprojection.
         parting: The largest |end - end'| / |start - start'| over the up to 3^d - 1 neighbours of a ball (N,). Where a
             neighbour ended elsewhere it has no limit on finer grids, while ``stretching`` concerns the ball alone.
         time: The time of the run: the sum of its learning rates, or its duration.

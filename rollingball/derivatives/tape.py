@@ -54,7 +54,7 @@ def simulate_on_tape(
         tape: A wp.Tape, inside or outside its ``with`` block.
         surface: The loss.
         ball: Its radius; None for a method without a ball.
-        method: A discrete method, or a flow with an explicit integrator.
+        method: A discrete method, a flow with an explicit integrator or CatchUp, or RigidBall.
         start: First footpoints: a Warp array (B,) of float64 vectors of R^d, with ``requires_grad``.
         start_center: In place of it, the horizontal positions of the first centres, for a flow.
         adjoint: As for :func:`rollingball.derivatives`.

@@ -7,7 +7,7 @@ from rollingball.geometry.foot.projection import GlobalProjection, GradientProje
 from rollingball.methods import FLOWS
 from rollingball.methods.body.rigid_ball import BODIES
 from rollingball.methods.discrete.methods import METHODS, is_discrete
-from rollingball.methods.integrators.integrators import Rosenbrock, is_explicit, known
+from rollingball.methods.integrators.integrators import CatchUp, Rosenbrock, is_explicit, known
 
 PROJECTIONS = (GradientProjection, NewtonProjection, GlobalProjection)
 
@@ -22,9 +22,9 @@ def is_continuous(adjoint: Any) -> bool:
 
 def refused(method: Any, continuous: bool = False) -> InputError | None:
     """Why a flow has no derivative, of its steps or by the continuous adjoint, or None."""
-    taken = is_explicit(method.integrator) or (continuous and isinstance(method.integrator, Rosenbrock))
-    if not taken:
-        allowed = known(lambda kind: kind.tableau is not None or (continuous and kind is Rosenbrock))
+    besides = Rosenbrock if continuous else CatchUp
+    if not (is_explicit(method.integrator) or isinstance(method.integrator, besides)):
+        allowed = known(lambda kind: kind.tableau is not None or kind is besides)
         kind = type(method.integrator).__name__
         why = "their steps are taken backwards one by one"
         if continuous:

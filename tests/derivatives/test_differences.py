@@ -34,15 +34,15 @@ def test_differences_are_the_derivatives_of_the_steps(method, options):
 
 
 def test_what_has_no_adjoint_has_differences_and_the_error_says_so():
-    # the implicit step on k x^2 / 2 below the reach divides x by 1 + h k, but for the lift, which 1e-6 makes small
-    run = rb.simulate(S.quadratic([[2.0]]), rb.Ball(1e-6), rb.IronedFlow(rb.CatchUp(0.1)), start_center=[[0.5]],
-                      duration=1.0, save_at=[0.0, 1.0], gap=None)  # fmt: skip
-    with pytest.raises(rb.InputError, match=r"CatchUp.*rb\.sensitivities\(run, method='difference'\)"):
+    # on k x^2 / 2 below the reach x falls by exp(-k t), but for the lift, which 1e-6 makes small
+    run = rb.simulate(S.quadratic([[2.0]]), rb.Ball(1e-6), rb.IronedFlow(rb.RK4(0.01), reproject=False),
+                      start_center=[[0.5]], duration=1.0, save_at=[0.0, 1.0], gap=None)  # fmt: skip
+    with pytest.raises(rb.InputError, match=r"reproject.*rb\.sensitivities\(run, method='difference'\)"):
         rb.derivatives(run, {"center": [[1.0, 0.0]]})
     with pytest.raises(rb.InputError, match="method='difference'"):
         rb.sensitivities(run)
     found = rb.sensitivities(run, method="difference")
-    np.testing.assert_allclose(found.start[-1, 0], 1.2**-10, rtol=1e-5)
+    np.testing.assert_allclose(found.start[-1, 0], np.exp(-2.0), rtol=1e-5)
     with pytest.raises(rb.InputError, match="method: got 'differences'"):
         rb.sensitivities(run, method="differences")
 

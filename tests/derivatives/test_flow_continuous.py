@@ -104,7 +104,7 @@ def test_what_has_no_derivative_is_refused_by_it_too():
         ("adjoint", CREASE, "exact", {"duration": 0.1}),
         ("adjoint", rb.FootpointRBO(0.1), "continuous", {"steps": 2}),
         ("integrator", rb.IronedFlow(rb.CatchUp(0.1)), "continuous", {"duration": 0.1}),
-        ("integrator", rb.IronedFlow(rb.CatchUp(0.1)), "discrete", {"duration": 0.1}),
+        ("integrator", rb.IronedFlow(rb.Rosenbrock()), "discrete", {"duration": 0.1}),
         ("reproject", rb.IronedFlow(reproject=False), "continuous", {"duration": 0.1}),
     ],
 )

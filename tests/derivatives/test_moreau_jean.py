@@ -192,11 +192,14 @@ def test_a_ball_set_off_across_the_graph_depends_on_all_of_its_velocity():
 # Edges
 
 
-@pytest.mark.parametrize(("height", "at_edge"), [(1.0, True), (1.01, False), (0.99, False)])
-def test_where_a_step_more_would_come_before_the_impact(height, at_edge):
-    # it falls by 0.125 a step: from 1.0 it comes to the very height from which the next step ends on the ground
-    run = rolled(FLAT, rb.Ball(0.5), free(0.125, gravity=0.0, restitution=0.5), start_center=[[0.0, height]],
-                 start_velocity=[[0.0, -1.0]], duration=0.9, save_at=[0.0, 0.9])  # fmt: skip
+@pytest.mark.parametrize(
+    ("height", "speed", "at_edge"),
+    [(0.75, 1.0, True), (0.76, 1.0, False), (0.74, 1.0, False),  # the next step would end on the ground
+     (0.51, 0.25, True), (0.51, 0.26, False), (0.51, 0.24, False)],  # as slow as what gravity adds in two steps
+)  # fmt: skip
+def test_where_an_impact_just_gives_something_back(height, speed, at_edge):
+    run = rolled(FLAT, rb.Ball(0.5), free(0.125, gravity=1.0, restitution=0.5), start_center=[[0.0, height]],
+                 start_velocity=[[0.0, -speed]], duration=0.9, save_at=[0.0, 0.9])  # fmt: skip
     assert status(run)[0] == (KINK if at_edge else RUNNING)
 
 

@@ -87,7 +87,7 @@ def test_backward_goes_through_a_flow_and_its_event():
         ("start_center", None, {"start_center": np.zeros((1, 2))}),
         ("start_center", None, {"start_center": PLACES}),
         ("integrator", PLACES, {"method": rb.IronedFlow(rb.Rosenbrock())}),
-        ("integrator", PLACES, {"method": rb.IronedFlow(rb.CatchUp(0.1))}),
+        ("integrator", PLACES, {"method": rb.IronedFlow(rb.CatchUp(0.1)), "adjoint": "continuous"}),
         ("adjoint", PLACES, {"adjoint": "continuous"}),
     ],
 )

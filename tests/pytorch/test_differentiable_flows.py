@@ -87,7 +87,6 @@ def test_the_foot_of_a_ball_with_two_contacts_is_refused_and_its_centre_is_not()
     ("field", "method", "options"),
     [
         ("integrator", rb.IronedFlow(rb.Rosenbrock()), {}),
-        ("integrator", rb.IronedFlow(rb.CatchUp(0.1)), {}),
         ("integrator", rb.IronedFlow(rb.CatchUp(0.1)), {"adjoint": "continuous"}),
         ("adjoint", rb.IronedFlow(), {"adjoint": "exact"}),
         ("adjoint", rb.FootpointRBO(0.1), {"duration": None, "steps": 2, "adjoint": "continuous"}),

@@ -53,6 +53,34 @@ def catching_up(crease: Any, functions: SurfaceFunctions, numeric: Numeric, ambi
         return contacts
 
     @wp.func
+    def settled(before: memory, center: wide, p: parameters, settings: Any):
+        """The contacts that carry the ball at the end of a step, and those that are as high and only just do not."""
+        near = before
+        highest = top(before)
+        k = int(0)
+        while k < before.count:
+            lower = highest - before.heights[k]
+            if before.weights[k] == zero and lower <= wp.float64(1e-7) * before.radius:
+                near.weights[k] = wp.float64(1e-300)
+            k += 1
+        all = moved(near, center, 0, p, settings)
+        highest = top(all)
+        contacts = all
+        contacts.count = 0
+        k = int(0)
+        while k < all.count:
+            lower = highest - all.heights[k]
+            even = lower <= wp.float64(1e-12) * (all.radius + wp.abs(highest))
+            if all.weights[k] > wp.float64(1e-300) or even:
+                contacts.feet[contacts.count] = all.feet[k]
+                contacts.slopes[contacts.count] = all.slopes[k]
+                contacts.heights[contacts.count] = all.heights[k]
+                contacts.weights[contacts.count] = wp.where(all.weights[k] > wp.float64(1e-300), all.weights[k], zero)
+                contacts.count += 1
+            k += 1
+        return contacts
+
+    @wp.func
     def joined(before: memory, minima: Any, at: wide, p: parameters, settings: Any):
         """With the contacts found at another centre, where they touch at this one."""
         contacts = before
@@ -116,6 +144,7 @@ def catching_up(crease: Any, functions: SurfaceFunctions, numeric: Numeric, ambi
         share = one
         rounds = int(0)
         status = NO_FOOT
+        final = wide()
         while rounds < wp.static(ROUNDS):
             rounds += 1
             weighted, aim, fall = quadratic_program(contacts, y - x, stiffness, height, p)
@@ -124,6 +153,8 @@ def catching_up(crease: Any, functions: SurfaceFunctions, numeric: Numeric, ambi
             if wp.length(aim) <= wp.float64(1e-14) * (contacts.radius + wp.length(y)) or fall <= rounding:
                 rounds = ROUNDS
                 status = FOUND
+                if wp.length(aim) <= wp.float64(1e-6) * contacts.radius:
+                    final = aim  # where it is level to rounding the argument is not: the last step is taken too
             else:
                 trial = y + share * aim
                 minima = search(trial, contacts.radius, p, settings)
@@ -150,8 +181,9 @@ def catching_up(crease: Any, functions: SurfaceFunctions, numeric: Numeric, ambi
                         share = half * share
                         if share < wp.float64(1e-12):
                             rounds = ROUNDS
+        y = y + final
         result.x = y
-        result.memory = moved(contacts, y, 0, p, settings)
+        result.memory = settled(contacts, y, p, settings)
         if result.memory.count == 0 or status != FOUND:
             result.memory.status = NO_FOOT
         result.velocity = (y - x) / h

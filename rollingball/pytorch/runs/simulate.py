@@ -103,8 +103,8 @@ def simulate(
 
     Where a tensor given requires grad, ``foot``, ``center`` and ``loss``, of a ball with mass also ``velocity`` and
     ``spin``, carry the derivative of the run (see :func:`rollingball.derivatives`); it is computed in float64, and the
-    run goes by way of the host. Discrete methods have one, flows with an explicit integrator (of a ball with several
-    contacts, through ``center``), and balls with mass.
+    run goes by way of the host. Discrete methods have one, flows with an explicit integrator or CatchUp (of a ball with
+    several contacts, through ``center``), and balls with mass.
     Where no tensor requires grad, the kernel reads ``start`` in place and writes foot, loss and residual into the
     tensors that are returned, without a copy; on a CUDA device it runs in torch's current stream. The final status of
     each ball comes by way of the host. Runs of continuous methods, with exact projections (GlobalProjection), with

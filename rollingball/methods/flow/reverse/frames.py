@@ -33,6 +33,7 @@ def ball_cotangent_struct(numeric: Numeric) -> Any:
         radius: wp.float64
         scale: wp.float64  # log L
         duration: wp.float64
+        carried: wide  # of the mixture of the slopes before a step, on which one of CatchUp hangs
         status: int
 
     return BallCotangents
@@ -46,6 +47,7 @@ def frame_array_struct(numeric: Numeric) -> Any:
 
     @wp.struct
     class FrameArrays:
+        near: vectors  # the feet that were recorded
         foot: vectors
         center: vectors
         center_height: numbers

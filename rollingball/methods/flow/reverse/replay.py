@@ -20,6 +20,7 @@ from rollingball.methods.flow.reverse.footpoint import footpoint_vjp
 from rollingball.methods.flow.reverse.ironed import ironed_vjp
 from rollingball.methods.flow.reverse.step import method_of
 from rollingball.methods.flow.reverse.vjp import FlowVjp
+from rollingball.methods.integrators.integrators import CatchUp
 from rollingball.runs.clock import rolling
 from rollingball.runs.derivatives import Derivatives, on_device, on_host
 from rollingball.runs.trajectory import Trajectory
@@ -129,6 +130,7 @@ def reverse_flow(
     import warp as wp
 
     from rollingball.methods.flow.reverse import continuous as flow_continuous
+    from rollingball.methods.flow.reverse.catching_up import catching_reverse
     from rollingball.methods.flow.reverse.frames import frame_array_struct
     from rollingball.methods.flow.reverse.kernel import flow_reverse
     from rollingball.surfaces.cotangents_at_points import inner_struct
@@ -136,12 +138,16 @@ def reverse_flow(
     numeric, device, count = Numeric(plan.surface.dim), plan.device, len(plan.start)
     functions, settings, scale = plan.surface.functions(numeric), plan.method.settings(), plan.surface.loss_scale
     vjp = vjp_of(plan.method, functions, numeric)
-    method = None if continuous else method_of(plan.method.integrator.tableau, device)
+    catches = isinstance(plan.method.integrator, CatchUp)
+    method = None if continuous or catches else method_of(plan.method.integrator.tableau, device)
     common, begin = _common_arguments(plan, method), _start_arguments(plan, from_foot, trajectory)
-    build = flow_continuous.flow_continuous if continuous else flow_reverse
-    stages = flow_continuous.STAGES if method is None else method.stages
+    build: Any = flow_continuous.flow_continuous if continuous else flow_reverse
+    if catches:
+        build = functools.partial(catching_reverse, ambient=plan.method.metric == "ambient")
+    stages = method.stages if method is not None else flow_continuous.STAGES if continuous else 1
     there = functools.partial(on_device, device=device)
     arrays: Any = frame_array_struct(numeric)()
+    arrays.near = there(trajectory.foot, numeric.vector)
     arrays.foot = there(frames["foot"], numeric.vector)
     arrays.center = there(frames["center"][..., :-1], numeric.vector)
     arrays.center_height = there(frames["center"][..., -1], wp.float64)
@@ -163,7 +169,7 @@ def reverse_flow(
         for name, value in parameter_cotangents(plan.surface, *flat, threads).items():
             by_parameter[name] = by_parameter.get(name, 0.0) + scale * value
 
-    framed, started = room(len(plan.save_at), 1), room(1, 1)
+    framed, started = room(len(plan.save_at), 1), room(1, 2)
     adjoint: Any = None
     balls: Any = None
     for part in parts_backward(
@@ -239,27 +245,33 @@ def forward_flow(
     """The changes of the state at every frame (T, B, d + 3, d), by start, radius, duration and log L; and statuses."""
     import warp as wp
 
+    from rollingball.methods.flow.forward.catching_up import catching_struct, catching_tangents
     from rollingball.methods.flow.forward.kernel import flow_tangents, tangent_struct
     from rollingball.surfaces.cotangents_at_points import inner_struct
 
     numeric, device, count, dim = Numeric(plan.surface.dim), plan.device, len(plan.start), plan.surface.dim
     functions, settings, columns = plan.surface.functions(numeric), plan.method.settings(), plan.surface.dim + 3
-    vjp, ironed = vjp_of(plan.method, functions, numeric), isinstance(plan.method, IronedFlow)
-    jvp = (
-        ironed_jvp(functions, numeric, plan.method.metric == "ambient") if ironed
-        else footpoint_jvp(functions, numeric)
-    )  # fmt: skip
-    kind = tangent_struct(numeric)
+    vjp, catches = vjp_of(plan.method, functions, numeric), isinstance(plan.method.integrator, CatchUp)
+    ambient = isinstance(plan.method, IronedFlow) and plan.method.metric == "ambient"
+    method = None if catches else method_of(plan.method.integrator.tableau, device)
+
+    def built(state: Any) -> Any:
+        if catches:
+            return catching_tangents(vjp, functions, layout(settings), numeric, state, ambient)
+        of_foot = not isinstance(plan.method, IronedFlow)
+        jvp = footpoint_jvp(functions, numeric) if of_foot else ironed_jvp(functions, numeric, ambient)
+        return flow_tangents(vjp, jvp, functions, layout(settings), numeric, state)
+
+    kind = catching_struct(numeric) if catches else tangent_struct(numeric)
     zeros = np.zeros(count * columns, dtype=kind.numpy_dtype())
     zeros["status"] = np.repeat(status, columns)
     states: Any = wp.array(zeros, dtype=kind, device=device)
     changes: Any = wp.full(
         (len(plan.save_at), count * columns), numeric.vector(np.inf), dtype=numeric.vector, device=device
     )
-    method = method_of(plan.method.integrator.tableau, device)
     common, begin = _common_arguments(plan, method), _start_arguments(plan, from_foot, trajectory)
-    for part in parts_forward(plan, int(trajectory.steps.max()), method.stages, threads):
-        kernel = flow_tangents(vjp, jvp, functions, layout(settings), numeric, part.before.dtype)
+    for part in parts_forward(plan, int(trajectory.steps.max()), 0 if method is None else method.stages, threads):
+        kernel = built(part.before.dtype)
         inputs = [*common, *part.inputs(), *begin, columns, states, inner_struct(numeric)(), changes]
         launch(kernel, count * columns, inputs, device, threads)
         wp.synchronize_device(device)
