@@ -80,9 +80,7 @@ def meeting_program(functions: DifferentiableFunctions, numeric: Numeric) -> Any
     The product of the centre after it with a cotangent, and of the normals and gaps of its contacts with theirs.
     """
     body, touches_type, rows = body_struct(numeric), touches_struct(numeric, slots(numeric)), slots(numeric)
-    dim, wide, space, vectors = (
-        numeric.dim, numeric.wide.vector, wp.types.vector(numeric.dim + 1, wp.float64), space_vectors(numeric),
-    )  # fmt: skip
+    dim, space, vectors = numeric.dim, wp.types.vector(numeric.dim + 1, wp.float64), space_vectors(numeric)
     horizontal, vector, normal, contact_above = (
         vectors.horizontal, vectors.vector, vectors.normal, contact_above_program(functions, numeric),
     )  # fmt: skip
@@ -105,10 +103,7 @@ def meeting_program(functions: DifferentiableFunctions, numeric: Numeric) -> Any
         weight = zero  # of the height of the centre in all gaps
         for k in range(rows):
             if k < touches.count:
-                near = wide()
-                for i in range(dim):
-                    near[i] = touches.feet[k, i]
-                touch = contact_above(x, ball.radius, x, near, p, settings)
+                touch = contact_above(x, ball.radius, x, touches.feet[k], p, settings)
                 n = normal(touch.slope)
                 share = by.gaps[k] * n[dim]
                 total += wp.dot(by.normals[k], n) - share * touch.height
