@@ -26,7 +26,6 @@ def catching_struct(numeric: Numeric) -> Any:
     class Tangent:
         x: wide
         carried: wide  # of the mixture of the slopes there
-        time: wp.float64
         status: int
 
     return Tangent
@@ -137,7 +136,7 @@ def catching_tangents(
                 h = now.time - was.time
                 longer = zero
                 if now.time >= duration:
-                    longer = stretch - tangent.time
+                    longer = stretch  # the times before are multiples of a step, whatever the duration is
                 carried = mixture(was.memory.slopes, was.memory.weights, was.memory.count)
                 later = tangent
                 row = int(0)
@@ -162,11 +161,10 @@ def catching_tangents(
                     sooner = zero
                     if h > zero:
                         share = wp.clamp((save_at[f] - was.time) / h, zero, one)
-                        sooner = (stretch * save_at[f] / duration - tangent.time - share * longer) / h
+                        sooner = (stretch * save_at[f] / duration - share * longer) / h
                     change_there = (one - share) * tangent.x + share * later.x + sooner * (now.x - was.x)
                     frames[f, place] = vector(change_there)
                 tangent = later
-                tangent.time += longer
         for f in range(final.next_frame, after[ball].next_frame):  # the last state stayed
             frames[f, place] = vector(tangent.x)
         states[place] = tangent

@@ -113,7 +113,6 @@ def catching_reverse(
             way = now.x - was.x
             direct = wide()
             by_h = zero
-            by_time = zero
             for f in range(was.next_frame, newest):
                 cotangent = frame_type()
                 if cotangents.status == FOUND:
@@ -137,7 +136,6 @@ def catching_reverse(
                     direct += (one - share) * part.x
                     if h > zero:  # share = (t_f - t) / h, and t_f is a share of the duration
                         by_share = wp.dot(way, part.x)
-                        by_time -= by_share / h
                         by_h -= by_share * share / h
                         cotangents.duration += by_share / h * save_at[f] / duration
             if back > 0 and cotangents.status == FOUND:
@@ -153,10 +151,8 @@ def catching_reverse(
                 cotangents.x = step.x + direct
                 cotangents.carried = step.carried
                 by_h += step.h
-                if now.time >= duration:  # h = T - t
-                    cotangents.duration += by_h + cotangents.time
-                    cotangents.time = -by_h
-                cotangents.time += by_time
+                if now.time >= duration:  # h = T - t; the times before are multiples of a step, whatever T is
+                    cotangents.duration += by_h
         if opening == 1:
             entry.row = wp.where(started.point.shape[0] > 0, 0, -1)
             entry.slot = 1
