@@ -81,3 +81,11 @@ def test_a_ball_that_slides_into_a_second_wall_keeps_what_lies_in_the_cone_betwe
         expected = np.array([0.0, 0.5, 0.0])
     np.testing.assert_allclose(after, expected, atol=1e-9)
     assert (left + right > np.pi / 2) == (abs(after[0]) < 1e-9)
+
+
+def test_a_ball_of_rubber_keeps_its_spin_in_flight_and_loses_that_about_the_normal_where_it_lands():
+    method = rb.RigidBall(contact="unilateral", friction=0.3, spin="rubber", integrator=rb.MoreauJean(1e-3))
+    run = rb.simulate(S.max_of_planes([[0.0, 0.0], [0.0, 0.1]]), rb.Ball(0.5), method, start_center=[0.0, -3.0, 1.0],
+                      start_spin=[[0.0, 0.0, 5.0]], duration=0.5, save_at=[0.2, 0.5], gap=None)  # fmt: skip
+    assert run.contacts[:, 0].tolist() == [0, 1]
+    np.testing.assert_allclose(run.spin[:, 0], [[0.0, 0.0, 5.0], [0.0, 0.0, 0.0]], atol=1e-12)
