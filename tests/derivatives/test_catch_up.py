@@ -143,9 +143,10 @@ def test_on_two_contacts_there_is_a_centre_and_no_foot_and_none_from_a_kink():
     assert run.contacts[-1, 0] == 2
     for name, bar, expected in (("center", [[1.0, 0.5]], RUNNING), ("loss", [1.0], KINK), ("foot", [[1.0]], KINK)):
         assert rb.derivatives(run, {name: bar}, throw=False).status[0] == expected
-    on_the_way = np.zeros_like(run.loss)
-    on_the_way[2] = 1.0  # at 1.4, inside a step that begins and ends on both
-    assert rb.derivatives(run, {"loss": on_the_way}, throw=False).status[0] == KINK
+    trough = rolled(S.max_of_planes([[0.8, 0.3], [-0.8, 0.3]]), 0.5, 0.2, [[0.1, 0.4]], 1.7)
+    on_the_way = np.zeros_like(trough.loss)
+    on_the_way[2] = 1.0  # inside a step that begins and ends on both walls
+    assert rb.derivatives(trough, {"loss": on_the_way}, throw=False).status[0] == KINK
     again = rolled(wedge, 0.4, 0.5, run.center[-1, :, :1], 1.0)
     assert rb.derivatives(again, {"center": [[1.0, 0.0]]}, throw=False).status[0] == KINK
     assert rb.sensitivities(again).status[0] == KINK
