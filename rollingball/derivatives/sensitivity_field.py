@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.core.errors import InputError, numbers
+from rollingball.core.errors import InputError, numbers, scalar
 from rollingball.core.status import Status
 from rollingball.derivatives.derivatives import derivatives
 from rollingball.methods import BODIES, FLOWS, IronedFlow
@@ -24,7 +24,8 @@ class SensitivityField:
     """How the end of a run depends on its start, for N balls that start on a grid.
 
     The state of a ball is its footpoint; for :class:`IronedFlow`, where that jumps, and for :class:`RigidBall`, at the
-    same velocity everywhere, it is the horizontal position of the centre.
+    same velocity everywhere, it is the horizontal position of the centre, at one height where that was given and else
+    on the surface.
 
     Attributes:
         box: The box of the grid, a pair [low, high] for each axis: float64 (d, 2).
@@ -80,6 +81,8 @@ def sensitivity_field(
     method: Any,
     box: Any,
     count: Any = 41,
+    *,
+    height: float | None = None,
     **options: Any,
 ) -> SensitivityField:
     """Roll a grid of balls and measure how fast neighbouring balls separate.
@@ -91,6 +94,7 @@ def sensitivity_field(
         box: The box of the starts, a pair (low, high) for each axis: of footpoints, for :class:`IronedFlow` and
             :class:`RigidBall` of centres.
         count: The number of starts along each axis, 2 or more: one number, or one for each axis.
+        height: For :class:`RigidBall`, the height of the centres of balls that begin in flight; by default they touch.
         options: ``steps`` or ``duration``, and other arguments of :func:`simulate`, except starts, frames and ``gap``.
             The start of a lifted ball is the footpoint at which it begins.
 
@@ -100,10 +104,12 @@ def sensitivity_field(
     for name in options.keys() & {"start", "start_center", "every", "save_at", "gap"}:
         raise InputError(name, options[name], "nothing: the field sets it")
     corners, counts, grid = starts_on_grid(box, count, checked_surface(surface).dim)
-    differentiable(method)
+    differentiable(method, height)
+    if height is not None:
+        grid = np.concatenate([grid, np.full((len(grid), 1), scalar("height", height))], axis=1)
     starts: dict[str, Any] = {"start_center" if is_centered(method) else "start": grid}
     run = simulate(surface, ball, method, gap=None, **starts, **options)
-    return field_of(run, method, corners, counts, surface, options.get("threads"))
+    return field_of(run, method, corners, counts, surface, options.get("threads"), height is not None)
 
 
 def is_centered(method: Any) -> bool:
@@ -111,10 +117,12 @@ def is_centered(method: Any) -> bool:
     return isinstance(method, (IronedFlow, *BODIES))
 
 
-def differentiable(method: Any) -> None:
-    """Raise an InputError unless ``method`` is a flow, or another method with known derivatives."""
+def differentiable(method: Any, height: Any = None) -> None:
+    """Raise an InputError unless ``method`` is a flow, or another with known derivatives that can start at a height."""
     if not isinstance(method, FLOWS):
         checked_method(method)
+    if height is not None and not isinstance(method, BODIES):
+        raise InputError("height", height, "None, but for balls with mass")
 
 
 def starts_on_grid(box: Any, count: Any, dim: int) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
@@ -135,14 +143,20 @@ def starts_on_grid(box: Any, count: Any, dim: int) -> tuple[np.ndarray, tuple[in
 
 
 def field_of(
-    run: Trajectory, method: Any, box: np.ndarray, counts: tuple[int, ...], surface: Surface, threads: int | None
+    run: Trajectory,
+    method: Any,
+    box: np.ndarray,
+    counts: tuple[int, ...],
+    surface: Surface,
+    threads: int | None,
+    level: bool = False,
 ) -> SensitivityField:
-    """The sensitivity field of a run whose balls started on a grid."""
+    """The sensitivity field of a run whose balls started on a grid; ``level``: at one height, else on the surface."""
     centers = is_centered(method)
     states = run.center[[0, -1], :, :-1] if centers else run.foot[[0, -1]]
     live = np.isin(run.status, LIVE)
     start, end = states[0].astype(float), np.where(live[:, None], states[1], np.nan)
-    jacobian = end_by_start(run, method, surface, threads)
+    jacobian = end_by_start(run, method, surface, threads, level)
     norms, known = np.full(len(start), np.nan), np.isfinite(jacobian).all(axis=(1, 2))
     norms[known] = np.linalg.norm(jacobian[known], 2, axis=(1, 2))
     bound = np.nan
@@ -154,8 +168,14 @@ def field_of(
     return SensitivityField(box, counts, start, end, norms, ratios, elapsed, bound, run.status)
 
 
-def end_by_start(run: Trajectory, method: Any, surface: Surface, threads: int | None) -> np.ndarray:
-    """The matrix d end / d start of each ball (B, d, d), NaN for a ball without a derivative."""
+def end_by_start(
+    run: Trajectory, method: Any, surface: Surface, threads: int | None, level: bool = False
+) -> np.ndarray:
+    """The matrix d end / d start of each ball (B, d, d), NaN for a ball without a derivative.
+
+    A ball that begins in flight has a derivative by its height too. It counts with ``level`` False, where the centre
+    is on f_rho at the start, and so moves along its slope.
+    """
     adjoint = "discrete"
     if isinstance(method, FLOWS) and refused(method):
         if refused(method, continuous=True):
@@ -166,7 +186,10 @@ def end_by_start(run: Trajectory, method: Any, surface: Surface, threads: int | 
         center = is_centered(method)
         cotangent = {"center" if center else "foot": np.tile([*axis, 0.0] if center else axis, (run.balls, 1))}
         result = derivatives(run, cotangent, surface=surface, adjoint=adjoint, threads=threads, throw=False)
-        rows.append(np.where((result.status == Status.RUNNING)[:, None], result.start, np.nan))
+        row = result.start[:, : run.dim]
+        if result.start.shape[1] > run.dim and not level:
+            row = row + result.start[:, run.dim :] * surface.loss_scale * surface.gradient(run.foot[0])
+        rows.append(np.where((result.status == Status.RUNNING)[:, None], row, np.nan))
     return np.stack(rows, axis=1)
 
 
