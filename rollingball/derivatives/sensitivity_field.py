@@ -109,7 +109,7 @@ def sensitivity_field(
         grid = np.concatenate([grid, np.full((len(grid), 1), scalar("height", height))], axis=1)
     starts: dict[str, Any] = {"start_center" if is_centered(method) else "start": grid}
     run = simulate(surface, ball, method, gap=None, **starts, **options)
-    return field_of(run, method, corners, counts, surface, options.get("threads"), height is not None)
+    return field_of(run, method, corners, counts, surface, options.get("threads"))
 
 
 def is_centered(method: Any) -> bool:
@@ -143,20 +143,14 @@ def starts_on_grid(box: Any, count: Any, dim: int) -> tuple[np.ndarray, tuple[in
 
 
 def field_of(
-    run: Trajectory,
-    method: Any,
-    box: np.ndarray,
-    counts: tuple[int, ...],
-    surface: Surface,
-    threads: int | None,
-    level: bool = False,
+    run: Trajectory, method: Any, box: np.ndarray, counts: tuple[int, ...], surface: Surface, threads: int | None
 ) -> SensitivityField:
-    """The sensitivity field of a run whose balls started on a grid; ``level``: at one height, else on the surface."""
+    """The sensitivity field of a run whose balls started on a grid."""
     centers = is_centered(method)
     states = run.center[[0, -1], :, :-1] if centers else run.foot[[0, -1]]
     live = np.isin(run.status, LIVE)
     start, end = states[0].astype(float), np.where(live[:, None], states[1], np.nan)
-    jacobian = end_by_start(run, method, surface, threads, level)
+    jacobian = end_by_start(run, method, surface, threads)
     norms, known = np.full(len(start), np.nan), np.isfinite(jacobian).all(axis=(1, 2))
     norms[known] = np.linalg.norm(jacobian[known], 2, axis=(1, 2))
     bound = np.nan
@@ -168,14 +162,8 @@ def field_of(
     return SensitivityField(box, counts, start, end, norms, ratios, elapsed, bound, run.status)
 
 
-def end_by_start(
-    run: Trajectory, method: Any, surface: Surface, threads: int | None, level: bool = False
-) -> np.ndarray:
-    """The matrix d end / d start of each ball (B, d, d), NaN for a ball without a derivative.
-
-    A ball that begins in flight has a derivative by its height too. It counts with ``level`` False, where the centre
-    is on f_rho at the start, and so moves along its slope.
-    """
+def end_by_start(run: Trajectory, method: Any, surface: Surface, threads: int | None) -> np.ndarray:
+    """The matrix d end / d start of each ball (B, d, d), NaN for a ball without a derivative."""
     adjoint = "discrete"
     if isinstance(method, FLOWS) and refused(method):
         if refused(method, continuous=True):
@@ -186,9 +174,7 @@ def end_by_start(
         center = is_centered(method)
         cotangent = {"center" if center else "foot": np.tile([*axis, 0.0] if center else axis, (run.balls, 1))}
         result = derivatives(run, cotangent, surface=surface, adjoint=adjoint, threads=threads, throw=False)
-        row = result.start[:, : run.dim]
-        if result.start.shape[1] > run.dim and not level:
-            row = row + result.start[:, run.dim :] * surface.loss_scale * surface.gradient(run.foot[0])
+        row = result.start[:, : run.dim]  # at a given height, or along the surface
         rows.append(np.where((result.status == Status.RUNNING)[:, None], row, np.nan))
     return np.stack(rows, axis=1)
 
