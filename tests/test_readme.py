@@ -43,6 +43,28 @@ def test_the_first_code_ends_well_and_says_what_it_prints(tmp_path, monkeypatch)
     assert (-run.gap / run.radius).max() < 0.03  # not inside by more than this share of the radius
 
 
+def test_the_ball_with_mass_does_what_is_printed_and_its_derivatives_are_those_of_other_throws():
+    names = {}
+    (code,) = [code for code in blocks("python") if "RigidBall" in code]
+    exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - the project's own text
+    run, by, method, throw = (names[name] for name in ("run", "by", "bouncing", "throw"))
+    assert [what for _time, what in run.history(0)] == ["impact"] * 2
+    assert [time for time, _what in run.history(0)] == pytest.approx([0.475, 1.166], abs=5e-4)
+    found = [run.center[-1, 0, 0], *by.velocity[0], by.friction[0], by.restitution[0]]
+    assert found == pytest.approx([2.962, 0.867, 0.068, 0.177, -1.554], abs=5e-4)
+
+    def end(right=0.0, friction=0.0, restitution=0.0):
+        other = rb.RigidBall(
+            contact="unilateral", friction=method.friction + friction, restitution=method.restitution + restitution
+        )
+        thrown = {**throw, "start_velocity": [[2.0 + right, 0.0]]}
+        return rb.simulate(names["floor"], names["marble"], other, **thrown, duration=1.5, gap=None).center[-1, 0, 0]
+
+    h = 1e-5
+    beside = [(end(**{name: h}) - end(**{name: -h})) / (2 * h) for name in ("right", "friction", "restitution")]
+    assert [found[1], *found[3:]] == pytest.approx(beside, rel=1e-6)
+
+
 def test_there_are_two_set_up_commands_of_one_line():
     commands = [line for block in blocks("sh") for line in block.strip().splitlines()]
     assert len(commands) == 2

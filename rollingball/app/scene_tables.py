@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from rollingball.core.ball import Ball
-from rollingball.core.errors import InputError, numbers, one_of, positive, positive_scalar, whole
+from rollingball.core.errors import InputError, numbers, one_of, positive, positive_scalar, scalar, whole
 from rollingball.core.limits import within
 from rollingball.core.schedule import Schedule
 
@@ -132,13 +132,17 @@ class IronTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SensitivityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[sensitivity]``: where neighbouring balls part; every run and radius starts on a grid in place of [ball] start.
 
-    ``count`` starts along each axis (one number, or one for each axis) fill ``box``, by default that of [plot].
+    ``count`` starts along each axis (one number, or one for each axis) fill ``box``, by default that of [plot]. At a
+    ``height`` balls with mass begin in flight.
     """
 
     count: int | list[int] = 41
     box: list[tuple[float, float]] | None = None
+    height: float | None = None
 
     def __post_init__(self) -> None:
+        if self.height is not None:
+            scalar("height", self.height)
         for number in self.count if isinstance(self.count, list) else [self.count]:
             whole("count", number, 2)
         if self.box is not None:

@@ -144,7 +144,7 @@ def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None
     scene.check()
     cases = list(_cases(scene))
     for _name, _radius, _ball, method, _options in cases:
-        differentiable(method)
+        differentiable(method, scene.sensitivity.height)
     writable(out)
     with locked_folder(out):
         print(scene.title or source, flush=True)
@@ -154,6 +154,7 @@ def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None
         print(f"{'Lyapunov exponents':<48}{'10 %':>9}{'median':>9}{'90 %':>9}{'largest':>9}{'above 0':>9}{'none':>6}")
         for name, radius, ball, method, options in cases:
             label = f"{name}, radius {radius:g}" if radius else name
+            options["height"] = scene.sensitivity.height
             fields[label] = field = sensitivity_field(surface, ball, method, box, counts, **options)
             print(_rates(label, field), flush=True)
         content = {"box": box, "counts": counts, "fields": {label: _numbers(field) for label, field in fields.items()}}

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from rollingball.core.codes import NO_SLIP
 from rollingball.core.errors import InputError
 from rollingball.methods import FootpointFlow
 from rollingball.methods.body.plan import BodyPlan, along_graph, plan_body, spin_axes
@@ -78,18 +79,26 @@ def body_plan(
     request = Request(
         surface=surface, ball=ball, method=method, duration=options["duration"], save_at=trajectory.time, gap=None,
         start_velocity=velocity[:, :dim] if follows else velocity,
-        start_spin=_spin(trajectory, surface, options["start_spin"]), device=options["device"], **begin,
+        start_spin=_spin(trajectory, surface, method, options["start_spin"]), device=options["device"], **begin,
     )  # fmt: skip
     return plan_body(request)
 
 
-def _spin(trajectory: Trajectory, surface: Surface, told: str | None) -> np.ndarray | None:
-    """The angular velocity at the start, (B, 1) where it was given about the normal."""
-    if trajectory.spin is None or told != "about the normal":
+def _spin(trajectory: Trajectory, surface: Surface, method: Any, told: str | None) -> np.ndarray | None:
+    """The angular velocity at the start, (B, 1) where it was given about the normal.
+
+    Of a ball that rolls without slip it is the part about the normal: what else was recorded follows from its velocity,
+    and was not given.
+    """
+    if trajectory.spin is None or trajectory.dim == 1:
         return None if trajectory.spin is None else trajectory.spin[0]
     slope = surface.loss_scale * surface.gradient(trajectory.foot[0])
     touches = trajectory.contacts[0] > 0 if trajectory.contacts is not None else np.ones(len(slope), dtype=bool)
-    return (trajectory.spin[0] * spin_axes(slope, touches)).sum(axis=1, keepdims=True)
+    axes = spin_axes(slope, touches)
+    about = (trajectory.spin[0] * axes).sum(axis=1, keepdims=True)
+    if told == "about the normal":
+        return about
+    return np.where((touches & (method.law == NO_SLIP))[:, None], about * axes, trajectory.spin[0])
 
 
 def plan_of(trajectory: Any, surface: Any, continuous: bool = False) -> DiscretePlan:

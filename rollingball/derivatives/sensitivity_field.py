@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.core.errors import InputError, numbers
+from rollingball.core.errors import InputError, numbers, scalar
 from rollingball.core.status import Status
 from rollingball.derivatives.derivatives import derivatives
 from rollingball.methods import BODIES, FLOWS, IronedFlow
@@ -24,7 +24,8 @@ class SensitivityField:
     """How the end of a run depends on its start, for N balls that start on a grid.
 
     The state of a ball is its footpoint; for :class:`IronedFlow`, where that jumps, and for :class:`RigidBall`, at the
-    same velocity everywhere, it is the horizontal position of the centre.
+    same velocity everywhere, it is the horizontal position of the centre, at one height where that was given and else
+    on the surface.
 
     Attributes:
         box: The box of the grid, a pair [low, high] for each axis: float64 (d, 2).
@@ -80,6 +81,8 @@ def sensitivity_field(
     method: Any,
     box: Any,
     count: Any = 41,
+    *,
+    height: float | None = None,
     **options: Any,
 ) -> SensitivityField:
     """Roll a grid of balls and measure how fast neighbouring balls separate.
@@ -91,6 +94,7 @@ def sensitivity_field(
         box: The box of the starts, a pair (low, high) for each axis: of footpoints, for :class:`IronedFlow` and
             :class:`RigidBall` of centres.
         count: The number of starts along each axis, 2 or more: one number, or one for each axis.
+        height: For :class:`RigidBall`, the height of the centres of balls that begin in flight; by default they touch.
         options: ``steps`` or ``duration``, and other arguments of :func:`simulate`, except starts, frames and ``gap``.
             The start of a lifted ball is the footpoint at which it begins.
 
@@ -100,7 +104,9 @@ def sensitivity_field(
     for name in options.keys() & {"start", "start_center", "every", "save_at", "gap"}:
         raise InputError(name, options[name], "nothing: the field sets it")
     corners, counts, grid = starts_on_grid(box, count, checked_surface(surface).dim)
-    differentiable(method)
+    differentiable(method, height)
+    if height is not None:
+        grid = np.concatenate([grid, np.full((len(grid), 1), scalar("height", height))], axis=1)
     starts: dict[str, Any] = {"start_center" if is_centered(method) else "start": grid}
     run = simulate(surface, ball, method, gap=None, **starts, **options)
     return field_of(run, method, corners, counts, surface, options.get("threads"))
@@ -111,10 +117,12 @@ def is_centered(method: Any) -> bool:
     return isinstance(method, (IronedFlow, *BODIES))
 
 
-def differentiable(method: Any) -> None:
-    """Raise an InputError unless ``method`` is a flow, or another method with known derivatives."""
+def differentiable(method: Any, height: Any = None) -> None:
+    """Raise an InputError unless ``method`` is a flow, or another with known derivatives that can start at a height."""
     if not isinstance(method, FLOWS):
         checked_method(method)
+    if height is not None and not isinstance(method, BODIES):
+        raise InputError("height", height, "None, but for balls with mass")
 
 
 def starts_on_grid(box: Any, count: Any, dim: int) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
@@ -166,7 +174,8 @@ def end_by_start(run: Trajectory, method: Any, surface: Surface, threads: int | 
         center = is_centered(method)
         cotangent = {"center" if center else "foot": np.tile([*axis, 0.0] if center else axis, (run.balls, 1))}
         result = derivatives(run, cotangent, surface=surface, adjoint=adjoint, threads=threads, throw=False)
-        rows.append(np.where((result.status == Status.RUNNING)[:, None], result.start, np.nan))
+        row = result.start[:, : run.dim]  # at a given height, or along the surface
+        rows.append(np.where((result.status == Status.RUNNING)[:, None], row, np.nan))
     return np.stack(rows, axis=1)
 
 

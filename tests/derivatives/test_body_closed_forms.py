@@ -190,6 +190,46 @@ def test_what_touches_at_two_places_at_once_has_no_derivative():
         rb.derivatives(run, {"center": [[1.0, 0.0]] * 2})
 
 
+def test_towards_a_grazing_impact_the_derivative_grows_as_its_closed_form_and_there_it_is_refused():
+    """A ball flies over a crest, highest above its middle, where it would graze if it were thrown from the height h*.
+
+    Thrown from h* - d its gap is K t^2 / 2 - d around the middle, K = v^2 k - g with k the curvature of the offset. So
+    it meets the crest with the normal speed sqrt(2 K d), and leaves it steeper by (1 + e) times that: a time T later it
+    is higher by (1 + e) sqrt(2 K d) T, whose derivative by the height is -(1 + e) sqrt(K / (2 d)) T as d tends to 0.
+    """
+    g, e, speed, rise, radius = 2.0, 0.5, 2.5, 0.8, 0.3
+    crest, bend = np.pi / 2.2, 0.9 * 0.5 * 1.1**2
+    exact = 0.9 * 0.5 + radius - rise**2 / (2 * g)
+    method = rb.RigidBall(contact="unilateral", gravity=g, restitution=e, integrator=rb.Rattle(0.02))
+
+    def thrown(heights):
+        start = [[crest - speed * rise / g, height] for height in heights]
+        return rb.simulate(WAVE, rb.Ball(radius), method, start_center=start, start_velocity=[speed, rise],
+                           duration=1.0, save_at=[0.0, 1.0], gap=None)  # fmt: skip
+
+    below = np.array([1e-6, 1e-8, 1e-10])
+    run = thrown(exact - below)
+    assert (run.events["kind"][:, 0] == TOUCH).all()
+    upwards = rb.derivatives(run, {"center": [[0.0, 1.0]] * 3}).start[:, 1] - 1
+    steep = speed**2 * bend / (1 + radius * bend) - g
+    expected = -(1 + e) * np.sqrt(steep / (2 * below)) * (1.0 - rise / g)
+    np.testing.assert_allclose(upwards / expected, 1.0, atol=5 * np.sqrt(below).max())
+    np.testing.assert_allclose(upwards[2] / expected[2], 1.0, atol=1e-3)
+    above = rb.derivatives(thrown([exact + 1e-10]), {"center": [[0.0, 1.0]]}).start
+    np.testing.assert_allclose(above, [[0.0, 1.0]], atol=1e-12)  # it only flies
+    run = thrown(exact + np.arange(-40, 40) * np.spacing(exact))  # to the last bit
+    hits = run.events["kind"][:, 0] == TOUCH
+    found, ahead = rb.derivatives(run, {"center": [[0.0, 1.0]] * 80}, throw=False), rb.sensitivities(run)
+    grazes = found.status == rb.Status.KINK
+    np.testing.assert_array_equal(ahead.status, found.status)
+    assert grazes.any()
+    assert not (grazes & ~hits).any()
+    assert not found.start[grazes].any()
+    assert (found.start[hits & ~grazes, 1] < -1e5).all()  # refused or right, and never NaN
+    with pytest.raises(rb.BallError, match="only grazes"):
+        rb.derivatives(run, {"center": [[0.0, 1.0]] * 80})
+
+
 def test_runs_without_an_adjoint_are_refused_by_name():
     given = {"start": [0.3], "duration": 0.1, "gap": None}
     stiff = rb.simulate(FLAT, rb.Ball(0.3), rb.IronedFlow(rb.Rosenbrock()), **given)

@@ -164,6 +164,7 @@ def table(**changes):
         ({"sensitivity": {"count": 1}}, "$.sensitivity.count"),
         ({"sensitivity": {"count": [3, 3]}}, "$.sensitivity.count"),
         ({"sensitivity": {"counts": 3}}, "$.sensitivity.counts"),
+        ({"sensitivity": {"height": float("inf")}}, "$.sensitivity.height"),
         ({"sensitivity": {"box": [[1.0, 0.0]]}}, "$.sensitivity.box"),
         ({"sensitivity": {"box": [[0.0, 1.0]] * 2}}, "$.sensitivity.box"),
         ({"plot": None}, "$.sensitivity.box"),

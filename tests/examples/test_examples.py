@@ -204,8 +204,39 @@ def test_methods_of_ones_own_roll_and_have_their_order(capsys):
     assert "4 is the second order" in capsys.readouterr().out
 
 
-def test_there_are_eleven_and_each_is_about_a_page():
-    assert [name[:2] for name in NUMBERED] == [f"{number:02}" for number in range(1, 12)]
+def test_a_marble_is_aimed_through_two_bounces(example, tmp_path):
+    aim = example("12_aim_a_marble")
+    found = aim.main(small=True, out=tmp_path)
+    assert found["misses"][0] > 1
+    assert found["misses"][-1] < 1e-9
+    assert len(found["misses"]) <= 10
+    # by a derivative that is right, the last misses fall as their squares
+    close = found["misses"][found["misses"] < 0.1]
+    assert (close[1:] < 10 * close[:-1] ** 2 + 1e-12).all()
+    assert (found["bounces"] == 2).all()
+    hit = aim.throw(found["velocities"][-1:])
+    assert hit.center[-1, 0].tolist() == pytest.approx([4.0, 0.7], abs=1e-9)
+
+
+def test_friction_and_restitution_are_found_as_well_as_the_noise_allows(example, tmp_path):
+    fit = example("13_fit_friction")
+    assert fit.main(small=True, out=tmp_path, noise=0.0)["found"].tolist() == pytest.approx(fit.TRUE, abs=1e-9)
+    noisy = fit.main(small=True, out=tmp_path)
+    away = np.abs(noisy["found"] - fit.TRUE) / noisy["errors"]
+    assert (away < 3).all()
+    assert away.max() > 0.1  # the noise is there
+    assert noisy["errors"].max() < 0.002
+
+
+def test_the_track_that_was_shaped_is_nearly_as_fast_as_the_cycloid_and_never_faster(example, tmp_path):
+    found = example("14_fastest_track").main(small=True, out=tmp_path)
+    assert found["off"] < 1e-9
+    assert found["straight"] == pytest.approx(np.sqrt(2 * 1.4 / (9.81 * 0.8)) * np.hypot(2.0, 0.8), rel=1e-9)
+    assert found["cycloid"] < found["found"] < 1.006 * found["cycloid"]
+
+
+def test_there_are_fourteen_and_each_is_about_a_page():
+    assert [name[:2] for name in NUMBERED] == [f"{number:02}" for number in range(1, 15)]
     for name in NUMBERED:
         assert len((FOLDER / f"{name}.py").read_text().splitlines()) <= 80
         assert name in (FOLDER / "README.md").read_text()

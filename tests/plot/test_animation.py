@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from rollingball.plot.common.inputs import named_runs
 from rollingball.plot.common.orientation import exponential, level_angle, matrices, orientations
 from rollingball.plot.common.style import PALETTE
 from rollingball.plot.film import encoding
-from rollingball.plot.film.animation import cast_of, moments
+from rollingball.plot.film.animation import cast_of, moments, reached
 from rollingball.plot.film.scenery import SCENERY
 from tests.plot.runs import BOX, LINE, PLANE, SURFACE, make
 
@@ -35,6 +36,16 @@ def near(picture, color, reach=40):
     """The middle of the pixels near a colour, and how many there are."""
     wanted = (np.abs(picture - 255 * np.array(to_rgb(color))).max(axis=-1) < reach).nonzero()
     return np.array([wanted[1].mean(), wanted[0].mean()]), len(wanted[0])
+
+
+def test_on_a_section_a_goal_is_a_dashed_line_and_only_the_balls_that_end_there_are_blue():
+    run = rb.simulate(LINE, rb.Ball(0.4), rb.FootpointRBO(lr=0.05), start=[[0.9], [0.2]], steps=2, gap=None)
+    goal = rb.plot.Goal((float(run.foot[-1, 1, 0]),), 0.1)
+    cast = replace(cast_of(named_runs(run, 1, 2), LINE.loss_scale, None, 3)[0], goal=goal)
+    drawn = SCENERY["section"](cast, LINE, [(-3.0, 2.0)], False, "").figure.axes[0].lines
+    dashed = [line.get_xdata() for line in drawn if line.get_linestyle() == "--"]
+    assert dashed == [[goal.point[0]] * 2]
+    assert reached(named_runs(run, 1, 2), goal).tolist() == [False, True]
 
 
 @pytest.fixture(scope="module")

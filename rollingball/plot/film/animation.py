@@ -46,7 +46,8 @@ def animate(
         ironed: On a section, whether to draw the exact f_rho of each radius, on which a centre should move.
         view: "section" in d = 1; in d = 2 "contour", which is seen from above (the default), or "surface", in space.
         title: The title of the film.
-        goal: A place: balls that end there are blue, the others orange; seen from above, titles count them.
+        goal: A place: balls that end there are blue, the others orange. Seen from above, it is a dashed ring, and
+            titles count them; on a section it is a dashed line.
 
     Raises:
         InputError: for another dimension, suffix or view, for an MP4 without ffmpeg, and for what is neither a run nor

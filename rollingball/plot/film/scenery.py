@@ -110,6 +110,8 @@ class Section(Scenery):
             for radius in np.unique(run.radius[-1][run.radius[-1] > 0]):
                 color = self.cast.colors[int(np.flatnonzero(run.radius[-1] == radius)[0])]
                 offset(self.surface, float(radius), box, ax, color).lines[-1].set(linewidth=0.7, linestyle=":")
+        if self.cast.goal is not None:
+            ax.axvline(self.cast.goal.point[0], color=INK, linewidth=0.8, linestyle="--", zorder=1)
         self.moving = []
         for ball, color in enumerate(self.cast.colors):
             above = 2 + 1 / (2 + float(run.radius[0, ball]))  # small balls are drawn over large ones
