@@ -100,7 +100,7 @@ def hull_program(most: int, numeric: Numeric) -> Hull:
             k += 1
         return wp.max(diagonal) + wp.float64(1e-300)
 
-    @wp.func
+    @wp.func(inline=False)
     def affine_weights(gram: gram_type, weights: weights_type, count: int):
         """Weights of sum 1 and of either sign that minimise the norm, of the slopes whose weight is now above 0."""
         size = size_of(gram, count)
@@ -158,7 +158,7 @@ def hull_program(most: int, numeric: Numeric) -> Hull:
                 inner = most
         return weights
 
-    @wp.func
+    @wp.func(inline=False)
     def least(gram: gram_type, count: int):
         weights = weights_type()
         size = size_of(gram, count)

@@ -69,7 +69,7 @@ def well_bounds(numeric: Numeric, power: Any, in_reach: Any) -> Any:
         curvature = wp.where(dim > 1, two * nearest, along)
         return slope, curvature, least_curvature, third
 
-    @wp.func
+    @wp.func(inline=False)
     def bounds(x: vector, reach: wp.float64, p: Any):
         to_widths = wp.float64(1.0) / p.width
         far_reach = reach * to_widths

@@ -55,7 +55,7 @@ def newton_program(functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, 
                     guess = near + cholesky_solve(factor, sphere * (center - at))
         return guess
 
-    @wp.func
+    @wp.func(inline=False)
     def corrected(start: wide, center: wide, radius: wp.float64, p: parameters):
         """A contact by Newton's method, or nothing found where its steps do not shrink by half each."""
         touch = touch_type()
@@ -110,7 +110,7 @@ def follow_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     (predicted, corrected), touch_type = newton_program(functions, numeric), touch_struct(numeric)
     zero, one, infinite = wp.float64(0.0), wp.float64(1.0), wp.float64(float("inf"))
 
-    @wp.func
+    @wp.func(inline=False)
     def follow(center: wide, radius: wp.float64, at: wide, near: wide, p: parameters, settings: Any):
         start = near
         height = -infinite

@@ -45,7 +45,7 @@ def height_hessian(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     wide, parameters, dim = numeric.wide.vector, functions.parameters, numeric.dim
     matrices = contact_matrices(functions, numeric)
 
-    @wp.func
+    @wp.func(inline=False)
     def hessian(foot: wide, slope: wide, radius: wp.float64, p: parameters):
         sphere, own, smooth = matrices(foot, slope, radius, p)
         total = -sphere

@@ -233,7 +233,7 @@ def contact_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objectiv
                 a[i, i] = one
         return free, cap, radius, slope, a
 
-    @wp.func
+    @wp.func(inline=False)
     def polish(start: wide, q: query, p: parameters, settings: Any):
         x = clamped(start, q)
         height, gradient, hessian = second(vector(x), p)

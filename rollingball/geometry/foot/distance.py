@@ -86,7 +86,7 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
             bound = wp.max(bound, lower_bound(q.drop, away, drop, g, curvature, half))
         return middle, current, bound, steady, least_curvature
 
-    @wp.func
+    @wp.func(inline=False)
     def polish(start: wide, q: query, p: parameters, settings: Any):
         guess = foot_type()
         guess.point = vector(start)

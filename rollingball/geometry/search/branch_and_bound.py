@@ -126,7 +126,7 @@ def search_program(objective: Objective, numeric: Numeric) -> Search:
                     at[i] = at[i] >> wp.int64(1)
         return at, level, scale
 
-    @wp.func
+    @wp.func(inline=False)
     def walk(
         known: minima_type,
         low: wide,

@@ -96,7 +96,7 @@ def room_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             k += 1
         return convex
 
-    @wp.func
+    @wp.func(inline=False)
     def room(center: wide, radius: wp.float64, needed: wp.float64, p: parameters, settings: Any):
         if sharpest(center, infinite, p, settings) * radius < BELOW_ONE:
             return infinite

@@ -120,11 +120,11 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
             contacts.count += 1
         return contacts
 
-    @wp.func
+    @wp.func(inline=False)
     def search(center: wide, radius: wp.float64, p: parameters, settings: Any):
         return search_contacts(unbounded(center, radius), p, settings)
 
-    @wp.func
+    @wp.func(inline=False)
     def active(before: memory):
         weights = convex(before.slopes, before.count)
         contacts = before
@@ -156,7 +156,7 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
             return wide()  # the slopes balance
         return descent(slope, p.wide.loss_scale, slowed)
 
-    @wp.func
+    @wp.func(inline=False)
     def followed(center: wide, before: memory, p: parameters, settings: Any):
         """The same contacts of a ball above another centre, with the weights of the affine hull."""
         contacts = before
@@ -180,7 +180,7 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
             contacts.weights = affine(contacts.slopes, present, contacts.count)
         return contacts
 
-    @wp.func
+    @wp.func(inline=False)
     def field(center: wide, before: memory, p: parameters, settings: Any):
         contacts = followed(center, before, p, settings)
         slope = mixture(contacts.slopes, contacts.weights, contacts.count)
@@ -189,7 +189,7 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
             contacts.status = NOT_FINITE
         return speed, contacts
 
-    @wp.func
+    @wp.func(inline=False)
     def retract(center: wide, before: memory, p: parameters, settings: Any):
         x = center
         contacts = before
@@ -215,7 +215,7 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
             return center, before
         return x, contacts
 
-    @wp.func
+    @wp.func(inline=False)
     def begin(center: wide, radius: wp.float64, p: parameters, settings: Any):
         contacts = memory()
         contacts.radius = radius
@@ -234,7 +234,7 @@ def crease_program(functions: SurfaceFunctions, numeric: Numeric, ambient: bool)
         contacts.count = minima.count
         return active(contacts)
 
-    @wp.func
+    @wp.func(inline=False)
     def around(center: wide, radius: wp.float64, p: parameters, settings: Any):
         # one more contact for each direction in which those known let the ball go, until they hold it or it may go
         contacts = memory()

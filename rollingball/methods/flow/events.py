@@ -64,7 +64,7 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
             k += 1
         return contacts
 
-    @wp.func
+    @wp.func(inline=False)
     def jumped(x: wide, before: memory, result: step_type, p: parameters):
         """Whether a slope changed by more than the Hessians at both ends explain: another contact was followed."""
         moved = result.x - x

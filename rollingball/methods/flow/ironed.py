@@ -1,5 +1,6 @@
 """The Warp functions of the flow of the ironed loss on one surface (theory, section 3)."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
         check = no_events(memory, steps, numeric)
     else:
         steps = stepper(kind, crease.field, _jacobian(crease, functions, numeric, ambient), memory, numeric)
+        steps = replace(steps, step=_once(steps.step, memory, functions, numeric))
         check = crease_events(crease, steps, functions, numeric)
     frames_search = 1 if kind is CatchUp else 0  # whether each frame searches for all contacts
     framed, follow = framed_program(functions, numeric), crease.follow
@@ -38,7 +40,7 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
     def velocity(x: wide, contacts: memory, p: parameters, settings: Any):
         return velocity_of(contacts, p, settings)
 
-    @wp.func
+    @wp.func(inline=False)
     def frame(x: wide, contacts: memory, p: parameters, settings: Any):
         height = wp.float64(-1e300)
         foot = x
@@ -76,6 +78,18 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
         memory, crease.begin, crease.around, velocity, steps, check, crease.active, retract, frame, is_below, slope,
         searched_turns(functions, numeric) if steps.bend is not None and is_provable(functions) else None,
     )  # fmt: skip
+
+
+@compiled
+def _once(step: Any, memory: Any, functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """The same step, compiled once for all of its callers: with its many contacts it is long."""
+    wide, parameters = numeric.wide.vector, functions.parameters
+
+    @wp.func(inline=False)
+    def outlined(x: wide, velocity: wide, carried: memory, h: wp.float64, p: parameters, settings: Any):
+        return step(x, velocity, carried, h, p, settings)
+
+    return outlined
 
 
 @compiled

@@ -111,6 +111,10 @@ def flow_rollout(
             if velocities.shape[2] > stages:
                 velocities[ball, index, stages] = result.velocity
 
+    @wp.func(inline=False)  # for CUDA devices, where so many bytes are so many instructions
+    def keep(states: wp.array(dtype=Kept), index: int, state: State, p: parameters):
+        states[index] = store(state, p)
+
     @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
     def roll(
         # in:
@@ -135,14 +139,16 @@ def flow_rollout(
         ball = first_ball + wp.tid()
         kept = states[ball]
         state = load(kept)
-        if begins > 0:
+        placed = begins == 0
+        if wp.static(in_turns):
+            placed = placed and begun(state.memory)
+        if not placed:
             state = begin(start[ball], radius[ball], p, settings)
         if wp.static(in_turns):
-            if begins == 0 and not begun(state.memory):
-                state = begin(start[ball], radius[ball], p, settings)
-            if not mine(state.memory):
-                if begins > 0:
-                    states[ball] = store(state, p)
+            elsewhere = not mine(state.memory)
+            if elsewhere and begins > 0:
+                keep(states, ball, state, p)
+            if elsewhere:
                 return
         earlier = state.steps
         tries = int(0)
@@ -220,7 +226,7 @@ def flow_rollout(
                 if noted == REST:
                     state.status = RESTING
             if state.steps > earlier and state.steps - earlier <= log.shape[1]:
-                log[ball, state.steps - earlier - 1] = store(state, p)
+                keep(log[ball], state.steps - earlier - 1, state, p)
         done = state.status != FOUND or state.time >= duration
         if done and state.memory.count > 0 and state.next_frame < save_at.shape[0]:
             frame = frame_of(state.x, state.memory, p, settings)
@@ -229,6 +235,6 @@ def flow_rollout(
             while state.next_frame < save_at.shape[0]:  # the last state stays
                 frames[state.next_frame, ball] = frame
                 state.next_frame += 1
-        states[ball] = store(state, p)
+        keep(states, ball, state, p)
 
     return FlowRollout(roll, Kept, frame_type, event_type)

@@ -246,7 +246,7 @@ def flow_steps(flow: FlowFunctions, parameters: Any, settings_type: Any, numeric
         state.h = h * wp.clamp(wp.float64(0.9) * wp.exp(exponent), wp.float64(0.2), wp.float64(5.0))
         return state
 
-    @wp.func
+    @wp.func(inline=False)
     def balanced(before: State, p: parameters, settings: settings_type):
         state = before
         event = NOTHING
