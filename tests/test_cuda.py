@@ -1,4 +1,4 @@
-"""The kernels on a CUDA device, and, without one, that they compile for it and that blocks sum as threads do."""
+"""The kernels on a CUDA device, and, without one, that blocks of threads and balls in another order do the same."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,9 @@ import warp as wp
 
 import rollingball as rb
 from rollingball.core.launch import launch
-from rollingball.core.numeric import Numeric, fill, layout
-from rollingball.geometry.contact import contacts as contacts_module
-from rollingball.geometry.foot import footpoints as footpoints_module
-from rollingball.methods.body.kernel import body_rollout
-from rollingball.methods.body.moreau_jean import stepping_rollout
-from rollingball.methods.discrete.kernel import rollout
+from rollingball.core.numeric import LANES, Numeric, fill
+from rollingball.methods.discrete import roll
+from rollingball.methods.discrete.order import by_place
 from rollingball.surfaces.base import evaluation
 
 WELLS = rb.surfaces.gaussian_wells(count=300, width=0.3)
@@ -82,67 +79,89 @@ def test_nearest_points_and_contacts_on_a_device_are_those_of_the_cpu(cuda, name
     np.testing.assert_array_equal(there.count, here.count)
 
 
-@pytest.mark.slow
+@pytest.mark.cuda
 @pytest.mark.parametrize("name", ["wells", "formula"])
-def test_searches_compile_for_a_gpu_without_one(name, tmp_path):
-    numeric, projection = Numeric(2), rb.GlobalProjection()
-    functions, settings = SURFACES[name].functions(numeric), layout(rb.GlobalProjection().settings())
-    for kernel in (
-        contacts_module._kernel(functions, settings, numeric),
-        footpoints_module.foot_kernel(SURFACES[name], projection),
-    ):
-        built = wp.compile_aot_module(kernel.module, arch=90, module_dir=tmp_path, use_ptx=True)
-        assert all(".visible .entry" in path.read_text() for path in built)
+@pytest.mark.parametrize("flow", [rb.FootpointFlow(), rb.IronedFlow(), rb.IronedFlow(rb.CatchUp(0.01))], ids=repr)
+def test_flows_on_a_device_are_those_of_the_cpu(cuda, name, flow):
+    options = {"start": STARTS, "duration": 0.1, "save_at": [0.0, 0.05, 0.1], "lift": True}
+    here, there = (rb.simulate(SURFACES[name], rb.Ball(0.1), flow, device=where, **options) for where in ("cpu", cuda))
+    np.testing.assert_array_equal(there.status, here.status)
+    np.testing.assert_allclose(there.center, here.center, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(there.foot, here.foot, rtol=0, atol=1e-7)
 
 
-def made(surface, method, dtype, cooperative):
-    numeric = Numeric(surface.dim, dtype)
-    functions = surface.functions(numeric, cooperative)
-    program = method.program(functions, numeric)
-    return rollout(program, functions, layout(method.settings()), numeric, cooperative)
+@pytest.mark.cuda
+@pytest.mark.parametrize("integrator", [rb.Rattle(1e-3), rb.Dopri5(), rb.MoreauJean(1e-3)], ids=repr)
+def test_balls_with_mass_on_a_device_are_those_of_the_cpu(cuda, integrator):
+    method = rb.RigidBall(contact="unilateral", friction=0.2, integrator=integrator)
+    options = {"start": STARTS, "duration": 0.1, "save_at": [0.0, 0.1]}
+    run = [rb.simulate(SURFACES["formula"], rb.Ball(0.1), method, device=where, **options) for where in ("cpu", cuda)]
+    np.testing.assert_array_equal(run[1].status, run[0].status)
+    np.testing.assert_allclose(run[1].center, run[0].center, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(run[1].velocity, run[0].velocity, rtol=0, atol=1e-7)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(
-    ("name", "cooperative"), [("wells", True), ("wells", False), ("formula", False), ("quadratic", False)]
-)
-def test_the_rollout_compiles_for_a_gpu_without_one(name, cooperative, dtype, tmp_path):
-    searching = [METHODS[7]] if cooperative and dtype == "float64" else []  # the longest to compile
-    for method in (METHODS[0], METHODS[1], METHODS[6], *searching):
-        module = made(SURFACES[name], method, dtype, cooperative).kernel.module
-        built = wp.compile_aot_module(module, arch=90, module_dir=tmp_path, use_ptx=True)
-        assert all(".visible .entry" in path.read_text() for path in built)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("integrator", [rb.Rattle(1e-3), rb.MoreauJean(1e-3)], ids=["rattle", "moreau-jean"])
-def test_balls_with_mass_compile_for_a_gpu_without_one(integrator, tmp_path):
-    method, numeric = rb.RigidBall(contact="unilateral", friction=0.2, integrator=integrator), Numeric(2)
-    functions, settings = SURFACES["formula"].functions(numeric), layout(method.settings())
-    if isinstance(integrator, rb.MoreauJean):
-        kernel = stepping_rollout(functions, settings, numeric).kernel
-    else:
-        kernel = body_rollout(rb.Rattle, functions, settings, numeric, False, True).kernel
-    built = wp.compile_aot_module(kernel.module, arch=90, module_dir=tmp_path, use_ptx=True)
-    assert all(".visible .entry" in path.read_text() for path in built)
+@pytest.fixture
+def blocks_on_the_cpu(monkeypatch):
+    """Warp runs blocks of many threads on the CPU, as fibers."""
+    monkeypatch.setattr(wp.config, "enable_cpu_blocks", True)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_block_sums_what_a_thread_sums(dtype):
-    """The cooperative sums in blocks of one thread, which is what a CPU has, against the lane sums."""
-    numeric, count = Numeric(2, dtype), len(STARTS)
+def test_a_block_sums_what_a_thread_sums(blocks_on_the_cpu, dtype):
+    """The sums by blocks of 32 threads, where each passes over far wells by a vote, against those of one thread.
+
+    There are more blocks of wells than threads, so that there are two votes.
+    """
+    surface, numeric, count = rb.surfaces.gaussian_wells(count=1300, width=0.3), Numeric(2, dtype), len(STARTS)
     found = []
     for cooperative in (False, True):
-        kernel = evaluation(WELLS.functions(numeric, cooperative), numeric)
+        kernel = evaluation(surface.functions(numeric, cooperative), numeric)
         out = [wp.full(count, np.inf, dtype=wp.float64, device="cpu")]
         out += [wp.full(count, np.inf, dtype=kind, device="cpu") for kind in (numeric.vector, numeric.matrix)]
         x = wp.array(STARTS, dtype=numeric.vector, device="cpu")
-        launch(kernel, count, [WELLS.parameters(numeric, "cpu"), x, *out], "cpu", block=1 if cooperative else 0)
+        arguments = [surface.parameters(numeric, "cpu"), x, *out]
+        launch(kernel, count, arguments, "cpu", block=LANES if cooperative else 0)
         found.append([array.numpy() for array in out])
     tolerance = 1e-12 if dtype == "float64" else 1e-4
     for lanes, block in zip(*found, strict=True):
         np.testing.assert_allclose(block, lanes, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("method", [METHODS[1], METHODS[5]], ids=lambda method: type(method).__name__)
+def test_a_run_by_blocks_is_the_run_by_threads(blocks_on_the_cpu, monkeypatch, method):
+    options = {"start": STARTS[:8], "steps": 4, "gap": None}
+    threads = rb.simulate(WELLS, rb.Ball(0.2), method, **options)
+    monkeypatch.setattr(roll, "shares_sums", lambda plan: True)
+    blocks = rb.simulate(WELLS, rb.Ball(0.2), method, **options)
+    np.testing.assert_array_equal(blocks.status, threads.status)
+    for name in ("foot", "center", "loss", "residual"):
+        np.testing.assert_allclose(getattr(blocks, name), getattr(threads, name), rtol=0, atol=1e-11)
+
+
+def test_the_order_of_balls_changes_no_result(monkeypatch):
+    starts = np.random.default_rng(2).uniform(-4, 4, (300, 2))
+    options = {"start": starts, "steps": 6, "chunk": 2, "gap": None, "threads": 2, "seed": 5}
+    method = rb.EntropySGD(0.1)  # whose random numbers are those of a ball, not of a thread
+    given = rb.simulate(WELLS, rb.Ball(0.2), method, **options)
+    monkeypatch.setattr(roll, "sorts_balls", lambda plan: True)
+    by_place = rb.simulate(WELLS, rb.Ball(0.2), method, **options)
+    for name in ("foot", "loss", "status", "evaluations"):
+        np.testing.assert_array_equal(getattr(by_place, name), getattr(given, name))
+
+
+def test_balls_side_by_side_are_near_the_same_wells():
+    """Of 32 balls in any order one is near almost any block of wells; in order of place, near a quarter of them."""
+    surface, starts = rb.surfaces.gaussian_wells(), np.random.default_rng(3).uniform(-3, 3, (4096, 2))
+    points = wp.array(starts, dtype=wp.vec2d, device="cpu")
+    order = by_place(points, roll.corners(surface), Numeric(2), 5).numpy()
+    assert sorted(order) == list(range(5, 5 + len(starts)))
+    _blocks, around = surface.params["centers"].packed()
+    away = np.linalg.norm(starts[:, None] - around[None, :, :2], axis=-1)
+    near = away <= around[None, :, 2] + 8.93 * surface.params["width"]
+    share = [near[index].reshape(-1, 32, len(around)).any(axis=1).mean() for index in (slice(None), order - 5)]
+    assert share[0] > 0.95
+    assert share[1] < 0.3
 
 
 def test_settings_reach_a_kernel_in_their_precision():

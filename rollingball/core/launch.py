@@ -19,6 +19,7 @@ from rollingball.core.compiled import BUILDING
 from rollingball.core.errors import FileError, InputError
 
 LARGE = 2**22  # bytes of an array that takes as long to fill as a kernel takes to write it
+CUDA_BLOCK = 64  # threads of a block on a CUDA device, a ball each: larger blocks leave some processors idle
 
 _listeners: list[Callable[[list[str]], None]] = []
 _loaded: weakref.WeakKeyDictionary[Any, set[tuple[str, int | None]]] = weakref.WeakKeyDictionary()
@@ -80,8 +81,11 @@ def blank(kind: Any, shape: tuple[int, ...], device: Any, /, **values: Any) -> A
     one = np.zeros(1, dtype=kind.numpy_dtype())
     for name in one.dtype.names or ():
         one[name] = values.get(name, np.inf if one[name].dtype.kind == "f" else 0)
+    if str(device) != "cpu":
+        first: Any = wp.array(one, dtype=kind, device="cpu")
+        return wp.full(shape, first.list()[0], dtype=kind, device=device)
     host = np.repeat(one, math.prod(shape)).reshape(shape)
-    return wp.array(host, dtype=kind, device=device, copy=str(device) != "cpu")
+    return wp.array(host, dtype=kind, device=device, copy=False)
 
 
 @contextlib.contextmanager
@@ -145,7 +149,7 @@ def load(kernel: Any, device: str, block: int = 0) -> None:
 
 def load_together(kernels: list[Any], device: str, block: int = 0) -> None:
     """Compile the modules of kernels side by side, one call at a time, or read them from Warp's cache on disk."""
-    block_dim = 1 if device == "cpu" else block or None
+    block_dim = _block_dim(device, block)
     new = {kernel.module: kernel for kernel in kernels if (device, block_dim) not in _loaded.get(kernel.module, ())}
     if not new:
         return
@@ -168,7 +172,14 @@ def load_together(kernels: list[Any], device: str, block: int = 0) -> None:
         _loaded.setdefault(module, set()).add((device, block_dim))
 
 
-def _is_cached(module: Any, block_dim: int | None) -> bool:
+def _block_dim(device: str, block: int) -> int:
+    """The threads of a block: 1 on a CPU, unless a block shares a ball and Warp was told to run blocks there."""
+    if device == "cpu":
+        return block if block and wp.config.enable_cpu_blocks else 1
+    return block or CUDA_BLOCK
+
+
+def _is_cached(module: Any, block_dim: int) -> bool:
     """Whether the folder of a module is in Warp's cache."""
     return Path(wp.config.kernel_cache_dir or "", module.get_module_identifier(block_dim)).is_dir()
 
@@ -194,7 +205,7 @@ def launch(
         if block:
             wp.launch_tiled(kernel, dim=[size], block_dim=block, **options)
         else:
-            wp.launch(kernel, dim=size, **options)
+            wp.launch(kernel, dim=size, block_dim=_block_dim(device, 0), **options)
 
     # on a CPU the tiles of all launches share one buffer, so block sums there must not run side by side
     slices = _slices(count, threads) if device == "cpu" and not block else [(0, count)]
@@ -237,13 +248,7 @@ def _together(jobs: list[Callable[[], None]]) -> None:
     return None
 
 
-@wp.func_native("""
-#if defined(__CUDA_ARCH__)
-    return threadIdx.x;
-#else
-    return 0;
-#endif
-""")
+@wp.func_native("return WP_TILE_THREAD_IDX;")
 def lane_index() -> int:  # type: ignore[empty-body]
-    """The index of this thread in its block; 0 on a CPU."""
+    """The index of this thread in its block; on a CPU 0, or that of the fiber where Warp was told to run blocks."""
     ...

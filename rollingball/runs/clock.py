@@ -63,13 +63,13 @@ def over_balls(parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def rolling(states: np.ndarray, duration: float) -> np.ndarray:
-    """Which balls still roll (B,)."""
+def rolling(states: Any, duration: float) -> np.ndarray:
+    """Which balls still roll (B,), from their states or from a mapping with ``status`` and ``time`` of each."""
     going: np.ndarray = (states["status"] == RUNNING) & (states["time"] < duration)
     return going
 
 
-def share_done(states: np.ndarray, duration: float) -> float:
+def share_done(states: Any, duration: float) -> float:
     """How much of a run in continuous time is done, from the states of its balls: 1 when none rolls any more."""
     going = rolling(states, duration)
     return float(np.where(going, states["time"] / duration, 1.0).mean()) if some(going) else 1.0

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import warp as wp
 
 from rollingball.core.launch import launch, load
 from rollingball.runs.clock import share_done
 from rollingball.runs.launches import rolled
+from rollingball.runs.states import column
 from rollingball.surfaces.base import Surface
 from rollingball.surfaces.tape_functions import advice
 
@@ -46,6 +48,13 @@ class Launcher:
         """The arguments of the next launch."""
         return [*self._inputs, self._first, budget, self.states, *self._outputs, *(log or [])]
 
+    def clocks(self) -> Any:
+        """What says how far the balls are: the states on the host, or from another device only the fields for that."""
+        if self._device == "cpu":
+            return self.now()
+        fields = {"status": wp.int32, "time": wp.float64}
+        return {name: column(self.states, name, kind).numpy() for name, kind in fields.items()}
+
     def now(self) -> np.ndarray:
         """The states on the host (B,), as a structured array."""
         host: np.ndarray = self.states.numpy()
@@ -71,7 +80,7 @@ class Launcher:
 
         def advance(budget: int) -> float:
             self.launch(budget)
-            return share_done(self.now(), duration)
+            return share_done(self.clocks(), duration)
 
         bar = (surface.name, 100, "%") if progress else None
         return rolled(advance, len(self.states), most, bar, advice=advice(surface))

@@ -86,16 +86,46 @@ def block_in_reach(numeric: Numeric) -> Any:
     return in_reach
 
 
+@wp.func_native("""
+#if defined(__CUDA_ARCH__)
+    return 0;
+#else
+    return lane;
+#endif
+""")
+def slot(lane: int) -> int:  # type: ignore[empty-body]
+    """The place in which a lane is summed: one of its own on a CPU, for its wide instructions, and one for all on CUDA.
+
+    There a thread that holds sums for each lane needs so many registers that few threads run side by side.
+    """
+    ...
+
+
+@compiled
+def coordinate_of(numeric: Numeric) -> Any:
+    """``coordinate(centers, block, axis, lane)``: one coordinate of one well.
+
+    Warp copies the whole block of wells for ``centers[block][axis, lane]``, which on a CUDA device costs ten times the
+    sum itself.
+    """
+    lanes, scalar = numeric.lanes, numeric.scalar
+
+    @wp.func_native("return centers.data[block].data[axis][lane];")
+    def coordinate(centers: wp.array(dtype=lanes), block: int, axis: int, lane: int) -> scalar: ...
+
+    return coordinate
+
+
 def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
     """The Warp functions of one, two and all three sums, by one thread that reads LANES wells at a time."""
-    power, in_reach = power_of_two(numeric), block_in_reach(numeric)
+    power, in_reach, coordinate = power_of_two(numeric), block_in_reach(numeric), coordinate_of(numeric)
     scalar, vector, matrix_, dim = numeric.scalar, numeric.vector, numeric.matrix, numeric.dim
     row = wp.types.vector(LANES, scalar)
     half_row = wp.types.vector(HALF, scalar)
     half_rows = wp.types.matrix((dim, HALF), scalar)
     half_squares = wp.types.matrix((dim * dim, HALF), scalar)
 
-    @wp.func
+    @wp.func(inline=False)
     def zeroth(x: vector, p: Any):
         inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
         e_lanes = row()
@@ -105,21 +135,21 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
             index += 1
             if not near:
                 continue
-            block = p.centers[index - 1]
+            block = index - 1
             lane = int(0)
             while lane < LANES:
                 square = scalar(0.0)
                 for i in range(dim):
-                    offset = x[i] - block[i, lane]
+                    offset = x[i] - coordinate(p.centers, block, i, lane)
                     square += offset * offset
-                e_lanes[lane] += power(square * inverse)
+                e_lanes[slot(lane)] += power(square * inverse)
                 lane += 1
         total = wp.float64(0.0)
         for lane in range(LANES):
             total += wp.float64(e_lanes[lane])
         return total
 
-    @wp.func
+    @wp.func(inline=False)
     def first(x: vector, p: Any):
         inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
         e_lanes = half_row()
@@ -130,18 +160,18 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
             index += 1
             if not near:
                 continue
-            block = p.centers[index - 1]
+            block = index - 1
             for half in range(2):
                 lane = int(0)
                 while lane < HALF:
                     square = scalar(0.0)
                     for i in range(dim):
-                        offset = x[i] - block[i, half * HALF + lane]
+                        offset = x[i] - coordinate(p.centers, block, i, half * HALF + lane)
                         square += offset * offset
                     e = power(square * inverse)
-                    e_lanes[lane] += e
+                    e_lanes[slot(lane)] += e
                     for i in range(dim):
-                        moment_lanes[i, lane] += e * (x[i] - block[i, half * HALF + lane])
+                        moment_lanes[i, slot(lane)] += e * (x[i] - coordinate(p.centers, block, i, half * HALF + lane))
                     lane += 1
         total = wp.float64(0.0)
         moment = vector()
@@ -153,7 +183,7 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
 
     if dim <= DENSE:
 
-        @wp.func
+        @wp.func(inline=False)
         def second(x: vector, p: Any):
             """The sums of ``first``, bit for bit, and the second moment: of c - x, so that the two share no product."""
             inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
@@ -166,21 +196,24 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
                 index += 1
                 if not near:
                     continue
-                block = p.centers[index - 1]
+                block = index - 1
                 for half in range(2):
                     lane = int(0)
                     while lane < HALF:
                         square = scalar(0.0)
                         for i in range(dim):
-                            offset = x[i] - block[i, half * HALF + lane]
+                            offset = x[i] - coordinate(p.centers, block, i, half * HALF + lane)
                             square += offset * offset
                         e = power(square * inverse)
-                        e_lanes[lane] += e
+                        e_lanes[slot(lane)] += e
                         for i in range(dim):
-                            moment_lanes[i, lane] += e * (x[i] - block[i, half * HALF + lane])
+                            moment_lanes[i, slot(lane)] += e * (
+                                x[i] - coordinate(p.centers, block, i, half * HALF + lane)
+                            )
                             for j in range(dim):
-                                second_moment_lanes[i * dim + j, lane] += e * (
-                                    (block[i, half * HALF + lane] - x[i]) * (block[j, half * HALF + lane] - x[j])
+                                second_moment_lanes[i * dim + j, slot(lane)] += e * (
+                                    (coordinate(p.centers, block, i, half * HALF + lane) - x[i])
+                                    * (coordinate(p.centers, block, j, half * HALF + lane) - x[j])
                                 )
                         lane += 1
             total = wp.float64(0.0)
@@ -196,7 +229,7 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
 
     else:
 
-        @wp.func
+        @wp.func(inline=False)
         def second(x: vector, p: Any):
             inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
             total = wp.float64(0.0)
@@ -208,13 +241,13 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
                 index += 1
                 if not near:
                     continue
-                block = p.centers[index - 1]
+                block = index - 1
                 e_lanes = row()
                 lane = int(0)
                 while lane < LANES:
                     square = scalar(0.0)
                     for i in range(dim):
-                        offset = x[i] - block[i, lane]
+                        offset = x[i] - coordinate(p.centers, block, i, lane)
                         square += offset * offset
                     e_lanes[lane] = power(square * inverse)
                     lane += 1
@@ -225,7 +258,7 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
                         total += wp.float64(e)
                         offset_vector = vector()
                         for i in range(dim):
-                            offset_vector[i] = x[i] - block[i, lane]
+                            offset_vector[i] = x[i] - coordinate(p.centers, block, i, lane)
                         moment += e * offset_vector
                         second_moment += wp.outer(e * offset_vector, offset_vector)
                     lane += 1
@@ -235,54 +268,97 @@ def lane_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
 
 
 def block_sums(numeric: Numeric) -> tuple[Any, Any, Any]:
-    """The Warp functions of one, two and all three sums, by a block of threads that share the wells."""
-    power = power_of_two(numeric)
+    """The Warp functions of one, two and all three sums, by a block of LANES threads: one reads one well of each block.
+
+    Each thread tests another block of wells for whether it is near, so that all pass over those that are not.
+    """
+    power, in_reach, coordinate = power_of_two(numeric), block_in_reach(numeric), coordinate_of(numeric)
     scalar, vector, matrix_, dim = numeric.scalar, numeric.vector, numeric.matrix, numeric.dim
 
     @wp.func
-    def offset_from(x: vector, p: Any, well: int):
+    def near(x: vector, begin: int, p: Any):
+        """A bit for each of the LANES blocks from ``begin`` on: whether it matters at x."""
+        own = wp.uint32(0)
+        for lane in range(lane_index(), LANES, wp.block_dim()):
+            block = begin + lane
+            # Warp computes both sides of an `and`
+            if block < p.centers.shape[0]:  # noqa: SIM102
+                if in_reach(x, block, scalar(0.0), p):
+                    own = own | (wp.uint32(1) << wp.uint32(lane))
+        bits = wp.tile_sum(wp.tile(own))
+        return bits[0]
+
+    @wp.func
+    def offset_from(x: vector, block: int, lane: int, p: Any):
         offset = vector()
         for i in range(dim):
-            offset[i] = x[i] - p.centers[well // LANES][i, well % LANES]
+            offset[i] = x[i] - coordinate(p.centers, block, i, lane)
         return offset
 
     @wp.func
     def zeroth(x: vector, p: Any):
         inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
-        own = wp.float64(0.0)
-        for well in range(lane_index(), p.centers.shape[0] * LANES, wp.block_dim()):
-            offset = offset_from(x, p, well)
-            own += wp.float64(power(wp.dot(offset, offset) * inverse))
-        total = wp.tile_sum(wp.tile(own))
+        own = scalar(0.0)
+        begin = int(0)
+        while begin < p.centers.shape[0]:
+            bits = near(x, begin, p)
+            block = int(begin)
+            while bits != wp.uint32(0):
+                if (bits & wp.uint32(1)) != wp.uint32(0):
+                    for lane in range(lane_index(), LANES, wp.block_dim()):
+                        offset = offset_from(x, block, lane, p)
+                        own += power(wp.dot(offset, offset) * inverse)
+                bits = bits >> wp.uint32(1)
+                block += 1
+            begin += LANES
+        total = wp.tile_sum(wp.tile(wp.float64(own)))
         return total[0]
 
     @wp.func
     def first(x: vector, p: Any):
         inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
-        own = wp.float64(0.0)
+        own = scalar(0.0)
         own_moment = vector()
-        for well in range(lane_index(), p.centers.shape[0] * LANES, wp.block_dim()):
-            offset = offset_from(x, p, well)
-            e = power(wp.dot(offset, offset) * inverse)
-            own += wp.float64(e)
-            own_moment += e * offset
-        total = wp.tile_sum(wp.tile(own))
+        begin = int(0)
+        while begin < p.centers.shape[0]:
+            bits = near(x, begin, p)
+            block = int(begin)
+            while bits != wp.uint32(0):
+                if (bits & wp.uint32(1)) != wp.uint32(0):
+                    for lane in range(lane_index(), LANES, wp.block_dim()):
+                        offset = offset_from(x, block, lane, p)
+                        e = power(wp.dot(offset, offset) * inverse)
+                        own += e
+                        own_moment += e * offset
+                bits = bits >> wp.uint32(1)
+                block += 1
+            begin += LANES
+        total = wp.tile_sum(wp.tile(wp.float64(own)))
         total_moment = wp.tile_sum(wp.tile(own_moment, preserve_type=True))
         return total[0], total_moment[0]
 
     @wp.func
     def second(x: vector, p: Any):
         inverse = scalar(MINUS_LOG2_E) / (p.width * p.width)
-        own = wp.float64(0.0)
+        own = scalar(0.0)
         own_moment = vector()
         own_second_moment = matrix_()
-        for well in range(lane_index(), p.centers.shape[0] * LANES, wp.block_dim()):
-            offset = offset_from(x, p, well)
-            e = power(wp.dot(offset, offset) * inverse)
-            own += wp.float64(e)
-            own_moment += e * offset
-            own_second_moment += wp.outer(e * offset, offset)
-        total = wp.tile_sum(wp.tile(own))
+        begin = int(0)
+        while begin < p.centers.shape[0]:
+            bits = near(x, begin, p)
+            block = int(begin)
+            while bits != wp.uint32(0):
+                if (bits & wp.uint32(1)) != wp.uint32(0):
+                    for lane in range(lane_index(), LANES, wp.block_dim()):
+                        offset = offset_from(x, block, lane, p)
+                        e = power(wp.dot(offset, offset) * inverse)
+                        own += e
+                        own_moment += e * offset
+                        own_second_moment += wp.outer(e * offset, offset)
+                bits = bits >> wp.uint32(1)
+                block += 1
+            begin += LANES
+        total = wp.tile_sum(wp.tile(wp.float64(own)))
         total_moment = wp.tile_sum(wp.tile(own_moment, preserve_type=True))
         total_second_moment = wp.tile_sum(wp.tile(own_second_moment, preserve_type=True))
         return total[0], total_moment[0], total_second_moment[0]

@@ -87,6 +87,7 @@ def rollout(
         total: int,  # steps of this run
         every: int,
         earlier: int,  # steps of earlier runs that this one goes on from
+        order: wp.array(dtype=wp.int32),  # the balls in the order in which threads take them; empty: as they are
         # in, out:
         states: wp.array(dtype=state_type),
         # out:
@@ -98,6 +99,8 @@ def rollout(
         first_ball: int,
     ):
         ball = first_ball + wp.tid()
+        if order.shape[0] > 0:
+            ball = order[ball]
         state = states[ball]
         if begin == 1:
             state = placed(start[ball], p)

@@ -9,22 +9,25 @@ import warp as wp
 
 from rollingball.core.errors import InputError
 from rollingball.core.launch import launch, load_together
-from rollingball.core.numeric import fill, layout
+from rollingball.core.numeric import LANES, fill, layout
 from rollingball.methods.discrete.columns import COLUMNS, columns, counted_from
 from rollingball.methods.discrete.kernel import rollout
 from rollingball.methods.discrete.methods import is_discrete
+from rollingball.methods.discrete.order import by_place
 from rollingball.methods.discrete.placing import fitted
 from rollingball.methods.discrete.plan import DiscretePlan, Progress, plan_discrete
 from rollingball.methods.discrete.record import recorded
 from rollingball.runs.launches import rolled
 from rollingball.runs.plan import Family
 from rollingball.runs.record import gap_kernels, to_trajectory
-from rollingball.runs.states import packed
+from rollingball.runs.states import column, packed
 from rollingball.runs.stop import stop_rule
 from rollingball.runs.trajectory import Trajectory
+from rollingball.surfaces.base import Surface
 from rollingball.surfaces.tape_functions import advice
 
-BLOCK = 128  # threads that share a ball's sums on a CUDA device
+BLOCK = LANES  # threads that share the sums of a ball on a CUDA device
+CENTERS = "centers"  # the parameter of a surface whose loss is a long sum
 FEW_BALLS = 4096  # up to so many balls, on a long sum, a CUDA device gives each ball a block
 MOST_STEPS = 1_000_000  # of one launch
 
@@ -43,7 +46,7 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
         start: A Warp array of the first footpoints, which is used as it is; by default the plan's.
     """
     numeric, device, balls = plan.numeric, plan.device, len(plan.start)
-    cooperative = device != "cpu" and "centers" in plan.surface.params and balls <= FEW_BALLS
+    cooperative = shares_sums(plan)
     settings, block = plan.settings, BLOCK if cooperative else 0
     functions = plan.surface.functions(numeric, cooperative)
     program = rollout(plan.method.program(functions, numeric), functions, layout(settings), numeric, cooperative)
@@ -69,11 +72,15 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
     around = [] if start is not None or block else gap_kernels(plan)
     load_together([program.kernel, *around], device, block)
     done, begin = 0, 1 if plan.state is None else 2
+    order: Any = wp.zeros(0, dtype=wp.int32, device=device)
 
     def advance(size: int) -> float:
-        nonlocal done, begin
+        nonlocal done, begin, order
         size = min(max(size // plan.every, 1) * plan.every, plan.steps - done)  # ends on a recorded frame
-        numbers = [begin, done, size, plan.steps, plan.every, plan.earlier]
+        if sorts_balls(plan):
+            points = begins if begin == 1 else column(states, "foot.point", numeric.vector)
+            order = counted_from(by_place(points, corners(plan.surface), numeric, first), first, 0)
+        numbers = [begin, done, size, plan.steps, plan.every, plan.earlier, order]
         launch(program.kernel, balls, [*inputs, *numbers, *outputs], device, plan.threads, block, first)
         wp.synchronize_device(device)
         done, begin = done + size, 0
@@ -83,6 +90,22 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
     bar = (plan.surface.name, plan.steps, "step") if plan.progress else None
     seconds, interrupted = rolled(advance, balls, MOST_STEPS, bar, plan.chunk, advice(plan.surface))
     return {**record, "states": states, "seconds": seconds, "done": done, "interrupted": interrupted}
+
+
+def shares_sums(plan: DiscretePlan) -> bool:
+    """Whether a block of threads works on each ball: for few balls on a long sum, on a CUDA device."""
+    return plan.device != "cpu" and CENTERS in plan.surface.params and len(plan.start) <= FEW_BALLS
+
+
+def sorts_balls(plan: DiscretePlan) -> bool:
+    """Whether threads side by side take balls that lie side by side: for many balls on a long sum, there."""
+    return plan.device != "cpu" and CENTERS in plan.surface.params and len(plan.start) > FEW_BALLS
+
+
+def corners(surface: Surface) -> np.ndarray:
+    """The lower and the upper corner (2, d) of the box around the points of a long sum."""
+    points = surface.params[CENTERS].points
+    return np.stack([points.min(axis=0), points.max(axis=0)])
 
 
 def _answer(answer: Any) -> bool:
