@@ -7,6 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
+import warp as wp
+
 try:
     import resource
 except ImportError:  # not on Windows
@@ -24,6 +26,11 @@ def free_memory() -> int | None:
     """
     left = [_machine(), _container(), _own()]
     return min((part for part in left if part is not None), default=None)
+
+
+def free_memory_of(device: str) -> int:
+    """The free bytes of the memory of a CUDA device."""
+    return int(wp.get_device(device).free_memory)
 
 
 def free_disk(path: Path) -> int | None:

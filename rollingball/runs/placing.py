@@ -22,14 +22,17 @@ def refuse(start: np.ndarray, radius: np.ndarray, depth: np.ndarray) -> None:
 
 
 def sunk(
-    surface: Surface, feet: np.ndarray, radius: np.ndarray, threads: int | None = None
+    surface: Surface, feet: np.ndarray, radius: np.ndarray, device: str, threads: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The horizontal centres (B, d) of balls that touch at ``feet``, and how much too low they are (B,), or 0."""
-    g = surface.loss_scale * surface.gradient(feet)
+    """The horizontal centres (B, d) of balls that touch at ``feet``, and how much too low they are (B,), or 0.
+
+    They are computed on a device.
+    """
+    g = surface.loss_scale * surface.gradient(feet, device)
     w = np.sqrt(1 + (g**2).sum(axis=1))
     center = feet - (radius / w)[:, None] * g
-    height = surface.loss_scale * surface.value(feet) + radius / w
+    height = surface.loss_scale * surface.value(feet, device) + radius / w
     sound = np.isfinite(center).all(axis=1) & np.isfinite(height)  # of the others the kernel says that they are not
-    resting = contacts(surface, np.where(sound[:, None], center, 0.0), radius, threads=threads)
+    resting = contacts(surface, np.where(sound[:, None], center, 0.0), radius, device=device, threads=threads)
     depth = np.where(sound, resting.height - height, 0.0)
     return center, np.where(depth > 1e-9 * radius + 1e-14 * np.abs(height), depth, 0.0)

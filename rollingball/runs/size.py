@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import InputError
-from rollingball.core.machine import free_disk, free_memory, in_words
+from rollingball.core.machine import free_disk, free_memory, free_memory_of, in_words
 from rollingball.runs.fields import FIELDS
 from rollingball.runs.grid import Grid
 
@@ -70,7 +70,12 @@ def refuse_too_large(plan: Any) -> None:
     if plan.out is None:
         need = memory_of(plan)
         if need > SMALL:
-            _refuse(plan, need, free_memory(), "of memory", ", or write them to a folder with out=")
+            cure = ", or write them to a folder with out="
+            _refuse(plan, need, free_memory(), "of memory", cure)
+            for device in plan.devices:
+                if device != "cpu":
+                    share = need // len(plan.devices)
+                    _refuse(plan, share, free_memory_of(device), f"of memory on {device}", cure)
         return
     _refuse(plan, disk_of(plan), free_disk(plan.out), "on the disk", "")
     grid = grid_of(plan)

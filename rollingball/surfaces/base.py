@@ -14,7 +14,7 @@ import warp as wp
 
 from rollingball.core.compiled import compiled, compiler_flags
 from rollingball.core.errors import InputError, points, positive_scalar
-from rollingball.core.launch import launch
+from rollingball.core.launch import device_name, launch
 from rollingball.core.limits import within
 from rollingball.core.numeric import Numeric, fill, layout, struct
 
@@ -120,17 +120,17 @@ class Surface:
         """
         return CATALOGUE["stretched"](self, units, self.loss_scale)
 
-    def value(self, x: Any) -> Any:
-        """The loss f, without the loss scale, at ``x`` (d,) or (B, d): a float or float64 (B,)."""
-        return self._evaluate(x)[0]
+    def value(self, x: Any, device: str = "cpu") -> Any:
+        """The loss f, without the loss scale, at ``x`` (d,) or (B, d), on a device: a float or float64 (B,)."""
+        return self._evaluate(x, device)[0]
 
-    def gradient(self, x: Any) -> np.ndarray:
-        """The gradient of f at ``x`` (d,) or (B, d): the same shape, float64."""
-        return self._evaluate(x)[1]
+    def gradient(self, x: Any, device: str = "cpu") -> np.ndarray:
+        """The gradient of f at ``x`` (d,) or (B, d), on a device: the same shape, float64."""
+        return self._evaluate(x, device)[1]
 
-    def hessian(self, x: Any) -> np.ndarray:
-        """The Hessian of f at ``x`` (d,) or (B, d): (d, d) or (B, d, d), float64."""
-        return self._evaluate(x)[2]
+    def hessian(self, x: Any, device: str = "cpu") -> np.ndarray:
+        """The Hessian of f at ``x`` (d,) or (B, d), on a device: (d, d) or (B, d, d), float64."""
+        return self._evaluate(x, device)[2]
 
     def functions(self, numeric: Numeric, cooperative: bool = False) -> SurfaceFunctions:
         """The Warp functions of L f, built once for each family, dimension and precision.
@@ -144,16 +144,17 @@ class Surface:
         values = {**self.params, "loss_scale": float(self.loss_scale)}
         record = self.functions(numeric).parameters()
         record.wide = fill(values, numeric.wide, device)
-        record.narrow = record.wide if numeric == numeric.wide else fill(values, numeric, device)
+        narrow = dict(_narrow(layout(values), numeric))
+        record.narrow = fill({name: values[name] for name in narrow}, numeric, device)
         return record
 
-    def _evaluate(self, x: Any) -> tuple[Any, np.ndarray, np.ndarray]:
+    def _evaluate(self, x: Any, device: str) -> tuple[Any, np.ndarray, np.ndarray]:
         """Value, gradient and Hessian of f at ``x`` (d,) or (B, d), float64, in one launch."""
         single = np.ndim(x) <= 1 and np.size(x) == self.dim
         at = points("x", x, self.dim)
         numeric = Numeric(self.dim)
         kernel = evaluation(self.functions(numeric), numeric)
-        count, device = len(at), "cpu"
+        count, device = len(at), device if device == "cpu" else device_name(device)
         height = wp.full(count, np.inf, dtype=wp.float64, device=device)
         gradient = wp.full(count, np.inf, dtype=numeric.vector, device=device)
         hessian = wp.full(count, np.inf, dtype=numeric.matrix, device=device)
@@ -216,6 +217,14 @@ def analytic(value: Any, gradient: Any, hessian: Any, bounds: Any = None, second
     return build
 
 
+def _narrow(fields: Fields, numeric: Numeric) -> Fields:
+    """The parameters that kernels keep in the precision of the run beside those in float64.
+
+    In float64 that is the loss scale only: what a function called by value takes with it costs time on a CUDA device.
+    """
+    return fields[-1:] if numeric == numeric.wide else fields
+
+
 @compiled
 def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: bool) -> SurfaceFunctions:
     supplied = builder(numeric, cooperative)
@@ -223,12 +232,24 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
     fused_first, fused_second = supplied.first, supplied.second
     vector, matrix, wide_vector = numeric.vector, numeric.matrix, numeric.wide.vector
     fields = (*fields, ("loss_scale", "number"))
-    wide_struct, narrow_struct = struct(fields, numeric.wide), struct(fields, numeric)
+    wide_struct, narrow_struct = struct(fields, numeric.wide), struct(_narrow(fields, numeric), numeric)
 
     @wp.struct
     class SurfaceParameters:
         wide: wide_struct
         narrow: narrow_struct
+
+    if numeric == numeric.wide:
+
+        @wp.func
+        def own(p: SurfaceParameters):
+            return p.wide
+
+    else:
+
+        @wp.func
+        def own(p: SurfaceParameters):
+            return p.narrow
 
     @wp.func
     def scaled_value(x: vector, p: SurfaceParameters):
@@ -248,11 +269,11 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
 
         @wp.func
         def scaled_gradient(x: vector, p: SurfaceParameters):
-            return p.narrow.loss_scale * gradient(x, p.narrow)
+            return p.narrow.loss_scale * gradient(x, own(p))
 
         @wp.func
         def scaled_hessian(x: vector, p: SurfaceParameters):
-            return p.narrow.loss_scale * hessian(x, p.narrow)
+            return p.narrow.loss_scale * hessian(x, own(p))
 
     if fused_first is None:
         height = scaled_value
@@ -265,11 +286,11 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
 
         @wp.func
         def height(x: vector, p: SurfaceParameters):
-            return p.wide.loss_scale * value(x, p.narrow)
+            return p.wide.loss_scale * value(x, own(p))
 
         @wp.func
         def first(x: vector, p: SurfaceParameters):
-            f, g = fused_first(x, p.narrow)
+            f, g = fused_first(x, own(p))
             return p.wide.loss_scale * f, p.narrow.loss_scale * g
 
     if fused_second is None:
@@ -282,7 +303,7 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
 
         @wp.func
         def second(x: vector, p: SurfaceParameters):
-            f, g, h = fused_second(x, p.narrow)
+            f, g, h = fused_second(x, own(p))
             return p.wide.loss_scale * f, p.narrow.loss_scale * g, p.narrow.loss_scale * h
 
     scaled_bounds = None

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,6 +37,19 @@ def test_a_run_without_the_memory_is_refused_with_the_number(kind, no_compiling,
     )
     assert "out=" in message
     assert ("every=" if field == "steps" else "save_at=") in message
+
+
+def test_the_memory_of_every_device_is_looked_at(monkeypatch):
+    free = {"cuda:0": 10**10, "cuda:1": 10**7}
+    monkeypatch.setattr(size, "free_memory_of", free.get)
+    plan = SimpleNamespace(
+        out=None, devices=("cuda:0", "cuda:1"), balls=10**5, length=301, frames_by="steps", record=("foot", "loss"),
+        surface=SINE, ball_bytes=0,
+    )  # fmt: skip
+    with pytest.raises(rb.InputError, match=r"241 MB of memory on cuda:1'; allowed: at most 10 MB.*every="):
+        size.refuse_too_large(plan)
+    free["cuda:1"] = 10**9
+    size.refuse_too_large(plan)
 
 
 def test_a_run_without_the_disk_is_refused_and_makes_no_folder(no_compiling, monkeypatch, tmp_path):

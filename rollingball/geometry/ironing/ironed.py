@@ -60,18 +60,18 @@ class IronedSurface(Surface):
     radius: float = 0.0
     search: GlobalProjection | None = None
 
-    def contacts(self, x: Any) -> Contacts:
+    def contacts(self, x: Any, device: str = "cpu") -> Contacts:
         """The contacts of balls above ``x`` (B, d), on the graph of L f."""
-        return contacts(self.base, x, self.radius, self.search)  # type: ignore[arg-type]
+        return contacts(self.base, x, self.radius, self.search, device=device)  # type: ignore[arg-type]
 
-    def kinks(self, x: Any) -> np.ndarray:
+    def kinks(self, x: Any, device: str = "cpu") -> np.ndarray:
         """Whether the ball has several contacts above ``x`` (B, d), so that f_rho has a kink: (B,)."""
-        return self.contacts(x).count > 1
+        return self.contacts(x, device).count > 1
 
-    def hessian(self, x: Any) -> np.ndarray:
+    def hessian(self, x: Any, device: str = "cpu") -> np.ndarray:
         """The Hessian at ``x`` (d,) or (B, d): (d, d) or (B, d, d), NaN at kinks."""
-        hessian = super().hessian(x)
-        kinks = self.kinks(x).reshape(hessian.shape[:-2])
+        hessian = super().hessian(x, device)
+        kinks = self.kinks(x, device).reshape(hessian.shape[:-2])
         return np.where(kinks[..., None, None], np.nan, hessian)
 
 

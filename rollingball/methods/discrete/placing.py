@@ -21,13 +21,13 @@ def fitted(plan: DiscretePlan) -> DiscretePlan:
     if plan.state is not None or not plan.method.rolls or not (plan.lift or exact):
         return plan
     surface, radius = plan.surface, np.broadcast_to(plan.radius[0], len(plan.start))
-    centers, depth = sunk(surface, plan.start, radius, plan.threads)
+    centers, depth = sunk(surface, plan.start, radius, plan.device, plan.threads)
     inside = depth > 0
     if not inside.any():
         return plan
     if not plan.lift:
         refuse(plan.start, radius, depth)
-    resting = contacts(surface, centers[inside], radius[inside], threads=plan.threads)
+    resting = contacts(surface, centers[inside], radius[inside], device=plan.device, threads=plan.threads)
     start = plan.start.copy()
     start[inside] = resting.feet[:, 0]
     return msgspec.structs.replace(plan, start=start)
