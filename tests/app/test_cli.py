@@ -14,7 +14,7 @@ from PIL import Image
 
 import rollingball as rb
 from rollingball.app import cli
-from rollingball.app.doctor import EXTRAS, NEEDED, file_sizes, report
+from rollingball.app.doctor import EXTRAS, NEEDED, cuda_lines, file_sizes, report
 from rollingball.app.scene import load_scene, schema, shipped
 
 SHORT = ["--run.0.steps", "3", "--run.1.steps", "3"]
@@ -414,6 +414,16 @@ def test_doctor_names_every_package_and_a_device(capsys):
         assert f"  {package} " in printed
     assert rb.__version__ in printed
     assert "\n  cpu " in printed
+
+
+def test_doctor_says_which_driver_a_gpu_needs(capsys):
+    cli.main(["doctor"])
+    assert "which needs driver R" in capsys.readouterr().out
+    [found] = cuda_lines((13, 4), (13, 0))
+    assert found == "Warp has CUDA 13.4, which needs driver R580 or newer; the driver is for CUDA 13.0"
+    assert cuda_lines((13, 4), None) == ["Warp has CUDA 13.4, which needs driver R580 or newer; no driver found"]
+    assert cuda_lines((13, 4), (12, 8))[1] == "the driver is too old, so no CUDA device is seen: update it"
+    assert cuda_lines(None, None) == ["Warp was built without CUDA"]
 
 
 def test_doctor_bears_files_that_go_while_it_looks(tmp_path, monkeypatch):
