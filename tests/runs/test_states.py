@@ -40,3 +40,15 @@ def test_two_fields_say_how_far_a_run_on_a_device_is():
     launcher._device = "cuda:0"
     assert set(launcher.clocks()) == {"status", "time"}
     assert 0 < share_done(launcher.clocks(), 2.0) == whole < 1
+
+
+def test_a_flow_on_a_device_has_the_turns_of_one_on_the_cpu():
+    """Which of its two kernels a ball waits for is read where the states lie."""
+    surface, starts = rb.surfaces.himmelblau(loss_scale=0.01), np.array([[0.1, 0.3], [3.2, 1.7]])
+    request = Request(surface=surface, ball=rb.Ball(0.5), method=rb.IronedFlow(), start=starts, duration=2.0, gap=None)
+    launcher = flow_launcher(plan_flow(request), starts)
+    launcher.launch(2)
+    here = [launcher._waits(single) for single in (True, False)]
+    launcher._device = "cuda:0"
+    assert [launcher._waits(single) for single in (True, False)] == here
+    assert any(here)

@@ -20,6 +20,7 @@ from rollingball.methods.flow.plan import FlowPlan
 from rollingball.methods.flow.proof import SINGLE
 from rollingball.runs.clock import rolling
 from rollingball.runs.launcher import Launcher
+from rollingball.runs.states import column
 from rollingball.runs.stop import stop_rule
 from rollingball.surfaces.base import Surface
 from rollingball.surfaces.tape import Tape
@@ -75,9 +76,12 @@ class FlowLauncher(Launcher):
 
     def _waits(self, single: bool) -> bool:
         """Whether a ball waits that is, or one that is not, proved to have one contact."""
-        states = self.now()
-        proved = states["memory"]["proof"]["turn"] == int(SINGLE)
-        return some(rolling(states, self.duration) & (proved == single))
+        states = self.clocks()
+        if self._device == "cpu":
+            turn = states["memory"]["proof"]["turn"]
+        else:
+            turn = column(self.states, "memory.proof.turn", wp.int32).numpy()
+        return some(rolling(states, self.duration) & ((turn == int(SINGLE)) == single))
 
 
 class KeptLauncher(FlowLauncher):
