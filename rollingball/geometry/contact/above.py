@@ -66,7 +66,7 @@ def _newton(functions: DifferentiableFunctions, numeric: Numeric) -> Any:
     wide, parameters, settings_type = numeric.wide.vector, functions.parameters, functions.settings
     (predicted, corrected), plain = newton_program(functions.plain, numeric), functions.plain_parameters
 
-    @wp.func
+    @wp.func(inline=False)
     def follow(center: wide, radius: wp.float64, at: wide, near: wide, p: parameters, settings: settings_type):
         start = near
         if wp.length_sq(center - at) > wp.float64(0.0):
@@ -88,7 +88,7 @@ def _plain(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     wide, parameters = numeric.wide.vector, functions.parameters
     follow, with_hessian = follow_program(functions, numeric), _with_hessian(functions, numeric)
 
-    @wp.func
+    @wp.func(inline=False)
     def contact_above(center: wide, radius: wp.float64, at: wide, near: wide, p: parameters, settings: Any):
         return with_hessian(follow(center, radius, at, near, p, settings), radius, p)
 
@@ -125,7 +125,7 @@ def _implicit(functions: DifferentiableFunctions, numeric: Numeric) -> Any:
     reserve, note, known_at = functions.reserve, functions.note, functions.known_at
     zero, half, one, two = wp.float64(0.0), wp.float64(0.5), wp.float64(1.0), wp.float64(2.0)
 
-    @wp.func
+    @wp.func(inline=False)
     def contact_above(center: wide, radius: wp.float64, at: wide, near: wide, p: parameters, settings: settings_type):
         return with_hessian(follow(center, radius, at, near, p, settings), radius, plain(p))
 

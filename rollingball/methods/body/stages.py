@@ -113,7 +113,7 @@ def frame_stages(functions: DifferentiableFunctions, numeric: Numeric, keeps: bo
     vectors, zero = space_vectors(numeric), wp.float64(0.0)
     horizontal, vector, normal, embed = vectors.horizontal, vectors.vector, vectors.normal, vectors.embed
 
-    @wp.func
+    @wp.func(inline=False)
     def shown(ball: body, near: wide, cotangent: frame, p: parameters, settings: settings_type):
         foot = ball.foot
         if wp.static(not keeps) or ball.mode == FLYING:
@@ -160,15 +160,15 @@ def stepping_stages(functions: DifferentiableFunctions, numeric: Numeric) -> Bod
         functions.parameters, functions.settings, numeric.wide.vector, wp.float64(0.0),
     )  # fmt: skip
 
-    @wp.func
+    @wp.func(inline=False)
     def switched(ball: body, leg: leg_type, cotangent: body, waits: wp.float64, p: parameters, settings: settings_type):
         return along(cotangent, ball)
 
-    @wp.func
+    @wp.func(inline=False)
     def event(ball: body, kind: int, weight: wp.float64, p: parameters, settings: settings_type):
         return weight * zero
 
-    @wp.func
+    @wp.func(inline=False)
     def framed(ball: body, h: wp.float64, near: wide, cotangent: frame, p: parameters, settings: settings_type):
         return zero * h
 
@@ -191,7 +191,7 @@ def body_stages(kind: type, functions: DifferentiableFunctions, numeric: Numeric
     touching, holding_friction, zero = laws.touching, laws.holding_friction, wp.float64(0.0)
     shown, begun = frame_stages(functions, numeric, True)
 
-    @wp.func
+    @wp.func(inline=False)
     def stepped(ball: body, h: wp.float64, cotangent: body, p: parameters, settings: settings_type):
         later, _error = advance(ball, h, p, settings)
         return along(cotangent, later)
@@ -212,7 +212,7 @@ def body_stages(kind: type, functions: DifferentiableFunctions, numeric: Numeric
             after.spin = spin - wp.dot(spin, up) * up
         return after
 
-    @wp.func
+    @wp.func(inline=False)
     def switched(ball: body, leg: leg_type, cotangent: body, waits: wp.float64, p: parameters, settings: settings_type):
         after = ball
         longer = zero
@@ -230,7 +230,7 @@ def body_stages(kind: type, functions: DifferentiableFunctions, numeric: Numeric
             after.slip_direction = -wp.normalize(holding_friction(ball, ball.velocity, ball.spin, settings))
         return along(cotangent, after) + waits * longer
 
-    @wp.func
+    @wp.func(inline=False)
     def event(ball: body, kind: int, weight: wp.float64, p: parameters, settings: settings_type):
         if kind == TOUCH:
             x = horizontal(ball.center)
@@ -238,7 +238,7 @@ def body_stages(kind: type, functions: DifferentiableFunctions, numeric: Numeric
             return weight * (touch.height - ball.center[dim]) / ball.radius
         return weight * event_value(ball, kind, settings)
 
-    @wp.func
+    @wp.func(inline=False)
     def framed(ball: body, h: wp.float64, near: wide, cotangent: frame, p: parameters, settings: settings_type):
         later, _error = advance(ball, h, p, settings)
         return shown(later, near, cotangent, p, settings)
