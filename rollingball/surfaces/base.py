@@ -148,7 +148,7 @@ class Surface:
         record.narrow = fill({name: values[name] for name in narrow}, numeric, device)
         return record
 
-    def _evaluate(self, x: Any, device: str) -> tuple[Any, np.ndarray, np.ndarray]:
+    def _evaluate(self, x: Any, device: str = "cpu") -> tuple[Any, np.ndarray, np.ndarray]:
         """Value, gradient and Hessian of f at ``x`` (d,) or (B, d), float64, in one launch."""
         single = np.ndim(x) <= 1 and np.size(x) == self.dim
         at = points("x", x, self.dim)
@@ -180,22 +180,6 @@ class SurfaceKind:
     def functions(self, numeric: Numeric) -> SurfaceFunctions:
         """The Warp functions of L f."""
         return _functions(self.builder, self.fields, numeric, False)
-
-
-@dataclass(frozen=True, eq=False)
-class Inner:
-    """A surface as a parameter of another surface, whose Warp functions call those of the inner one in float64."""
-
-    surface: Surface
-
-    @property
-    def kind(self) -> SurfaceKind:
-        """What identifies the Warp functions of the inner surface."""
-        return SurfaceKind(self.surface.builder, layout(self.surface.params))
-
-    def record(self, numeric: Numeric, device: str) -> Any:
-        """The parameters of the inner surface, as an instance of its struct."""
-        return self.surface.parameters(numeric, device)
 
 
 def checked_surface(surface: Any) -> Surface:

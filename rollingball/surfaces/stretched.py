@@ -8,9 +8,10 @@ import warp as wp
 from rollingball.core.compiled import compiled
 from rollingball.core.errors import InputError
 from rollingball.core.numeric import Numeric
-from rollingball.surfaces.base import Builder, Inner, LossFunctions, Surface, SurfaceKind, checked_surface
+from rollingball.surfaces.base import Builder, LossFunctions, Surface, checked_surface
 from rollingball.surfaces.bounds import bounds_around, smaller, spectral_norm
 from rollingball.surfaces.catalogue import Cotangents, Vector, catalogued, from_recipe, vector
+from rollingball.surfaces.inner import Inner, SurfaceKind
 from rollingball.surfaces.parameters import parameter_cotangents
 
 

@@ -10,9 +10,10 @@ from rollingball.core.limits import within
 from rollingball.core.numeric import Lanes, Numeric
 from rollingball.surfaces.base import LossFunctions, Surface
 from rollingball.surfaces.catalogue import Matrix, catalogued, matrix
+from rollingball.surfaces.well_blocks import block_sums
 from rollingball.surfaces.well_bounds import well_bounds
 from rollingball.surfaces.well_cotangents import well_cotangents
-from rollingball.surfaces.well_sums import block_in_reach, block_sums, lane_sums, power_of_two
+from rollingball.surfaces.well_sums import block_in_reach, lane_sums, power_of_two
 
 # Fused multiply-adds are all that the compiler needs to vectorise the sums; -ffast-math would lose NaN.
 CPU_FLAGS = "-ffp-contract=fast"
