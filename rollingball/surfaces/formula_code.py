@@ -109,7 +109,8 @@ class _Writer:
             "exp": (value, value),
             "log": (f"T(1) / {u}", f"T(-1) / ({u} * {u})"),
             "sqrt": (f"T(0.5) / {value}", f"T(-0.25) / ({value} * {u})"),
-            "tanh": (f"T(1) - {value} * {value}", f"T(-2) * {value} * (T(1) - {value} * {value})"),
+            # 1 - tanh^2 would cancel
+            "tanh": (f"T(1) / wp::cosh({u}) / wp::cosh({u})", f"T(-2) * {value} / wp::cosh({u}) / wp::cosh({u})"),
             "atan": (f"T(1) / (T(1) + {u} * {u})", f"T(-2) * {u} / ((T(1) + {u} * {u}) * (T(1) + {u} * {u}))"),
             "abs": (f"T(({u} > T(0)) - ({u} < T(0)))", "T(0)"),  # away from the kink
         }[name]

@@ -88,7 +88,8 @@ struct Tape {
             break;
         case @tanh@:
             v = wp::tanh(u);
-            f = T(1) - v * v;
+            f = T(1) / wp::cosh(u);  // 1 - v v would cancel
+            f = f * f;
             ff = T(-2) * v * f;
             break;
         case @atan@:

@@ -585,3 +585,13 @@ def test_arguments_of_surface_are_checked(given_, field):
     with pytest.raises(rb.InputError) as error:
         rb.surface(**given_)(swell_with if "params" in given_ else swell)
     assert error.value.field == field
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_slope_of_tanh_is_right_where_it_is_small(compiled):
+    """It is 1 / cosh^2, and 1 - tanh^2 has no digit left from 19 on; beyond 710 cosh is infinite, the slope 0."""
+    surface, x = rb.formula("tanh(x)", "x", compiled=compiled), np.array([[0.5], [5.0], [20.0], [300.0], [800.0]])
+    with np.errstate(over="ignore"):
+        slope = 1 / np.cosh(x) / np.cosh(x)
+    np.testing.assert_allclose(surface.gradient(x), slope, rtol=1e-14)
+    np.testing.assert_allclose(surface.hessian(x)[..., 0], -2 * np.tanh(x) * slope, rtol=1e-14)
