@@ -79,20 +79,19 @@ def body_plan(
     request = Request(
         surface=surface, ball=ball, method=method, duration=options["duration"], save_at=trajectory.time, gap=None,
         start_velocity=velocity[:, :dim] if follows else velocity,
-        start_spin=_spin(trajectory, surface, method, options["start_spin"]), device=options["device"], **begin,
+        start_spin=_spin(trajectory, slope, method, options["start_spin"]), device=options["device"], **begin,
     )  # fmt: skip
     return plan_body(request)
 
 
-def _spin(trajectory: Trajectory, surface: Surface, method: Any, told: str | None) -> np.ndarray | None:
-    """The angular velocity at the start, (B, 1) where it was given about the normal.
+def _spin(trajectory: Trajectory, slope: np.ndarray, method: Any, told: str | None) -> np.ndarray | None:
+    """The angular velocity at the start, (B, 1) where it was given about the normal; ``slope`` (B, d) is that there.
 
     Of a ball that rolls without slip it is the part about the normal: what else was recorded follows from its velocity,
     and was not given.
     """
     if trajectory.spin is None or trajectory.dim == 1:
         return None if trajectory.spin is None else trajectory.spin[0]
-    slope = surface.loss_scale * surface.gradient(trajectory.foot[0])
     touches = trajectory.contacts[0] > 0 if trajectory.contacts is not None else np.ones(len(slope), dtype=bool)
     axes = spin_axes(slope, touches)
     about = (trajectory.spin[0] * axes).sum(axis=1, keepdims=True)

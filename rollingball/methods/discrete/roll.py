@@ -94,12 +94,17 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
 
 def shares_sums(plan: DiscretePlan) -> bool:
     """Whether a block of threads works on each ball: for few balls on a long sum, on a CUDA device."""
-    return plan.device != "cpu" and CENTERS in plan.surface.params and len(plan.start) <= FEW_BALLS
+    return _sums_there(plan) and len(plan.start) <= FEW_BALLS
 
 
 def sorts_balls(plan: DiscretePlan) -> bool:
     """Whether threads side by side take balls that lie side by side: for many balls on a long sum, there."""
-    return plan.device != "cpu" and CENTERS in plan.surface.params and len(plan.start) > FEW_BALLS
+    return _sums_there(plan) and len(plan.start) > FEW_BALLS
+
+
+def _sums_there(plan: DiscretePlan) -> bool:
+    """Whether the loss is a long sum, on a CUDA device."""
+    return plan.device != "cpu" and CENTERS in plan.surface.params
 
 
 def corners(surface: Surface) -> np.ndarray:
