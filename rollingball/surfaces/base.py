@@ -37,6 +37,8 @@ class LossFunctions:
         bounds: Optional, for proofs by a global search: ``bounds(x, reach, p)`` gives float64 upper bounds, perhaps
             infinite, of |grad f| and of the spectral norm of Hess f within the Euclidean distance ``reach`` of x; both
             are negative where f is defined nowhere within that distance.
+        ceiling: Optional, to prove nearest points sooner: ``ceiling(x, p)`` gives in float64 a height h, a gradient g
+            and a curvature c with f(y) <= h + g . (y - x) + c |y - x|^2 / 2 for every y.
         domain: Optional: ``domain(p)`` gives the lower and upper corner of the box outside of which f is undefined.
         in_float64: Whether gradient and Hessian are called in float64 in a run of float32 too.
         cpu_flags: Compiler flags that these functions need on a CPU.
@@ -48,6 +50,7 @@ class LossFunctions:
     first: Any = None
     second: Any = None
     bounds: Any = None
+    ceiling: Any = None
     domain: Any = None
     in_float64: bool = False
     cpu_flags: str = ""
@@ -67,6 +70,7 @@ class SurfaceFunctions:
     first: Any  # height, gradient
     second: Any  # height, gradient, hessian
     bounds: Any  # (x, reach) -> upper bounds of |L grad f| and of the norm of L Hess f near x; None where unknown
+    ceiling: Any  # x -> height, gradient and curvature of a paraboloid above L f; None where none is known
     domain: Any  # the lower and upper corner of the box over which f is defined; None where that is all of R^d
     cpu_flags: str  # compiler flags that a kernel with these functions needs on a CPU
     dim: int
@@ -164,22 +168,6 @@ class Surface:
         if single:
             return float(results[0][0]), results[1][0], results[2][0]
         return results[0], results[1], results[2]
-
-
-@dataclass(frozen=True)
-class SurfaceKind:
-    """What identifies the Warp functions of a surface: its builder and the names and kinds of its parameters."""
-
-    builder: Builder
-    fields: Fields
-
-    def struct(self, numeric: Numeric) -> Any:
-        """The type of the parameter struct of these functions."""
-        return self.functions(numeric).parameters
-
-    def functions(self, numeric: Numeric) -> SurfaceFunctions:
-        """The Warp functions of L f."""
-        return _functions(self.builder, self.fields, numeric, False)
 
 
 def checked_surface(surface: Any) -> Surface:
@@ -299,6 +287,16 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
             slope, curvature = bounds_of(wide_vector(x), reach, p.wide)
             return p.wide.loss_scale * slope, p.wide.loss_scale * curvature
 
+    scaled_ceiling = None
+    if supplied.ceiling is not None:
+        ceiling_of = supplied.ceiling
+
+        @wp.func
+        def scaled_ceiling(x: wide_vector, p: SurfaceParameters):
+            scale = p.wide.loss_scale
+            height, gradient, curvature = ceiling_of(x, p.wide)
+            return scale * height, scale * gradient, scale * curvature
+
     domain = None
     if supplied.domain is not None:
         domain_of = supplied.domain
@@ -309,7 +307,8 @@ def _functions(builder: Builder, fields: Fields, numeric: Numeric, cooperative: 
             return low, high
 
     derivatives = (height, scaled_gradient, scaled_hessian, first, second)
-    return SurfaceFunctions(SurfaceParameters, *derivatives, scaled_bounds, domain, supplied.cpu_flags, numeric.dim)
+    proofs = (scaled_bounds, scaled_ceiling, domain)
+    return SurfaceFunctions(SurfaceParameters, *derivatives, *proofs, supplied.cpu_flags, numeric.dim)
 
 
 def kernel_options(functions: SurfaceFunctions) -> dict[str, Any]:

@@ -185,6 +185,6 @@ def differentiable(
         return rise, slope, hessian(x, p)
 
     return DifferentiableFunctions(
-        StepParameters, height, gradient, hessian, first, second, None, None, functions.cpu_flags, functions.dim,
+        StepParameters, height, gradient, hessian, first, second, None, None, None, functions.cpu_flags, functions.dim,
         functions, plain_parameters, settings_type, searches, known_type, known_at, reserve, keep, note,
     )  # fmt: skip

@@ -4,7 +4,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollingball.core.numeric import Numeric, layout
-from rollingball.surfaces.base import Surface, SurfaceKind
+from rollingball.surfaces.base import Builder, Fields, Surface, SurfaceFunctions, _functions
+
+
+@dataclass(frozen=True)
+class SurfaceKind:
+    """What identifies the Warp functions of a surface: its builder and the names and kinds of its parameters."""
+
+    builder: Builder
+    fields: Fields
+
+    def struct(self, numeric: Numeric) -> Any:
+        """The type of the parameter struct of these functions."""
+        return self.functions(numeric).parameters
+
+    def functions(self, numeric: Numeric) -> SurfaceFunctions:
+        """The Warp functions of L f."""
+        return _functions(self.builder, self.fields, numeric, False)
 
 
 @dataclass(frozen=True, eq=False)

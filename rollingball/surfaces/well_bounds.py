@@ -14,6 +14,7 @@ import warp as wp
 from rollingball.core.compiled import warp_function
 from rollingball.core.numeric import LANES, Numeric
 from rollingball.surfaces.bounds import or_infinite, smaller, spectral_norm
+from rollingball.surfaces.well_sums import coordinate_of
 
 MINUS_LOG2_E = wp.constant(wp.float64(-1.4426950408889634))  # exp(t) = 2^(t log2 e)
 # The t at which e t, e (1 - 2 t^2) and, twice, the third derivative are stationary.
@@ -21,6 +22,14 @@ SLOPE_TURN = wp.constant(wp.float64(0.7071067811865476))
 SECOND_TURN = wp.constant(wp.float64(1.224744871391589))
 THIRD_TURN = wp.constant(wp.float64(0.5246476232752904))
 FAR_THIRD_TURN = wp.constant(wp.float64(1.6506801238857844))
+# e at these
+E_SLOPE_TURN = wp.constant(wp.float64(0.6065306597126335))
+E_SECOND_TURN = wp.constant(wp.float64(0.22313016014842985))
+E_THIRD_TURN = wp.constant(wp.float64(0.7593783593645853))
+E_FAR_THIRD_TURN = wp.constant(wp.float64(0.06556292756291292))
+# A well that is farther than FAINT counts as FAINT_LEFT, 8 t^3 e there, which each of its derivatives is below.
+FAINT = wp.constant(wp.float64(6.8))
+FAINT_LEFT = wp.constant(wp.float64(2.1e-17))
 
 
 @warp_function
@@ -38,12 +47,23 @@ def well_bounds(numeric: Numeric, power: Any, in_reach: Any) -> Any:
     ``power(u)`` is 2^u, and ``in_reach(x, block, reach, p)`` tells whether a block of wells is near enough to count.
     """
     wide = numeric.wide
-    vector, matrix, dim = wide.vector, wide.matrix, wide.dim
+    vector, matrix, dim, coordinate = wide.vector, wide.matrix, wide.dim, coordinate_of(wide)
     row = wp.types.vector(LANES, wp.float64)
 
     @wp.func
     def well(t: wp.float64):
         return power(MINUS_LOG2_E * t * t)
+
+    @wp.func
+    def clamped(
+        at: wp.float64, there: wp.float64, near: wp.float64, far: wp.float64, nearest: wp.float64, farthest: wp.float64
+    ):
+        """The t of [near, far] next to ``at``, and e there, which at these is ``nearest``, ``farthest``, ``there``."""
+        if at < near:
+            return near, nearest
+        if at > far:
+            return far, farthest
+        return at, there
 
     @wp.func
     def extremes(near: wp.float64, far: wp.float64, nearest: wp.float64):
@@ -56,14 +76,15 @@ def well_bounds(numeric: Numeric, power: Any, in_reach: Any) -> Any:
         curvature = two * (wp.float64(1.0) - two * near * near) * nearest
         least_curvature, third = curvature, third_factor(near) * nearest
         if near < FAR_THIRD_TURN:
-            t = wp.clamp(SLOPE_TURN, near, far)
-            slope = two * t * well(t)
-            t = wp.clamp(SECOND_TURN, near, far)
-            least_curvature = two * (wp.float64(1.0) - two * t * t) * well(t)
-            t = wp.clamp(THIRD_TURN, near, far)
-            third = third_factor(t) * well(t)
-            t = wp.clamp(FAR_THIRD_TURN, near, far)
-            third = wp.max(third, third_factor(t) * well(t))
+            farthest = well(far)
+            t, e = clamped(SLOPE_TURN, E_SLOPE_TURN, near, far, nearest, farthest)
+            slope = two * t * e
+            t, e = clamped(SECOND_TURN, E_SECOND_TURN, near, far, nearest, farthest)
+            least_curvature = two * (wp.float64(1.0) - two * t * t) * e
+            t, e = clamped(THIRD_TURN, E_THIRD_TURN, near, far, nearest, farthest)
+            third = third_factor(t) * e
+            t, e = clamped(FAR_THIRD_TURN, E_FAR_THIRD_TURN, near, far, nearest, farthest)
+            third = wp.max(third, third_factor(t) * e)
         # in one dimension no direction crosses the ray, and along it the second derivative is largest at an end
         along = wp.max(curvature, wp.where(far < SECOND_TURN, least_curvature, wp.float64(0.0)))
         curvature = wp.where(dim > 1, two * nearest, along)
@@ -75,31 +96,31 @@ def well_bounds(numeric: Numeric, power: Any, in_reach: Any) -> Any:
         far_reach = reach * to_widths
         slope, curvature, least_curvature, third = wp.float64(0.0), wp.float64(0.0), wp.float64(0.0), wp.float64(0.0)
         total, moment, spread = wp.float64(0.0), vector(), matrix()
+        tail, faint = wp.float64(0.0), FAINT + far_reach
         index = int(0)
         while index < p.centers.shape[0]:
             near_enough = in_reach(x, index, reach, p)
             index += 1
             if not near_enough:
                 continue
-            block = p.centers[index - 1]
-            t_lanes, e_lanes = row(), row()
+            block = index - 1
+            squares = row()
             lane = int(0)
             while lane < LANES:
                 square = wp.float64(0.0)
                 for i in range(dim):
-                    offset = (x[i] - block[i, lane]) * to_widths
+                    offset = (x[i] - coordinate(p.centers, block, i, lane)) * to_widths
                     square += offset * offset
-                t = wp.sqrt(square)
-                t_lanes[lane] = t
-                near = wp.max(t - far_reach, wp.float64(0.0))
-                e_lanes[lane] = power(MINUS_LOG2_E * near * near)
+                squares[lane] = square
                 lane += 1
             lane = int(0)
             while lane < LANES:
-                nearest = e_lanes[lane]
-                if nearest > wp.float64(0.0):  # nearly every well is too far to count
-                    t = t_lanes[lane]
+                if squares[lane] > faint * faint:  # nearly every well
+                    tail += FAINT_LEFT
+                else:
+                    t = wp.sqrt(squares[lane])
                     near = wp.max(t - far_reach, wp.float64(0.0))
+                    nearest = well(near)
                     slope_k, curvature_k, least_curvature_k, third_k = extremes(near, t + far_reach, nearest)
                     slope += slope_k
                     curvature += curvature_k
@@ -109,19 +130,23 @@ def well_bounds(numeric: Numeric, power: Any, in_reach: Any) -> Any:
                     total += e
                     offset_vector = vector()
                     for i in range(dim):
-                        offset_vector[i] = (x[i] - block[i, lane]) * to_widths
+                        offset_vector[i] = (x[i] - coordinate(p.centers, block, i, lane)) * to_widths
                     moment += e * offset_vector
                     spread += wp.outer(e * offset_vector, offset_vector)
                 lane += 1
+        slope += tail
+        curvature += tail
+        least_curvature -= tail
+        third += tail
         square = to_widths * to_widths
         two = wp.float64(2.0)
         curvature_by_wells = wp.max(two + square * curvature, -(two + square * least_curvature))
         hessian = -(wp.float64(4.0) * square) * spread
         for i in range(dim):
             hessian[i, i] += two + two * square * total
-        center_curvature, growth = spectral_norm(hessian), third * square * to_widths * reach
+        center_curvature, growth = spectral_norm(hessian) + square * tail, third * square * to_widths * reach
         curvature_bound = smaller(curvature_by_wells, center_curvature + growth)
-        center_slope = wp.length(two * x + (two * to_widths) * moment)
+        center_slope = wp.length(two * x + (two * to_widths) * moment) + to_widths * tail
         slope_by_wells = two * (wp.length(x) + reach) + to_widths * slope
         slope_by_center = center_slope + smaller(curvature_bound, center_curvature + wp.float64(0.5) * growth) * reach
         return or_infinite(smaller(slope_by_wells, slope_by_center)), or_infinite(curvature_bound)

@@ -55,8 +55,13 @@ def wells(numeric: Numeric, cooperative: bool) -> LossFunctions:
         _height, _gradient, hessian = second(x, p)
         return hessian
 
+    @wp.func
+    def ceiling(x: wide, p: Any):
+        """The bowl without its wells."""
+        return wp.length_sq(x), wp.float64(2.0) * x, wp.float64(2.0)
+
     bounds = well_bounds(numeric, power_of_two(numeric.wide), block_in_reach(numeric.wide))
-    return LossFunctions(height, gradient, hessian, first, second, bounds, cpu_flags=CPU_FLAGS)
+    return LossFunctions(height, gradient, hessian, first, second, bounds, ceiling, cpu_flags=CPU_FLAGS)
 
 
 @catalogued(well_cotangents)

@@ -411,3 +411,43 @@ def test_norms_of_matrices(dim):
     assert (found[:-2] >= exact * (1 - 1e-12)).all()
     assert (found[:-2] <= exact * (dim ** (1 / 32) if dim > 2 else 1) * (1 + 1e-12)).all()
     assert np.isinf(found[-2:]).all()
+
+
+@functools.cache
+def ceiling_kernel(functions, numeric):
+    """The kernel of the paraboloid above a surface."""
+    parameters, ceiling, vector = functions.parameters, functions.ceiling, numeric.wide.vector
+
+    @wp.kernel(module="unique", enable_backward=False, module_options=kernel_options(functions))
+    def find(
+        # in:
+        p: parameters,
+        x: wp.array(dtype=vector),
+        # out:
+        height: wp.array(dtype=wp.float64),
+        slope: wp.array(dtype=vector),
+        bend: wp.array(dtype=wp.float64),
+    ):
+        i = wp.tid()
+        height_i, slope_i, bend_i = ceiling(x[i], p)
+        height[i] = height_i
+        slope[i] = slope_i
+        bend[i] = bend_i
+
+    return find
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_no_loss_rises_above_its_ceiling(dtype):
+    """The bowl of Eq. 14, seen from wherever; far from all wells it is the loss."""
+    surface, rng, numeric = S.gaussian_wells(loss_scale=3.0), np.random.default_rng(0), Numeric(2, dtype)
+    x, y = rng.uniform(-3, 3, (2000, 2)), rng.uniform(-4, 4, (2000, 2))
+    y[-1] = (40.0, 9.0)
+    height, slope, bend = wp.zeros(2000, wp.float64), wp.zeros(2000, numeric.wide.vector), wp.zeros(2000, wp.float64)
+    arguments = [surface.parameters(numeric, "cpu"), wp.array(x, dtype=numeric.wide.vector), height, slope, bend]
+    wp.launch(ceiling_kernel(surface.functions(numeric), numeric), 2000, arguments, device="cpu")
+    away = y - x
+    above = height.numpy() + (slope.numpy() * away).sum(1) + bend.numpy() * (away**2).sum(1) / 2
+    assert (3.0 * surface.value(y) <= above * (1 + 1e-13)).all()
+    assert above[-1] == pytest.approx(3.0 * surface.value(y[-1]), rel=1e-13)
+    assert (3.0 * surface.value(y) > above - 1).mean() > 0.2  # it is near

@@ -24,6 +24,7 @@ def distance_query(numeric: Numeric) -> Any:
         center: vector
         center_height: wp.float64
         drop: wp.float64  # f - c_y at a near point of the graph, where one is known
+        limit: wp.float64  # of what is searched for: a cell with a lower bound above it is left out unseen
 
     return DistanceQuery
 
@@ -36,7 +37,7 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
     matrix = numeric.wide.matrix
     query, foot_type = distance_query(numeric), foot_struct(numeric)
     project = newton_program(functions, numeric)
-    spread = change_bounds_program(functions, numeric)
+    spread, ceiling = change_bounds_program(functions, numeric), functions.ceiling
     zero, one, half_, infinite = (wp.float64(v) for v in (0.0, 1.0, 0.5, float("inf")))
 
     @wp.func
@@ -63,23 +64,46 @@ def distance_objective(functions: SurfaceFunctions, numeric: Numeric) -> Objecti
         return bound
 
     @wp.func
+    def box_distance(above: wp.float64, away: wide, half: wide):
+        """Half the squared distance of the centre to a box that lies so far above or below it."""
+        square = wp.max(above, zero) * wp.max(above, zero)
+        for i in range(dim):
+            aside = wp.max(wp.abs(away[i]) - half[i], zero)
+            square += aside * aside
+        return half_ * square
+
+    @wp.func
+    def from_afar(middle: wide, half: wide, away: wide, q: query, p: parameters):
+        """A lower bound of D in a cell that takes no evaluation of the loss."""
+        bound = box_distance(zero, away, half)
+        if wp.static(ceiling is not None):
+            height, gradient, curvature = ceiling(middle, p)
+            drop = height - q.center_height
+            top = drop
+            for i in range(dim):
+                top += wp.abs(gradient[i]) * half[i] + half_ * wp.max(curvature, zero) * half[i] * half[i]
+            bound = wp.max(bound, box_distance(-top, away, half))
+            # an upper bound of f is one of D where the level is below the centre
+            bound = wp.max(bound, lower_bound(wp.min(drop, zero), away, drop, gradient, curvature, half))
+            bound = wp.max(bound, lower_bound(wp.min(q.drop, zero), away, drop, gradient, curvature, half))
+        return bound
+
+    @wp.func
     def examine(middle: wide, half: wide, q: query, estimate: wp.float64, p: parameters):
+        away = middle - wide(q.center)
+        bound = from_afar(middle, half, away, q, p)
+        if bound > q.limit:
+            return middle, infinite, bound, 1, zero
         x = vector(middle)
         height, gradient = first(x, p)
         g = wide(gradient)
-        away = middle - wide(q.center)
         drop = height - q.center_height
         current = half_ * (wp.dot(away, away) + drop * drop)
         rise, curvature = spread(x, wp.length(g), wp.length(half), estimate, p)
         if rise < zero:
             return middle, infinite, infinite, 1, zero
         steady = wp.where(wp.isfinite(height + rise), 1, 0)  # not at the rim of a surface
-        above = wp.max(wp.abs(drop) - rise, zero)
-        bound = above * above
-        for i in range(dim):
-            aside = wp.max(wp.abs(away[i]) - half[i], zero)
-            bound += aside * aside
-        bound = half_ * bound
+        bound = wp.max(bound, box_distance(wp.abs(drop) - rise, away, half))
         least_curvature = one - curvature * (wp.abs(drop) + rise)  # Hess D = I + g g^T + (f - c_y) H
         if wp.isfinite(curvature):
             bound = wp.max(bound, lower_bound(drop, away, drop, g, curvature, half))

@@ -143,6 +143,7 @@ def sought_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             same = wp.max(SAME * reach, FLAT * wp.sqrt(tie))
             exact = reach * (EXACT * wp.min(reach, one) + rounding * (reach + wp.abs(center_height)))
             flat = wp.float64(0.25) * reach
+            q.limit = minima.best + wp.max(tie, exact)
             minima = branch_and_bound(minima, low, high, same, flat, tie, tie, exact, rely, q, p, settings)
         return minima
 

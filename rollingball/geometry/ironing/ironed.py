@@ -15,8 +15,8 @@ from rollingball.geometry.contact.lowered_ball import contact_query, unbounded_q
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.geometry.hull import least_norm_program
 from rollingball.geometry.search.minima import MOST, lowest_of, minima_struct
-from rollingball.surfaces.base import Builder, LossFunctions, Surface, SurfaceKind, checked_surface
-from rollingball.surfaces.inner import Inner
+from rollingball.surfaces.base import Builder, LossFunctions, Surface, checked_surface
+from rollingball.surfaces.inner import Inner, SurfaceKind
 
 MOST_SAMPLES = 10**8  # of the approximation by a grid
 
