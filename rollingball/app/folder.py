@@ -33,12 +33,13 @@ def few(runs: dict[str, Trajectory]) -> dict[str, Trajectory]:
 
 
 def summary(run: Trajectory) -> list[str]:
-    """Lines for people: how many balls ended with each status, and how many were inside the surface and how deep."""
+    """Lines for people: what feet, how balls ended, and how many were inside the surface and how deep."""
     import numpy as np
 
-    from rollingball.runs.words import inside, status_counts
+    from rollingball.runs.words import feet, inside, status_counts
 
-    lines = [f"{count} of {run.balls} {status.message}" for status, count, _word in status_counts(run)]
+    lines = [found] if (found := feet(run)) else []
+    lines += [f"{count} of {run.balls} {status.message}" for status, count, _word in status_counts(run)]
     if len(run) * run.balls > MOST_SUMMED:
         return lines  # its gap is in the record
     if depth := inside(run):

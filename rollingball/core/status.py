@@ -53,8 +53,8 @@ _MESSAGES = {
     Status.KINK: "kink: the ball touches at several places at once, one more contact only grazes, a crease ends, or a "
     "step is at an edge of the contact law, so that there are one-sided derivatives or none; differentiate the centre "
     "in place of the foot, or start elsewhere",
-    Status.INSIDE: "inside: it rolled on, but at some frame it was inside the surface by more than a thousandth of its "
-    "radius, as no ball can be; use GlobalProjection or IronedFlow, or a smaller radius or lr",
+    Status.INSIDE: "inside: it rolled on, but at some frame it was inside the surface, as no ball can be; use "
+    "IronedFlow, or a smaller radius or lr, and with local feet GlobalProjection",
 }
 
 

@@ -19,7 +19,7 @@ from rollingball.plot.panels.over_time import loss
 from rollingball.plot.panels.paths import center_path, paths
 from rollingball.runs.compare import Comparison
 from rollingball.runs.trajectory import Trajectory
-from rollingball.runs.words import endings, inside
+from rollingball.runs.words import endings, feet, inside
 
 MOST = 200  # balls that a thumbnail shows
 
@@ -30,7 +30,7 @@ def trajectory_html(trajectory: Trajectory) -> str:
     surface, run = (_table(scene, name) for name in ("surface", "run"))
     rows = [
         ("surface", f"{surface.get('type', surface.get('name', 'unknown'))}, d = {trajectory.dim}"),
-        ("method", str(run.get("method", "unknown"))),
+        ("method", ", ".join(part for part in (str(run.get("method", "unknown")), feet(trajectory)) if part)),
         ("balls", f"{trajectory.balls}{_range(', radius ', trajectory.radius[trajectory.radius > 0])}"),
         ("frames", f"{len(trajectory)}{_range(', time ', trajectory.time)}"),
         ("loss", _loss_words(trajectory.loss)),

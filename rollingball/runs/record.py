@@ -16,7 +16,7 @@ from rollingball.runs.fields import COLUMNS, EVENT_FIELDS
 from rollingball.runs.plan import Plan
 from rollingball.runs.request import SEEDS
 from rollingball.runs.trajectory import Trajectory
-from rollingball.runs.words import INSIDE
+from rollingball.runs.words import cuts
 
 LARGE = 2**22  # frames x balls
 MEASURED = 2**18  # frames of balls whose gap is searched for at a time
@@ -71,9 +71,7 @@ def to_trajectory(plan: Plan, record: Record, compact: bool = False) -> Trajecto
     if rolls and plan.gap is not None and not record.interrupted:
         gap, below, certified = gaps(plan, columns["foot"], columns["center"], record.radius)
         rolled = np.isin(status, (Status.RUNNING, Status.CONVERGED))
-        with np.errstate(invalid="ignore"):
-            cuts = (gap < -INSIDE * record.radius).any(axis=0)
-        status[rolled & cuts] = Status.INSIDE
+        status[rolled & cuts(gap, record.radius, columns["center"], columns["foot"].dtype)] = Status.INSIDE
         status[rolled & below] = Status.TUNNELLED
     events = record.events
     if events is not None and events.shape[1] > 1:

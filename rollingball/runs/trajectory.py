@@ -15,7 +15,7 @@ from rollingball.runs.fields import FIELDS
 from rollingball.runs.joining import joined
 from rollingball.runs.motion import energy_parts, history
 from rollingball.runs.told import picked
-from rollingball.runs.words import depths, endings, inside, messages
+from rollingball.runs.words import depths, endings, feet, inside, messages
 
 MOST_READ = 2**20  # frames x balls
 
@@ -121,7 +121,8 @@ class Trajectory:
         is_read = isinstance(self.gap, np.ndarray) or len(self) * self.balls <= MOST_READ
         unfinished = f"unfinished: {self.scene['unfinished']}" if "unfinished" in self.scene else ""
         ends = "; ".join(part for part in (endings(self), inside(self) if is_read else "", unfinished) if part)
-        return f"Trajectory({len(self)} frames, {self.balls} balls, d={self.dim}: {ends})"
+        words = ", ".join(part for part in (f"d={self.dim}", feet(self)) if part)
+        return f"Trajectory({len(self)} frames, {self.balls} balls, {words}: {ends})"
 
     def __getitem__(self, frames: int | slice | Iterable[int]) -> Trajectory:
         """The chosen frames of every ball; an int gives a trajectory of one frame."""
