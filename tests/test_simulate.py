@@ -147,13 +147,15 @@ def test_a_start_outside_the_domain_is_not_finite_from_the_first():
 
 
 def test_newton_feet_stay_inside_a_domain():
-    run = rb.simulate(BOWL, rb.Ball(0.3), rb.FootpointRBO(0.02), start=[[0.9, 0.0]], steps=200)
+    local = rb.FootpointRBO(0.02, rb.NewtonProjection())
+    run = rb.simulate(BOWL, rb.Ball(0.3), local, start=[[0.9, 0.0]], steps=200)
     assert run.status[0] == rb.Status.RUNNING
     np.testing.assert_allclose(run.gap, 0, atol=1e-12)
 
 
 def test_a_centre_under_the_surface_has_tunnelled():
-    run = rb.simulate(rb.surfaces.quadratic([[2.0]]), rb.Ball(30.0), rb.FootpointRBO(0.1), start=[[3.0]], steps=1)
+    local = rb.FootpointRBO(0.1, rb.NewtonProjection())
+    run = rb.simulate(rb.surfaces.quadratic([[2.0]]), rb.Ball(30.0), local, start=[[3.0]], steps=1)
     # p + rho nu from the side of a narrow parabola passes through its other side
     assert run.center[0, 0, 1] < run.center[0, 0, 0] ** 2
     assert run.status[0] == rb.Status.TUNNELLED
@@ -161,7 +163,8 @@ def test_a_centre_under_the_surface_has_tunnelled():
 
 def test_gap_finds_a_second_contact_that_the_foot_does_not_know():
     """A ball of radius 1 in x^2 (focal radius 1/2), touching at theta: its true distance is to the other side."""
-    run = rb.simulate(rb.surfaces.quadratic([[2.0]]), rb.Ball(1.0), FOOT, start=[[0.3]], steps=0)
+    local = rb.FootpointRBO(0.05, rb.NewtonProjection())
+    run = rb.simulate(rb.surfaces.quadratic([[2.0]]), rb.Ball(1.0), local, start=[[0.3]], steps=0)
     c = run.center[0, 0]
     x = np.linspace(-3, 3, 2_000_001)
     exact = np.sqrt(((x - c[0]) ** 2 + (x**2 - c[1]) ** 2).min())

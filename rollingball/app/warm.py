@@ -46,7 +46,7 @@ def _common() -> dict[str, Callable[[], Any]]:
     from rollingball.derivatives.derivatives import derivatives
     from rollingball.geometry.contact.contacts import contacts
     from rollingball.geometry.foot.footpoints import project
-    from rollingball.geometry.foot.projection import GlobalProjection
+    from rollingball.geometry.foot.projection import NewtonProjection
     from rollingball.geometry.ironing.ironed import ironed
     from rollingball.methods import DistanceRBO, FootpointRBO, IronedFlow, RigidBall, Rosenbrock
     from rollingball.simulate import simulate
@@ -62,10 +62,10 @@ def _common() -> dict[str, Callable[[], Any]]:
     def backwards(method: Any) -> Any:
         return derivatives(rolled(method, gap=None), {"center": [[1.0, 0.0, 0.0]]}, surface=surface)
 
-    exact = FootpointRBO(lr=0.01, projection=GlobalProjection())
+    local = FootpointRBO(lr=0.01, projection=NewtonProjection())
     return {
         "FootpointRBO": lambda: rolled(FootpointRBO(lr=0.01)),
-        "FootpointRBO(GlobalProjection)": lambda: rolled(exact),
+        "FootpointRBO(NewtonProjection)": lambda: rolled(local),
         "DistanceRBO": lambda: rolled(DistanceRBO(lr=0.01)),
         "IronedFlow": lambda: rolled(IronedFlow()),
         "IronedFlow(Rosenbrock)": lambda: rolled(IronedFlow(Rosenbrock())),

@@ -8,7 +8,7 @@ import rollingball as rb
 from rollingball.pytorch import simulate
 
 SURFACE = rb.formula("0.5*x**2 + 1.5*y**2 + sin(x)", variables=("x", "y"), loss_scale=2.0)
-METHOD, BALL = rb.FootpointRBO(lr=0.1), rb.Ball(radius=0.2)
+METHOD, BALL = rb.FootpointRBO(lr=0.1, projection=rb.NewtonProjection()), rb.Ball(radius=0.2)
 START = [[1.0, -1.5], [0.2, 0.3], [-2.0, 1.0]]
 FIELDS = ("step", "time", "foot", "center", "loss", "gap", "residual", "radius", "status", "steps", "evaluations")
 
@@ -33,7 +33,7 @@ def test_it_is_the_run_of_the_host(dtype, more):
 
 
 def test_radii_and_rates_broadcast_over_one_start():
-    method = rb.FootpointRBO(lr=np.array([0.1, 0.05]))
+    method = rb.FootpointRBO(np.array([0.1, 0.05]), rb.NewtonProjection())
     ours = simulate(SURFACE, rb.Ball(radius=[0.2, 0.4]), method, torch.tensor(START[0], dtype=torch.float64), steps=4)
     same(ours, rb.simulate(SURFACE, rb.Ball(radius=[0.2, 0.4]), method, start=START[0], steps=4, gap=None))
 
@@ -121,3 +121,11 @@ def test_on_a_device_everything_stays_there():
         found = getattr(run, name)
         assert found.device.type == "cuda"
         torch.testing.assert_close(found.cpu(), getattr(expected, name), rtol=0, atol=1e-10, equal_nan=True)
+
+
+def test_exact_feet_go_by_way_of_the_host_and_refuse_a_ball_that_does_not_fit():
+    sine, start = rb.surfaces.sine(), torch.tensor([[1.2], [-1.5]], dtype=torch.float64)
+    with pytest.raises(rb.InputError, match=r"^start: got \[-1\.5\].*too low"):
+        simulate(sine, rb.Ball(radius=2.0), rb.FootpointRBO(0.05), start, steps=3)
+    ours = simulate(sine, rb.Ball(radius=2.0), rb.FootpointRBO(0.05), start[:1], steps=3)
+    same(ours, rb.simulate(sine, rb.Ball(radius=2.0), rb.FootpointRBO(0.05), start=[1.2], steps=3, gap=None))

@@ -9,7 +9,7 @@ import rollingball as rb
 
 S = rb.surfaces
 EXACT = rb.FootpointRBO(0.02, projection=rb.GlobalProjection())
-LOCAL = rb.FootpointRBO(0.02)
+LOCAL = rb.FootpointRBO(0.02, projection=rb.NewtonProjection())
 
 
 def start(surface, radius, at, method=EXACT, steps=0, **options):

@@ -13,11 +13,12 @@ from rollingball.runs.sharded import Sharded
 
 SINE = rb.surfaces.sine()
 RUNS = {
-    "newton": (rb.Ball(0.5), rb.FootpointRBO(lr=0.1), {"steps": 40, "every": 3}),
-    "radii": (rb.Ball(np.linspace(0.2, 3.0, 150).tolist()), rb.FootpointRBO(lr=0.1), {"steps": 20}),
+    "newton": (rb.Ball(0.5), rb.FootpointRBO(0.1, rb.NewtonProjection()), {"steps": 40, "every": 3}),
+    "radii": (rb.Ball(np.linspace(0.2, 3.0, 150).tolist()), rb.FootpointRBO(lr=0.1), {"steps": 20, "lift": True}),
     "rates": (rb.Ball(0.5), rb.FootpointRBO(lr=np.linspace(0.01, 0.3, 150).tolist()), {"steps": 20}),
     "schedule": (
-        rb.Ball(rb.Schedule([2.0, 0.1])), rb.FootpointRBO(lr=rb.Schedule([0.2, 0.01], "cosine")), {"steps": 30},
+        rb.Ball(rb.Schedule([2.0, 0.1])), rb.FootpointRBO(rb.Schedule([0.2, 0.01], "cosine"), rb.NewtonProjection()),
+        {"steps": 30},
     ),
     "noise": (None, rb.EntropySGD(lr=0.1), {"steps": 12, "seed": 5}),
     "stop": (rb.Ball(0.5), rb.FootpointRBO(lr=0.5), {"steps": 60, "stop": rb.Stop(gradient=1e-3, patience=2)}),

@@ -598,10 +598,10 @@ def test_resume_of_balls_and_scales():
         "start": [[-1.0, 1.0], [0.5, 0.5]],
         "method": rb.FootpointRBO(lr=1e-4),
     }
-    more |= {"ball": rb.Ball(radius=[0.1, 0.2])}
+    more |= {"ball": rb.Ball(radius=[0.003, 0.005])}
     whole, part = rolled(20, **more), rolled(8, **more)
     same(rb.resume(part, steps=12, gap=None), whole, SAME)
-    alone = rb.resume(rolled(8, **{**more, "ball": rb.Ball(radius=0.1)}).select(0), steps=12, gap=None)
+    alone = rb.resume(rolled(8, **{**more, "ball": rb.Ball(radius=0.003)}).select(0), steps=12, gap=None)
     np.testing.assert_array_equal(alone.foot[:, 0], whole.foot[:, 0])
 
 

@@ -81,7 +81,7 @@ def project(
     """
     checked_surface(surface)
     projection = GlobalProjection() if projection is None else projection
-    checked_projection(projection, "a GlobalProjection, NewtonProjection or GradientProjection")
+    checked_projection(projection)
     if threads is not None:
         whole("threads", threads, 1)
     where = checked_points("points", points, surface.dim + 1)

@@ -52,12 +52,11 @@ class Projection(Protocol):
         ...
 
 
-def checked_projection(
-    value: Any, allowed: str = "a GradientProjection or a NewtonProjection", field: str = "projection"
-) -> Any:
-    """``value``, or an InputError for what is no projection, such as its class."""
-    if isinstance(value, type) or not isinstance(value, Projection):
-        raise InputError(field, value, allowed)
+def checked_projection(value: Any, or_none: bool = False) -> Any:
+    """``value``, or an InputError for what is no projection, such as its class; with ``or_none``, None is allowed."""
+    if (value is not None or not or_none) and (isinstance(value, type) or not isinstance(value, Projection)):
+        allowed = "a GlobalProjection, NewtonProjection or GradientProjection"
+        raise InputError("projection", value, allowed + (", or None" if or_none else ""))
     return value
 
 
@@ -170,6 +169,24 @@ class GlobalProjection(msgspec.Struct, frozen=True, tag="global", tag_field="typ
 
 
 PROJECTIONS = Registry("projection", Projection, "type", (GradientProjection, NewtonProjection, GlobalProjection))
+
+
+MOST_PROVED = 2  # dimensions in which a search for the nearest point ends with a proof
+
+
+def default_projection(dim: int) -> Projection:
+    """The projection of a method that names none: exact where that can be proved, or estimated.
+
+    Up to two dimensions it is GlobalProjection(nodes=10_000), and in more NewtonProjection(), whose feet are local.
+    """
+    return GlobalProjection(nodes=10_000) if dim <= MOST_PROVED else NewtonProjection()
+
+
+def named(projection: Projection | None) -> Projection:
+    """``projection``, or an InputError for the default of a method that does not know its dimension yet."""
+    if projection is None:
+        raise InputError("projection", None, "a projection, where settings are asked for outside a run")
+    return projection
 
 
 @compiled

@@ -2,8 +2,11 @@
 
 from typing import Any, Protocol, runtime_checkable
 
+import msgspec
+
 from rollingball.core.numeric import Numeric
 from rollingball.core.registry import Registry
+from rollingball.geometry.foot.projection import default_projection
 from rollingball.methods.discrete.baselines import SAM, EntropySGD, GradientDescent, HeavyBall
 from rollingball.methods.discrete.momentum import MomentumRBO
 from rollingball.methods.discrete.program import Program
@@ -42,6 +45,13 @@ class Method(Protocol):
 
 METHODS = (FootpointRBO, DistanceRBO, MomentumRBO, GradientDescent, HeavyBall, SAM, EntropySGD)
 METHOD_CLASSES = Registry("method", Method, "method", METHODS)
+
+
+def in_dimensions(method: Any, dim: int) -> Any:
+    """The method as it rolls in ``dim`` dimensions: one of the library's that names no projection has its default."""
+    if isinstance(method, METHODS) and getattr(method, "projection", method) is None:
+        return msgspec.structs.replace(method, projection=default_projection(dim))
+    return method
 
 
 def is_discrete(method: Any) -> bool:

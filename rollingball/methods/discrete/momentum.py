@@ -10,7 +10,7 @@ from rollingball.core.errors import InputError, one_of, scalar
 from rollingball.core.numeric import Numeric
 from rollingball.core.schedule import over_steps
 from rollingball.geometry.foot.implicit import project_program
-from rollingball.geometry.foot.projection import NewtonProjection, Projection, checked_projection
+from rollingball.geometry.foot.projection import Projection, checked_projection, named
 from rollingball.geometry.normal import center_above, rise_above
 from rollingball.methods.discrete.program import Program, state_struct
 from rollingball.methods.discrete.rolling import Rate, _projected
@@ -28,7 +28,7 @@ class MomentumRBO(msgspec.Struct, frozen=True, tag="momentum-rbo", tag_field="me
     Args:
         lr: The learning rate: a number, an array (B,) over balls, or a Schedule over steps; above 0.
         momentum: The share of the last move that is kept, in [0, 1).
-        projection: How feet are found.
+        projection: How feet are found; None is that of FootpointRBO.
         metric: "ambient", the gravity of the ball with mass, or "parameter", the push of Algorithm 1.
 
     Raises:
@@ -37,7 +37,7 @@ class MomentumRBO(msgspec.Struct, frozen=True, tag="momentum-rbo", tag_field="me
 
     lr: Rate
     momentum: float = 0.9
-    projection: Projection = NewtonProjection()
+    projection: Projection | None = None
     metric: str = "ambient"
     rolls: ClassVar[bool] = True
     uses_radius: ClassVar[bool] = True
@@ -46,17 +46,17 @@ class MomentumRBO(msgspec.Struct, frozen=True, tag="momentum-rbo", tag_field="me
         over_steps("lr", self.lr, 1)
         if not 0 <= scalar("momentum", self.momentum) < 1:
             raise InputError("momentum", self.momentum, "a number in [0, 1)")
-        checked_projection(self.projection)
+        checked_projection(self.projection, or_none=True)
         one_of("metric", self.metric, ("ambient", "parameter"))
 
     def settings(self) -> dict[str, Any]:
         """The numbers that the kernel needs."""
         ambient = int(self.metric == "ambient")
-        return {**self.projection.settings(), "momentum": float(self.momentum), "ambient": ambient}
+        return {**named(self.projection).settings(), "momentum": float(self.momentum), "ambient": ambient}
 
     def program(self, surface: SurfaceFunctions, numeric: Numeric) -> Program:
         """The Warp functions for one surface and precision."""
-        return _momentum_program(project_program(self.projection, surface, numeric), surface, numeric)
+        return _momentum_program(project_program(named(self.projection), surface, numeric), surface, numeric)
 
 
 @compiled

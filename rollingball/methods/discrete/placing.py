@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
 
 from rollingball.geometry.contact.contacts import contacts
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods.discrete.plan import DiscretePlan
-from rollingball.runs.placing import refuse, sunk
+from rollingball.runs.placing import overlaps, refuse, sunk
 
 
 def fitted(plan: DiscretePlan) -> DiscretePlan:
@@ -20,14 +22,16 @@ def fitted(plan: DiscretePlan) -> DiscretePlan:
     exact = isinstance(getattr(plan.method, "projection", None), GlobalProjection)
     if plan.state is not None or not plan.method.rolls or not (plan.lift or exact):
         return plan
+    where: Any = {"device": plan.device, "threads": plan.threads}
     surface, radius = plan.surface, np.broadcast_to(plan.radius[0], len(plan.start))
-    centers, depth = sunk(surface, plan.start, radius, plan.device, plan.threads)
-    inside = depth > 0
-    if not inside.any():
+    low = np.flatnonzero(overlaps(surface, plan.start, radius, **where))
+    if not len(low):
         return plan
+    feet, radius = plan.start[low], radius[low]
+    centers, depth = sunk(surface, feet, radius, **where)
     if not plan.lift:
-        refuse(plan.start, radius, depth)
-    resting = contacts(surface, centers[inside], radius[inside], device=plan.device, threads=plan.threads)
+        refuse(feet, radius, depth, "; projection=NewtonProjection() rolls on from where it is")
+    resting = contacts(surface, centers, radius, **where)
     start = plan.start.copy()
-    start[inside] = resting.feet[:, 0]
+    start[low[depth > 0]] = resting.feet[depth > 0, 0]
     return msgspec.structs.replace(plan, start=start)

@@ -14,6 +14,7 @@ from rollingball.core.numeric import PRECISIONS, Numeric, precision
 from rollingball.core.registry import written
 from rollingball.core.schedule import over_steps
 from rollingball.core.status import Status
+from rollingball.methods.discrete.methods import in_dimensions
 from rollingball.methods.discrete.program import state_struct
 from rollingball.runs.plan import Plan, shared
 from rollingball.runs.request import Request
@@ -111,6 +112,7 @@ def plan_discrete(request: Request) -> DiscretePlan:
     method, steps, every, stop, start = request.method, request.steps, request.every, request.stop, request.start
     checked = shared(request, tuple(PRECISIONS), with_ball=method.uses_radius)
     surface, ball, dtype = checked["surface"], checked["ball"], precision(request.dtype)
+    checked["method"] = in_dimensions(method, surface.dim)
     checked_stop(stop)
     if request.callback is not None and not callable(request.callback):
         raise InputError("callback", request.callback, "a function of a Progress")

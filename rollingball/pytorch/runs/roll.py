@@ -41,7 +41,7 @@ def roll_model(
         loss_fn: ``loss_fn(model(inputs), targets)``, the mean over a batch.
         batches: Pairs (inputs, targets), a list or a DataLoader, all of them in each evaluation.
         method: Algorithm 1 as ``rb.FootpointRBO(lr, projection)``, with the paper's GradientProjection, or an exact
-            foot (NewtonProjection becomes limited-memory BFGS to 1e-10 of a step). None: the rule that
+            foot (NewtonProjection, and none, become limited-memory BFGS to 1e-10 of a step). None: the rule that
             ``options`` say.
         radius: rho.
         steps: How many, 0 or more.
@@ -99,11 +99,11 @@ def roll_model(
 
 def _options(method: Any) -> dict[str, Any]:
     """The arguments of RollingBall that a method says."""
-    allowed = "an rb.FootpointRBO with one lr and a GradientProjection or NewtonProjection, or None"
+    allowed = "an rb.FootpointRBO with one lr and a GradientProjection, NewtonProjection or none, or None"
     if not isinstance(method, FootpointRBO) or isinstance(method.lr, bool) or not isinstance(method.lr, (int, float)):
         raise InputError("method", method, allowed)
     projection: Any = method.projection
-    if isinstance(projection, NewtonProjection):
+    if projection is None or isinstance(projection, NewtonProjection):  # a model has more than two parameters
         projection = EXACT
     if not isinstance(projection, GradientProjection | LBFGSProjection):
         raise InputError("method", method, allowed)

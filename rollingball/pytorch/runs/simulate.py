@@ -14,6 +14,7 @@ from rollingball.core.errors import InputError
 from rollingball.core.status import Status
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods import BODIES, FLOWS
+from rollingball.methods.discrete.methods import in_dimensions
 from rollingball.methods.discrete.plan import plan_discrete
 from rollingball.methods.discrete.record import radii, times
 from rollingball.methods.discrete.roll import roll_plan
@@ -23,6 +24,7 @@ from rollingball.runs.request import Request
 from rollingball.runs.states import unpacked
 from rollingball.runs.trajectory import Trajectory
 from rollingball.simulate import simulate as simulate_on_host
+from rollingball.surfaces.base import checked_surface
 
 NAMES = frozenset(field.name for field in FIELDS)
 PRECISIONS = {torch.float64: "float64", torch.float32: "float32"}
@@ -107,8 +109,8 @@ def simulate(
     several contacts, through ``center``), and balls with mass.
     Where no tensor requires grad, the kernel reads ``start`` in place and writes foot, loss and residual into the
     tensors that are returned, without a copy; on a CUDA device it runs in torch's current stream. The final status of
-    each ball comes by way of the host. Runs of continuous methods, with exact projections (GlobalProjection), with
-    ``lift`` or ``gap``, or with tensors in place of numbers go by way of the host as a whole.
+    each ball comes by way of the host. Runs of continuous methods, with exact feet (GlobalProjection, and by default in
+    d <= 2), with ``lift`` or ``gap``, or with tensors in place of numbers go by way of the host as a whole.
 
     Args:
         surface: The loss.
@@ -164,7 +166,7 @@ def simulate(
         tensors = to_torch(run, begins.device).tensors | made
         return TorchTrajectory(tensors, run.seconds)
     begins = begins.detach()
-    if set(options) - DIRECT or field != "start" or isinstance(method, FLOWS + BODIES) or _is_exact(method):
+    if set(options) - DIRECT or field != "start" or isinstance(method, FLOWS + BODIES) or _is_exact(method, surface):
         options = {"gap": None, **options, "device": device, "dtype": dtype, field: begins.cpu().numpy()}
         return to_torch(simulate_on_host(surface, ball, method, **options), begins.device)
     return _directly(surface, ball, method, begins, device, dtype, **options)
@@ -234,8 +236,9 @@ def _directly(
     return TorchTrajectory(tensors, record["seconds"])
 
 
-def _is_exact(method: Any) -> bool:
+def _is_exact(method: Any, surface: Any) -> bool:
     """Whether every foot of a method is the nearest point of the graph, by a search."""
+    method = in_dimensions(method, checked_surface(surface).dim)
     return isinstance(getattr(method, "projection", None), GlobalProjection)
 
 

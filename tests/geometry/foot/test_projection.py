@@ -20,11 +20,12 @@ START = st.floats(-1.5, 1.5).map(lambda x: x if abs(x) > 1e-60 else 0.0)
 CASES = st.tuples(st.lists(START, min_size=3, max_size=3), st.floats(1e-3, 4.0), st.floats(1e-4, 0.1))
 
 
-FOOT = rb.FootpointRBO(0.01)
+LOCAL = rb.NewtonProjection()
+FOOT = rb.FootpointRBO(0.01, LOCAL)
 
 
-def one_step(surface, start, radius, lr, **options):
-    run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(lr, **options), start=start, steps=1, gap=None)
+def one_step(surface, start, radius, lr, projection=LOCAL):
+    run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(lr, projection), start=start, steps=1, gap=None)
     candidate = run.center[0, 0].copy()
     g = surface.gradient(run.foot[0, 0])
     candidate[:-1] -= lr * g
@@ -99,7 +100,7 @@ def test_feet_are_found_where_the_valley_of_the_distance_bends(name):
     surface, lr, (low, high) = STEEP[name]
     random = np.random.default_rng(0)
     start, radius = random.uniform(low, high, (60, surface.dim)), random.uniform(0.1, 3, 60)
-    run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(lr), start=start, steps=1, gap=None)
+    run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(lr, LOCAL), start=start, steps=1, gap=None)
     assert (run.status == rb.Status.RUNNING).all()
     scale = surface.loss_scale
     for ball in range(60):
@@ -116,7 +117,7 @@ def test_feet_are_found_where_the_valley_of_the_distance_bends(name):
 @pytest.mark.parametrize("radius", [1e6, 1e8])
 def test_a_huge_ball_has_an_exact_foot_too(radius):
     surface, start = rb.surfaces.sine(dim=2), np.random.default_rng(1).uniform(-1, 1, (40, 2))
-    run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(1e-3), start=start, steps=1, gap=None)
+    run = rb.simulate(surface, rb.Ball(radius), rb.FootpointRBO(1e-3, LOCAL), start=start, steps=1, gap=None)
     for ball in range(40):
         candidate = run.center[0, ball].copy()
         g = surface.gradient(start[ball])
@@ -132,7 +133,7 @@ def test_a_saddle_is_left_along_its_one_falling_direction(dim, steepest):
     diagonal[0], diagonal[-1] = steepest, 1.5  # only the last is focal for radius 1
     turn = np.linalg.qr(np.random.default_rng(dim).normal(size=(dim, dim)))[0]
     surface = rb.surfaces.quadratic(turn @ np.diag(diagonal) @ turn.T)
-    run = rb.simulate(surface, rb.Ball(1.0), rb.FootpointRBO(1e-9), start=np.zeros(dim), steps=1, gap=None)
+    run = rb.simulate(surface, rb.Ball(1.0), rb.FootpointRBO(1e-9, LOCAL), start=np.zeros(dim), steps=1, gap=None)
     assert run.status[0] == rb.Status.RUNNING
     along = np.abs(turn.T @ run.foot[1, 0])
     # of x^2 + (3/4 x^2 - 1)^2, as in a parabola of curvature 1.5
@@ -142,7 +143,7 @@ def test_a_saddle_is_left_along_its_one_falling_direction(dim, steepest):
 
 @pytest.mark.parametrize("text", ["abs(x)", "abs(x) + x/10", "abs(x)**1.5"])
 def test_a_kink_is_no_foot_because_its_derivatives_vanish(text):
-    run = rb.simulate(rb.formula(text), rb.Ball(0.5), rb.FootpointRBO(1e-6), start=[0.0], steps=1)
+    run = rb.simulate(rb.formula(text), rb.Ball(0.5), rb.FootpointRBO(1e-6, LOCAL), start=[0.0], steps=1)
     assert abs(run.foot[1, 0, 0]) > 0.1
 
 
@@ -161,7 +162,7 @@ def test_too_few_iterations_are_owned_up_to_and_the_last_good_foot_kept():
 
 def test_a_rough_slope_still_ends_at_feet():
     surface = rb.surfaces.riemann()
-    run = rb.simulate(surface, rb.Ball(1.0), rb.FootpointRBO(1e-3), start=[2.0], steps=300, gap=None)
+    run = rb.simulate(surface, rb.Ball(1.0), rb.FootpointRBO(1e-3, LOCAL), start=[2.0], steps=300, gap=None)
     assert run.status[0] == rb.Status.RUNNING
     curvature = 1 + np.abs(surface.hessian(run.foot[1:, 0]).ravel())  # |A| near its size, at heights near 1
     assert (run.residual[1:, 0] <= 1e-10 * 3 * curvature).all()

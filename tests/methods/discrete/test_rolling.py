@@ -257,16 +257,28 @@ def test_a_shrinking_ball_keeps_touching(method):
 
 def test_a_ball_inside_the_surface_is_not_called_running():
     """Beyond the reach local feet press it into the far wall; the nearest feet do not."""
-    balls, start = rb.Ball([0.5, 3.0]), [[1.2]]
-    run = rb.simulate(rb.surfaces.sine(), balls, rb.FootpointRBO(0.05), start=start, steps=80)
+    balls, start, local = rb.Ball([0.5, 3.0]), [[1.2]], rb.FootpointRBO(0.05, rb.NewtonProjection())
+    run = rb.simulate(rb.surfaces.sine(), balls, local, start=start, steps=80)
     assert run.status.tolist() == [rb.Status.RUNNING, rb.Status.INSIDE]
     assert not rb.Status.INSIDE.failed
     np.testing.assert_allclose(run.depth, [0, -run.gap[:, 1].min() / 3.0], atol=1e-9)
-    assert f"by up to {run.depth[1]:.2g} of it" in run.messages()[1]
-    assert "1 inside" in repr(run)
+    assert f"by up to {run.depth[1]:.2g} of its radius" in run.messages()[1]
+    assert "local feet: 1 running, 1 inside; 1 of 2 inside by up to 42% of the radius" in repr(run)
     exact = rb.simulate(rb.surfaces.sine(), balls, rb.FootpointRBO(0.05, rb.GlobalProjection()), start=start, steps=80)
     assert exact.status.tolist() == [rb.Status.RUNNING, rb.Status.RUNNING]
     assert exact.depth.max() < 1e-9
     # below the reach a foot is proved by one more evaluation, not by a search
     assert exact.evaluations[0] <= 2 * run.evaluations[0]
     np.testing.assert_allclose(exact.foot[:, 0], run.foot[:, 0], atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_whatever_is_below_zero_by_more_than_rounding_is_not_called_running(dtype):
+    """The rule of Section 3.2 drifts into a valley by lr^2 a step: so little, and it still says so."""
+    method = rb.DistanceRBO([3e-4, 1e-9], rb.NewtonProjection())
+    run = rb.simulate(parabola(), rb.Ball(0.5), method, start=[1.0], steps=200, dtype=dtype)
+    assert -run.gap[:, 0].min() < 1e-3 * 0.5
+    assert run.status.tolist() == [rb.Status.INSIDE, rb.Status.RUNNING]
+    assert "1 of 2 inside by up to <0.1% of the radius" in repr(run)
+    far = rb.simulate(parabola(), rb.Ball(0.5), rb.FootpointRBO(1e-4), start=[300.0], steps=20, dtype=dtype)
+    assert far.status[0] == rb.Status.RUNNING  # the rounding of large coordinates is no depth
