@@ -26,10 +26,11 @@ import rollingball as rb
 
 S = rb.surfaces
 PAUSE = 0.2  # seconds between programs, so that idle worker threads of the last one have gone to sleep
+LOCAL = rb.NewtonProjection()
 WORKLOADS = {
-    "Algorithm 1, exact foot, himmelblau": (S.himmelblau, rb.FootpointRBO(1e-3), 0.05, 4096, 200),
-    "Algorithm 1, exact foot, Eq. 14": (S.gaussian_wells, rb.FootpointRBO(1e-3), 0.05, 64, 50),
-    "Section 3.2, exact foot, rosenbrock": (S.rosenbrock, rb.DistanceRBO(1e-4), 0.05, 4096, 200),
+    "Algorithm 1, exact foot, himmelblau": (S.himmelblau, rb.FootpointRBO(1e-3, LOCAL), 0.05, 4096, 200),
+    "Algorithm 1, exact foot, Eq. 14": (S.gaussian_wells, rb.FootpointRBO(1e-3, LOCAL), 0.05, 64, 50),
+    "Section 3.2, exact foot, rosenbrock": (S.rosenbrock, rb.DistanceRBO(1e-4, LOCAL), 0.05, 4096, 200),
     "gradient descent, himmelblau": (S.himmelblau, rb.GradientDescent(1e-3), 0.05, 4096, 200),
     "SAM, himmelblau": (S.himmelblau, rb.SAM(1e-3), 0.05, 4096, 200),
     "gradient descent, rosenbrock": (S.rosenbrock, rb.GradientDescent(1e-4), 0.05, 4096, 200),

@@ -46,7 +46,7 @@ def rows() -> dict[str, Callable[[Any], Any]]:
     ball = rb.Ball(0.2)
 
     def footpoint(surface: Any, **more: Any) -> Any:
-        return rb.simulate(surface, ball, rb.FootpointRBO(0.01), start=START, steps=20, **more)
+        return rb.simulate(surface, ball, rb.FootpointRBO(0.01, rb.NewtonProjection()), start=START, steps=20, **more)
 
     def flow(surface: Any, **options: Any) -> Any:
         return rb.simulate(surface, ball, rb.IronedFlow(**options), start=START, duration=1.0, gap=None)
@@ -191,7 +191,10 @@ def print_steps() -> None:
     import rollingball as rb
 
     starts = np.random.default_rng(0).uniform(-1.5, 1.5, (BALLS, 2))
-    methods = {"GradientDescent": rb.GradientDescent(0.01), "FootpointRBO": rb.FootpointRBO(0.01)}
+    methods = {
+        "GradientDescent": rb.GradientDescent(0.01),
+        "FootpointRBO": rb.FootpointRBO(0.01, rb.NewtonProjection()),
+    }
     print(f"\n{'ns a step':<20}{'operations':>12}{'interpreted':>12}{'compiled':>12}{'ratio':>8}")
     for text in FORMULAS.values():
         operations = len(rb.formula(text, "x y").params["tape"].rows)

@@ -159,13 +159,14 @@ def calls() -> dict[str, Call]:
         return lambda: rb.derivatives(run(), {"center": [[1.0, 0.0, 0.0]]}, surface=surface)
 
     body = functools.partial(rb.RigidBall, contact="unilateral", friction=0.2)
+    local = rb.NewtonProjection()
     gradient = rb.FootpointRBO(0.01, projection=rb.GradientProjection(steps=20, step_size=0.01))
     exact = rb.FootpointRBO(0.01, projection=rb.GlobalProjection())
     precisions = ("float32", "float64")
     return {
         **{f"gradient descent, {dtype}": steps_of(rb.GradientDescent(0.01), dtype) for dtype in precisions},
         **{f"Algorithm 1 by gradients, {dtype}": steps_of(gradient, dtype) for dtype in precisions},
-        **{f"Algorithm 1 by Newton, {dtype}": steps_of(rb.FootpointRBO(0.01), dtype) for dtype in precisions},
+        **{f"Algorithm 1 by Newton, {dtype}": steps_of(rb.FootpointRBO(0.01, local), dtype) for dtype in precisions},
         "Algorithm 1, exact feet": steps_of(exact),
         "footpoint flow": time_of(rb.FootpointFlow()),
         "ironed flow": time_of(rb.IronedFlow()),
@@ -177,7 +178,7 @@ def calls() -> dict[str, Call]:
         "ball with mass, MoreauJean": time_of(body(integrator=rb.MoreauJean(1e-3))),
         "contacts": lambda: rb.contacts(wells, start, 0.1),
         "project": lambda: rb.project(wells, [[0.5, 0.5, 2.0]]),
-        "derivatives of Algorithm 1": backwards(rb.FootpointRBO(0.01), steps),
+        "derivatives of Algorithm 1": backwards(rb.FootpointRBO(0.01, local), steps),
         "derivatives of the ironed flow": backwards(rb.IronedFlow(), time_),
         "derivatives of a ball with mass": backwards(body(integrator=rb.Rattle(1e-3)), time_),
     }

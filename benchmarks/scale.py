@@ -38,7 +38,7 @@ def described(name: str) -> tuple[rb.Ball | None, Any, dict[str, Any]]:
     times = {"duration": 3.0, "save_at": np.linspace(0, 3.0, FRAMES)}
     steps = {"steps": FRAMES - 1}
     return {
-        "FootpointRBO": (rb.Ball(0.5), rb.FootpointRBO(lr=0.01), steps),
+        "FootpointRBO": (rb.Ball(0.5), rb.FootpointRBO(0.01, rb.NewtonProjection()), steps),
         "GradientDescent": (None, rb.GradientDescent(lr=0.01), steps),
         "FootpointFlow": (rb.Ball(0.5), rb.FootpointFlow(), times),
         "RigidBall": (rb.Ball(0.5), rb.RigidBall(), times),

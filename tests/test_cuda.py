@@ -20,9 +20,9 @@ SURFACES = {
     "planes": rb.surfaces.max_of_planes([[1.0, 0.0], [-1.0, 0.3], [0.0, -0.5]]),
 }
 METHODS = [
-    rb.FootpointRBO(0.02),
+    rb.FootpointRBO(0.02, projection=rb.NewtonProjection()),
     rb.FootpointRBO(0.02, projection=rb.GradientProjection(steps=20, step_size=0.01)),
-    rb.DistanceRBO(0.02, reproject=True),
+    rb.DistanceRBO(0.02, projection=rb.NewtonProjection(), reproject=True),
     rb.GradientDescent(0.02),
     rb.HeavyBall(0.02),
     rb.SAM(0.02),

@@ -17,6 +17,7 @@ SURFACES = {
     "wells": rb.surfaces.gaussian_wells(),
     "formula": rb.formula("0.3*x**2 + S*sin(3*x)*cos(2*y)", "x y", {"S": 0.1}),
 }
+LOCAL = rb.NewtonProjection()
 BY_GRADIENTS = rb.FootpointRBO(0.02, projection=rb.GradientProjection(steps=20, step_size=0.01))
 MOST_LINES = 55_000  # of one kernel: NVRTC and ptxas take half a minute for so many; without limits they never ended
 
@@ -65,8 +66,8 @@ KERNELS = {
         "wells", rb.FootpointRBO(0.02, projection=rb.GlobalProjection()), cooperative=True
     ),
     "exact feet": lambda: discrete("wells", rb.FootpointRBO(0.02, projection=rb.GlobalProjection())),
-    "Newton in float32": lambda: discrete("wells", rb.FootpointRBO(0.02), "float32"),
-    "Newton on a formula": lambda: discrete("formula", rb.FootpointRBO(0.02)),
+    "Newton in float32": lambda: discrete("wells", rb.FootpointRBO(0.02, LOCAL), "float32"),
+    "Newton on a formula": lambda: discrete("formula", rb.FootpointRBO(0.02, LOCAL)),
     "entropy": lambda: discrete("wells", rb.EntropySGD(0.1)),
     "footpoint flow": lambda: flow("wells", rb.FootpointFlow(), searching=False),
     "ironed flow, proved": lambda: flow("wells", rb.IronedFlow(), searching=False),
