@@ -22,8 +22,7 @@ def main(small: bool = False, out: Path = Path("out/examples")) -> dict[str, np.
         out: The folder of the picture.
     """
     sine, radii = rb.surfaces.sine(), [0.5, 1.5, 3.0]
-    method = rb.FootpointRBO(lr=0.05, projection=rb.GlobalProjection())
-    run = rb.simulate(sine, rb.Ball(radii), method, start=[[1.2]], steps=120 if small else 400)
+    run = rb.simulate(sine, rb.Ball(radii), rb.FootpointRBO(lr=0.05), start=[[1.2]], steps=120 if small else 400)
     for ball, radius in enumerate(radii):
         foot, loss, gap = run.foot[-1, ball, 0], run.loss[-1, ball], run.gap[:, ball].min()
         print(f"radius {radius}: foot {foot:.3f}, loss {loss:.3f}, least gap {gap:.1e}; {run.messages()[ball]}")

@@ -18,12 +18,12 @@ def main(small: bool = False, out: Path = Path("out/examples")) -> rb.Comparison
         small: Two learning rates.
         out: The folder of the picture.
     """
-    sine, ball, exact = rb.surfaces.sine(), rb.Ball(radius=3.0), rb.GlobalProjection()
+    sine, ball = rb.surfaces.sine(), rb.Ball(radius=3.0)
     flow = rb.simulate(sine, ball, rb.IronedFlow(rb.Dopri5(rtol=1e-9)), start=[1.2], duration=3.0)
     print(f"the flow rests at time {flow.events['time'][0, -1]:.4f} on {flow.contacts[-1, 0]} contacts")
     rates = (0.1, 0.05) if small else (0.1, 0.05, 0.025, 0.0125)
     runs = [
-        rb.simulate(sine, ball, rb.FootpointRBO(lr, exact), start=[1.2], steps=round(3.0 / lr)) for lr in rates
+        rb.simulate(sine, ball, rb.FootpointRBO(lr), start=[1.2], steps=round(3.0 / lr)) for lr in rates
     ]  # fmt: skip
     comparison = rb.compare(runs, flow, tolerance=0.05)
     print(comparison)

@@ -36,7 +36,8 @@ STARTS = np.random.default_rng(0).uniform(-1, 1, (64, 2))
 @pytest.mark.parametrize("name", SURFACES)
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__name__)
 def test_a_device_agrees_with_the_cpu(cuda, name, method):
-    options = {"start": STARTS, "steps": 10}
+    # with exact feet a ball has to fit where it starts
+    options = {"start": STARTS, "steps": 10, "lift": getattr(method, "projection", None) == rb.GlobalProjection()}
     here = rb.simulate(SURFACES[name], rb.Ball(0.2), method, **options)
     there = rb.simulate(SURFACES[name], rb.Ball(0.2), method, device=cuda, **options)
     np.testing.assert_array_equal(there.status, here.status)

@@ -483,3 +483,38 @@ print("found", sorted({{"torch", "matplotlib", "sympy", "viser", "tqdm", "scipy"
     ran = spawned(sys.executable, "-c", code)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines()[-1] == "found []"
+
+
+PRESSED = """
+title = "a ball that does not fit into the valley"
+surface = { type = "sine" }
+ball = { radius = 3.0, start = [[1.2]] }
+run = [
+    { name = "default", method = "footpoint-rbo", lr = 0.05, steps = 80 },
+    { name = "local", method = "footpoint-rbo", lr = 0.05, steps = 80, projection = { type = "newton" } },
+]
+"""
+
+
+def test_a_run_inside_the_surface_says_so_and_how_deep_wherever_it_is_shown(tmp_path, capsys):
+    from rollingball.plot.notebook import trajectory_html
+    from rollingball.plot.page.contents import page
+    from rollingball.plot.page.readings import ending
+    from rollingball.plot.sheets.runs import caption
+
+    (tmp_path / "pressed.toml").write_text(PRESSED)
+    cli.main(["run", "pressed.toml", "--out", "out"])
+    first, second = capsys.readouterr().out.split("  local: ")
+    assert "exact feet\n    1 of 1 running: " in first
+    assert "inside" not in first.split("exact feet")[1]
+    assert "local feet\n    1 of 1 inside: " in second
+    assert "gap: down to -1.26; 1 of 1 inside by up to 42% of the radius" in second
+    assert "running" not in second
+    run = rb.Trajectory.load("out/local.safetensors")
+    words = "1 of 1 inside by up to 42% of the radius"
+    assert words in repr(run)
+    assert words in trajectory_html(run)
+    assert words in caption("local", run)
+    assert "(by up to 0.42 of its radius)" in run.messages()[0]
+    shown = page({"local": run}, load_scene("pressed.toml").build_surface())
+    assert "(by up to 0.42 of its radius)" in ending(shown.casts["local"], 0)

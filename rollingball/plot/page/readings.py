@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rollingball.core.status import Status
 from rollingball.plot.common.style import PALETTE
 from rollingball.plot.page.contents import Cast, Page
 
@@ -78,5 +77,5 @@ def reading(cast: Cast, ball: int, time: float) -> str:
 
 
 def ending(cast: Cast, ball: int) -> str:
-    """A sentence on how a ball ended."""
-    return f"At the end: {Status(cast.run.status[ball]).message}"
+    """A sentence on how a ball ended, and how deep it was inside the surface."""
+    return f"At the end: {cast.run.select([ball]).messages()[0]}"
