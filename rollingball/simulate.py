@@ -97,8 +97,8 @@ def simulate(
 
     Raises:
         InputError: for an argument that cannot be used, before anything is compiled; and for a start where the ball
-            does not fit, of a method with a GlobalProjection. With local projections it rolls from anywhere, as the
-            paper's does.
+            does not fit, of a flow, a ball with mass, or a method with exact feet (the default in one and two
+            dimensions), unless ``lift``. With local feet it rolls from anywhere, as the paper's does.
         BallError: for a failed ball, with ``throw``.
         RunInterrupted: when Ctrl-C was pressed, a KeyboardInterrupt; its ``trajectory`` is what was rolled until then.
     """

@@ -17,7 +17,7 @@ def fitted(plan: DiscretePlan) -> DiscretePlan:
     """The plan with every ball outside the surface at the start.
 
     Raises:
-        InputError: without ``plan.lift``, for a method with a GlobalProjection and a start where the ball does not fit.
+        InputError: without ``plan.lift``, for a method with exact feet and a start where the ball does not fit.
     """
     exact = isinstance(getattr(plan.method, "projection", None), GlobalProjection)
     if plan.state is not None or not plan.method.rolls or not (plan.lift or exact):
