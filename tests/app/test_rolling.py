@@ -21,6 +21,7 @@ type = "sine"
 [ball]
 radius = [0.5, 1.5]
 start = {{ around = [0.0], count = 90, spread = 3.0 }}
+lift = true
 [[run]]
 method = "footpoint-rbo"
 lr = 0.05
