@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 from rollingball.core.errors import InputError
 
 if TYPE_CHECKING:
+    from rollingball.app.scene import Scene
+    from rollingball.core.ball import Ball
     from rollingball.derivatives.sensitivity_field import SensitivityField
+    from rollingball.runs.trajectory import Trajectory
+    from rollingball.surfaces import Surface
 
 
 def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
@@ -26,7 +30,6 @@ def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     """
     from rollingball.app.scene import load_scene
     from rollingball.core.files import locked_folder, writable, write_beside
-    from rollingball.geometry.ironing.delta import asymptote, delta
     from rollingball.plot import ironing_sheet, png
 
     scene = load_scene(source, overrides)
@@ -38,12 +41,9 @@ def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
         surface, box, table = scene.build_surface(), scene.plot.box, scene.iron.delta
         print(scene.title or source, flush=True)
         content: dict[str, Any] = {"box": box, "radii": scene.iron.radii}
-        deltas: dict[str, Any] = {}
-        limits, delta_radii = {}, None
-        if table is not None:
-            delta_radii = table.radii()
-            deltas = {graph: delta(surface, delta_radii, box, graph) for graph in table.graph}
-            limits = {graph: asymptote(surface, box, graph) for graph in table.graph}
+        deltas, limits = relief(scene)
+        delta_radii = None if table is None else table.radii()
+        if delta_radii is not None:
             print("".join(f"{name:>18}" for name in ("radius", *(f"Delta, {graph}" for graph in deltas))))
             for row in zip(delta_radii, *deltas.values(), strict=True):
                 print("".join(f"{number:18.9g}" for number in row))
@@ -56,6 +56,19 @@ def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
         write_beside(out / "iron.png", png(figure))
         write_beside(out / "iron.json", json.dumps(content, indent=2).encode())
         print(f"  {out}/: iron.png, iron.json")
+
+
+def relief(scene: Scene) -> tuple[dict[str, Any], dict[str, float]]:
+    """The relief Delta of a scene's surface at the radii of [iron.delta], and the limit of radius x Delta, by graph."""
+    from rollingball.geometry.ironing.delta import asymptote, delta
+
+    assert scene.iron is not None  # checked
+    assert scene.plot is not None
+    table, surface, box = scene.iron.delta, scene.build_surface(), scene.plot.box
+    if table is None:
+        return {}, {}
+    deltas = {graph: delta(surface, table.radii(), box, graph) for graph in table.graph}
+    return deltas, {graph: asymptote(surface, box, graph) for graph in table.graph}
 
 
 def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
@@ -73,35 +86,23 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
         FileError: when the folder cannot be written, or another process writes there.
     """
     import msgspec
-    import numpy as np
 
     from rollingball.app.manifest import Manifest, digest_of
     from rollingball.app.scene import load_scene
-    from rollingball.core.ball import Ball
     from rollingball.core.files import locked_folder, writable, write_beside
-    from rollingball.geometry.foot.projection import GlobalProjection
-    from rollingball.methods import Dopri5, FootpointRBO, IronedFlow
     from rollingball.plot import comparison_sheet, png
     from rollingball.plot.common.extent import bounds
     from rollingball.runs.compare import compare
-    from rollingball.simulate import simulate
 
     scene = load_scene(source, overrides)
     table = scene.compare
     if table is None:
         raise InputError("$.compare", None, "a table [compare] with lr and duration, and one radius in [ball]")
     scene.check()
-    assert scene.ball is not None  # checked
-    assert isinstance(scene.ball.radius, (int, float))
     writable(out)
     with locked_folder(out):
         print(scene.title or source, flush=True)
-        surface, ball, start = scene.build_surface(), Ball(float(scene.ball.radius)), scene.ball.points()
-        times = np.linspace(0, table.duration, table.frames)
-        flow = simulate(
-            surface, ball, IronedFlow(Dopri5(rtol=1e-9, atol=1e-11)),
-            start=start, duration=table.duration, save_at=times, lift=scene.ball.lift,
-        )  # fmt: skip
+        flow = limit_flow(scene)
         manifest = Manifest(out, msgspec.to_builtins(scene), [], [], digest_of(msgspec.to_builtins(scene)))
         manifest.marked(flow).save(out / "flow.safetensors")
         names = [f"lr-{rate:g}.safetensors" for rate in table.lr]
@@ -110,15 +111,51 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
                 path.unlink(missing_ok=True)
         runs = []
         for rate in sorted(table.lr, reverse=True):
-            method = FootpointRBO(lr=rate, projection=GlobalProjection())
-            runs.append(simulate(surface, ball, method, start=start, steps=table.steps(rate), lift=scene.ball.lift))
+            runs.append(discrete_run(scene, rate))
             manifest.marked(runs[-1]).save(out / f"lr-{rate:g}.safetensors")
         comparison = compare(runs, flow, tolerance=table.tolerance, on=table.on)
         print(comparison)
         comparison.save(out / "compare.json")
         box = scene.plot.box if scene.plot else bounds([flow, *runs])
-        write_beside(out / "compare.png", png(comparison_sheet(comparison, runs[0], flow, surface, box, scene.title)))
+        figure = comparison_sheet(comparison, runs[0], flow, scene.build_surface(), box, scene.title)
+        write_beside(out / "compare.png", png(figure))
         print(f"  {out}/: flow and runs, compare.json, compare.png")
+
+
+def _compared(scene: Scene) -> tuple[Surface, Ball, dict[str, Any]]:
+    """The surface, the ball and the starts that every run of a comparison shares."""
+    from rollingball.core.ball import Ball
+
+    assert scene.ball is not None  # checked
+    assert isinstance(scene.ball.radius, (int, float))
+    shared = {"start": scene.ball.points(), "lift": scene.ball.lift}
+    return scene.build_surface(), Ball(float(scene.ball.radius)), shared
+
+
+def limit_flow(scene: Scene) -> Trajectory:
+    """The flow of the ironed loss over the duration of [compare]: the limit of Algorithm 1."""
+    import numpy as np
+
+    from rollingball.methods import Dopri5, IronedFlow
+    from rollingball.simulate import simulate
+
+    assert scene.compare is not None  # checked
+    surface, ball, shared = _compared(scene)
+    method, duration = IronedFlow(Dopri5(rtol=1e-9, atol=1e-11)), scene.compare.duration
+    times = np.linspace(0, duration, scene.compare.frames)
+    return simulate(surface, ball, method, duration=duration, save_at=times, **shared)
+
+
+def discrete_run(scene: Scene, rate: float) -> Trajectory:
+    """Algorithm 1 with exact feet at one learning rate of [compare]."""
+    from rollingball.geometry.foot.projection import GlobalProjection
+    from rollingball.methods import FootpointRBO
+    from rollingball.simulate import simulate
+
+    assert scene.compare is not None  # checked
+    surface, ball, shared = _compared(scene)
+    method = FootpointRBO(lr=rate, projection=GlobalProjection())
+    return simulate(surface, ball, method, steps=scene.compare.steps(rate), **shared)
 
 
 def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None:
@@ -142,7 +179,7 @@ def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None
     if scene.sensitivity is None:
         raise InputError("$.sensitivity", None, "a table [sensitivity], and one run or more")
     scene.check()
-    cases = list(_cases(scene))
+    cases = list(cases_of(scene))
     for _name, _radius, _ball, method, _options in cases:
         differentiable(method, scene.sensitivity.height)
     writable(out)
@@ -163,10 +200,11 @@ def sensitivity_scene(source: str, overrides: dict[str, str], out: Path) -> None
         print(f"  {out}/: sensitivity.json, sensitivity.png")
 
 
-def _cases(scene: Any) -> Any:
+def cases_of(scene: Scene) -> Any:
     """The name, radius, ball, method and options for ``simulate`` of each run of a scene, at each of its radii."""
     import msgspec
 
+    assert scene.ball is not None  # a scene with a run has one
     for run, name in zip(scene.run, scene.names(), strict=True):
         radii = run.radius if run.radius is not None else scene.ball.radius
         for radius in radii if isinstance(radii, list) else [radii]:

@@ -78,8 +78,50 @@ def _common() -> dict[str, Callable[[], Any]]:
     }
 
 
+def _iron(scene: Scene) -> None:
+    """Make what ``rollingball iron`` draws of a scene, with one ball."""
+    import msgspec
+
+    from rollingball.app.studies import relief
+    from rollingball.plot import ironing_sheet
+
+    assert scene.iron is not None  # asked by jobs
+    assert scene.plot is not None
+    table = scene.iron.delta and msgspec.structs.replace(scene.iron.delta, count=2)
+    relief(msgspec.structs.replace(scene, iron=msgspec.structs.replace(scene.iron, delta=table)))
+    ironing_sheet(scene.build_surface(), scene.iron.radii[:1], scene.plot.box)
+
+
+def _compare(scene: Scene) -> None:
+    """Make both kinds of runs of ``rollingball compare``, shortened."""
+    import msgspec
+
+    from rollingball.app.studies import discrete_run, limit_flow
+    from rollingball.methods import Dopri5, IronedFlow
+
+    assert scene.compare is not None  # asked by jobs
+    table = msgspec.structs.replace(scene.compare, duration=SHORT, frames=2)
+    short = msgspec.structs.replace(scene, compare=table)
+    limit_flow(short)
+    _load_all(scene.build_surface(), IronedFlow(Dopri5()))
+    discrete_run(short, SHORT)
+
+
+def _part(scene: Scene) -> None:
+    """Make the runs of ``rollingball sensitivity``, shortened, with their derivatives."""
+    from rollingball.app.studies import cases_of
+    from rollingball.derivatives.sensitivity_field import sensitivity_field
+
+    assert scene.sensitivity is not None  # asked by jobs
+    surface = scene.build_surface()
+    box, _counts = scene.sensitivity.starts(surface.dim, scene.plot)
+    for _name, _radius, ball, method, options in cases_of(scene):
+        length = {"duration": SHORT} if "duration" in options else {"steps": 1}
+        sensitivity_field(surface, ball, method, box, 2, **{**options, **length, "height": scene.sensitivity.height})
+
+
 def jobs() -> dict[str, Callable[[], Any]]:
-    """What is made, by its name: common calls on a formula, and every run of every shipped scene."""
+    """What is made, by its name: common calls on a formula, and every run and study of every shipped scene."""
     from rollingball.app.scene import load_scene, shipped
 
     made = _common()
@@ -87,6 +129,9 @@ def jobs() -> dict[str, Callable[[], Any]]:
         scene = load_scene(name)
         names = scene.names() if scene.run else []
         made |= {f"{name}: {run}": functools.partial(_roll, scene, index) for index, run in enumerate(names)}
+        studies = {"iron": _iron, "compare": _compare, "sensitivity": _part}
+        asked = [table for table in studies if getattr(scene, table) is not None]
+        made |= {f"{name}: [{table}]": functools.partial(studies[table], scene) for table in asked}
     return made
 
 

@@ -11,6 +11,8 @@ from rollingball.core import launch
 from rollingball.methods.flow.launcher import flow_kernel
 from rollingball.simulate import check
 
+STUDIES = ("iron", "compare", "sensitivity")
+
 
 @pytest.mark.parametrize("name", shipped())
 def test_every_run_of_a_shipped_scene_can_be_shortened(name, no_compiling):
@@ -21,10 +23,12 @@ def test_every_run_of_a_shipped_scene_can_be_shortened(name, no_compiling):
         check(scene.build_surface(), ball, method, **arguments)
 
 
-def test_the_jobs_are_common_calls_and_each_run_of_each_scene(no_compiling):
-    runs = [f"{name}: {run}" for name in shipped() if (scene := load_scene(name)).run for run in scene.names()]
+def test_the_jobs_are_common_calls_and_each_run_and_study_of_each_scene(no_compiling):
+    scenes = {name: load_scene(name) for name in shipped()}
+    runs = {f"{name}: {run}" for name, scene in scenes.items() if scene.run for run in scene.names()}
+    studies = {f"{name}: [{table}]" for name, scene in scenes.items() for table in STUDIES if getattr(scene, table)}
     made = warm.jobs()
-    assert [name for name in made if ": " in name] == runs
+    assert {name for name in made if ": " in name} == runs | studies
     assert {"FootpointRBO", "IronedFlow", "RigidBall", "contacts"} <= set(made)
 
 
@@ -35,6 +39,20 @@ def test_both_programs_of_a_flow_are_made(monkeypatch):
     warm.jobs()["IronedFlow"]()
     first, others = flow_kernel(rb.formula("sin(x) + y", "x y"), rb.IronedFlow())
     assert {first.kernel.module, others().module} <= set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("name", "study", "fewer"),
+    [("compare-bowl", "compare", ("--compare.lr", "[0.1]")), ("fig2-delta", "iron", ("--iron.delta.count", "2"))],
+)
+def test_a_study_of_a_shipped_scene_needs_no_more_than_was_made(monkeypatch, tmp_path, name, study, fewer):
+    made = weakref.WeakKeyDictionary()
+    monkeypatch.setattr(launch, "_loaded", made)
+    warm.jobs()[f"{name}: [{study}]"]()
+    before = {module: set(devices) for module, devices in made.items()}
+    assert before
+    cli.main([study, name, "--out", str(tmp_path), *fewer])
+    assert {module: set(devices) for module, devices in made.items()} == before
 
 
 def test_doctor_warm_makes_each_before_the_report(monkeypatch, capsys):

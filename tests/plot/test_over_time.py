@@ -126,6 +126,14 @@ def test_the_fitted_line_goes_through_the_middle_of_the_points():
     np.testing.assert_allclose(ax.lines[1].get_ydata(), [0.2, 0.1, 0.05])
 
 
+@pytest.mark.parametrize("rate", [0.1, np.nextafter(0.1, 0) - 2**-56, 0.7])
+def test_a_comparison_of_one_run_has_its_rate_in_the_middle(rate):
+    one = compared((0.1,))
+    one.lr[:] = rate  # the mean of the steps' rates, which is 0.1 to rounding
+    ax = order(one, new_axes())
+    np.testing.assert_allclose(ax.get_xlim(), [rate / 3, rate * 3])
+
+
 def test_a_comparison_of_one_run_without_a_distance_is_drawn():
     ax = order(compared((0.1,)), new_axes())
     ax.figure.canvas.draw()

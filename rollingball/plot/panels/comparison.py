@@ -49,6 +49,8 @@ def order(comparison: Comparison, ax: Any = None) -> Any:
 
     ax = axes(ax)
     median = np.maximum(np.median(comparison.largest, axis=1), 1e-16)  # two runs may agree to the last bit
+    if len(comparison.lr) == 1:  # matplotlib finds no limits around one rate just below a power of ten
+        ax.set_xlim(comparison.lr[0] / 3, comparison.lr[0] * 3)
     ax.loglog(comparison.lr, median, "o-", color=PALETTE[0], label="median of the balls")
     slope = float(np.median(comparison.order))
     if np.isfinite(slope) and len(median) > 1:
