@@ -94,12 +94,16 @@ def iron_grid(
     if is_missing.any():  # far below every other sample, so that a cap on it reaches none of their heights
         low = float(samples.min()) - 4 * (float(radius) + 1) - float(np.abs(samples).max())
         samples[is_missing] = max(low, float(np.finfo(samples.dtype).min))
-    volume = samples.reshape((1,) * (3 - samples.ndim) + samples.shape)
-    ironed, contact = _dilate_volume(volume, steps, float(radius), border == "periodic", device, threads)
+    options = (float(radius), border == "periodic", device, threads)
+    if samples.ndim == 3:
+        ironed, contact = _dilate_volume(samples, steps, *options)
+    else:
+        ironed, contact = dilate(np.atleast_2d(samples), (steps[0], steps[1]), *options)
     ironed = ironed.reshape(samples.shape)
-    contact = contact[..., 3 - samples.ndim :].reshape(*samples.shape, samples.ndim)
-    untouched = is_missing[tuple(np.moveaxis(contact, -1, 0))]
-    ironed[untouched], contact[untouched] = np.nan, -1
+    contact = contact[..., -samples.ndim :].reshape(*samples.shape, samples.ndim)
+    if is_missing.any():
+        untouched = is_missing[tuple(np.moveaxis(contact, -1, 0))]
+        ironed[untouched], contact[untouched] = np.nan, -1
     return IronedGrid(ironed, np.ascontiguousarray(contact))
 
 
@@ -111,10 +115,7 @@ def _dilate_volume(
     A ball of radius r cuts a plane at distance z from its centre in a disk of radius sqrt(r^2 - z^2), and the cap over
     it is that of a ball of this radius: the dilation is the highest of those of the planes within reach.
     """
-    count, across = len(samples), 0.0 if len(samples) == 1 else steps[-3]
-    if count == 1:
-        height, plane_contact = dilate(samples[0], (steps[-2], steps[-1]), radius, periodic, device, threads)
-        return height[None], np.concatenate([np.zeros_like(plane_contact[..., :1]), plane_contact], axis=-1)[None]
+    count, across = len(samples), steps[-3]
     own = np.moveaxis(np.indices(samples.shape[1:]), 0, -1)  # a disk smaller than the spacing covers one sample
     most = min(int(radius / across), count // 2 if periodic else count - 1)
     ironed, contact = np.full_like(samples, -np.inf), np.zeros((*samples.shape, 3), dtype=np.int32)
@@ -148,7 +149,8 @@ def _samples(heights: Any, skips: bool) -> tuple[np.ndarray, np.ndarray]:
     if is_missing.all():
         raise InputError("heights", heights, f"{allowed}, one of them not missing")
     samples = np.array(array, dtype=np.float32 if array.dtype == np.float32 else np.float64)
-    samples[is_missing] = samples[~is_missing].min()
+    if is_missing.any():
+        samples[is_missing] = samples[~is_missing].min()
     return np.ascontiguousarray(samples), is_missing
 
 
