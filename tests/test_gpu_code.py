@@ -22,10 +22,11 @@ BY_GRADIENTS = rb.FootpointRBO(0.02, projection=rb.GradientProjection(steps=20, 
 MOST_LINES = 55_000  # of one kernel: NVRTC and ptxas take half a minute for so many; without limits they never ended
 
 
-def code_of(kernel, folder, block=CUDA_BLOCK):
-    """The PTX text of a kernel for an H100 or H200."""
+def code_of(kernel, block=CUDA_BLOCK):
+    """The PTX text of a kernel for an H100 or H200; Warp keeps it by the hash of its source, as it does kernels."""
+    wp.init()
     kernel.module.options["block_dim"] = block
-    (path,) = wp.compile_aot_module(kernel.module, arch=90, module_dir=folder, use_ptx=True)
+    (path,) = wp.compile_aot_module(kernel.module, arch=90, use_ptx=True)
     text = path.read_text()
     assert ".visible .entry" in text
     return text
@@ -55,9 +56,9 @@ def body(name, integrator):
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("method", [rb.GradientDescent(0.02), BY_GRADIENTS], ids=lambda method: type(method).__name__)
-def test_a_block_that_shares_a_sum_keeps_all_in_registers(method, dtype, tmp_path):
+def test_a_block_that_shares_a_sum_keeps_all_in_registers(method, dtype):
     """Local memory lies beyond the caches: what a loop over wells keeps there makes it ten times as long."""
-    text = code_of(discrete("wells", method, dtype, cooperative=True), tmp_path, LANES)
+    text = code_of(discrete("wells", method, dtype, cooperative=True), LANES)
     assert ".local" not in text
 
 
@@ -83,7 +84,7 @@ KERNELS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KERNELS)
-def test_a_kernel_compiles_for_a_gpu_and_is_not_too_long(name, tmp_path):
+def test_a_kernel_compiles_for_a_gpu_and_is_not_too_long(name):
     """Every long function stands once in the code, however often it is called."""
     block = LANES if "blocks" in name else CUDA_BLOCK
-    assert code_of(KERNELS[name](), tmp_path, block).count("\n") < MOST_LINES
+    assert code_of(KERNELS[name](), block).count("\n") < MOST_LINES
