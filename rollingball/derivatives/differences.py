@@ -10,8 +10,7 @@ import msgspec
 import numpy as np
 
 from rollingball.core.status import Status
-from rollingball.derivatives.recorded import body_plan, flow_plan, is_body, is_flow, plan_of
-from rollingball.methods import FootpointFlow
+from rollingball.derivatives.recorded import plan_again
 from rollingball.methods.families import family_of
 from rollingball.runs.derivatives import Sensitivities, starting_status
 from rollingball.runs.trajectory import Trajectory
@@ -66,19 +65,6 @@ def differences(trajectory: Any, surface: Surface | None, threads: int | None) -
         clock=run.time if continuous else np.arange(len(run)), **{"lr": None, "duration": None, **flat},
         status=status.astype(np.int32), method="difference", error=np.where(exists, error, 0.0),
     )  # fmt: skip
-
-
-def plan_again(trajectory: Any, surface: Surface | None, threads: int | None) -> Any:
-    """The plan that makes a run again, with every step of a discrete method."""
-    if is_body(trajectory):
-        plan: Any = body_plan(trajectory, surface, adjoint=False)
-    elif is_flow(trajectory):
-        plan, from_foot = flow_plan(trajectory, surface, adjoint=False)
-        if from_foot and not isinstance(plan.method, FootpointFlow):
-            plan = msgspec.structs.replace(plan, start=trajectory.foot[0], on_center=False)
-    else:
-        plan = plan_of(trajectory, surface)
-    return msgspec.structs.replace(plan, gap=None, threads=threads)
 
 
 def rolled(plan: Any) -> Trajectory:

@@ -110,3 +110,16 @@ def plan_of(trajectory: Any, surface: Any, continuous: bool = False) -> Discrete
     checked_method(method, continuous)
     options = {**options, "every": 1, "start": trajectory.foot[0], "steps": int(trajectory.step[-1])}
     return plan_discrete(Request(surface=surface, ball=ball, method=method, **options))
+
+
+def plan_again(trajectory: Any, surface: Surface | None, threads: int | None) -> Any:
+    """The plan that makes a run again, with every step of a discrete method."""
+    if is_body(trajectory):
+        plan: Any = body_plan(trajectory, surface, adjoint=False)
+    elif is_flow(trajectory):
+        plan, from_foot = flow_plan(trajectory, surface, adjoint=False)
+        if from_foot and not isinstance(plan.method, FootpointFlow):
+            plan = msgspec.structs.replace(plan, start=trajectory.foot[0], on_center=False)
+    else:
+        plan = plan_of(trajectory, surface)
+    return msgspec.structs.replace(plan, gap=None, threads=threads)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from rollingball.core.errors import InputError
 from rollingball.core.launch import thread_count
 from rollingball.surfaces.base import Surface
-from rollingball.surfaces.catalogue import PARAMETER_COTANGENTS, Cotangents, ParameterCotangents
+from rollingball.surfaces.catalogue import PARAMETER_COTANGENTS, Cotangents, ParameterCotangents, from_recipe
 
 TINY = 1e-100  # the imaginary step h; products with it must not underflow
 CHUNK = 2**15  # numbers in a temporary array, so that those of a thread stay in its cache
@@ -48,6 +49,47 @@ def parameter_cotangents(
 def has_parameters(surface: Surface) -> bool:
     """Whether a surface has numeric parameters; an InputError where its derivatives by them are not known."""
     return _cotangents_of(surface) is not no_parameters
+
+
+def parameters_of(surface: Surface) -> dict[str, np.ndarray]:
+    """The numeric parameters of a surface, by the names of the arguments of its factory.
+
+    Raises:
+        InputError: for a surface whose derivatives by its parameters are not known.
+    """
+    known, none = _given(surface), np.zeros((0, surface.dim))
+    names = parameter_cotangents(surface, none, none.sum(axis=1), none)
+    return {name: np.array(known[name], dtype=np.float64) for name in names if known.get(name) is not None}
+
+
+def with_parameters(surface: Surface, values: dict[str, np.ndarray]) -> Surface:
+    """The surface with other values of its parameters, by name.
+
+    Raises:
+        InputError: for a name that it does not have, and a value that its factory does not take.
+    """
+    if not values:
+        return surface
+    recipe, known = surface.recipe, _given(surface)
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(f"parameters.{name}", value, "the parameters of the surface: " + ", ".join(known))
+    if recipe is None:
+        given = {name: value if value.ndim else float(value) for name, value in values.items()}
+        return replace(surface, params={**surface.params, **given})
+    plain = {name: value.tolist() for name, value in values.items()}
+    if recipe["type"] == "formula":
+        return from_recipe({**recipe, "constants": {**known, **plain}})
+    return from_recipe({**recipe, **plain})
+
+
+def _given(surface: Surface) -> dict[str, Any]:
+    """The arguments of a surface's factory, the constants of a formula, or what a user's surface has."""
+    recipe: Any = surface.recipe
+    if recipe is None:
+        return dict(surface.params)
+    constants: dict[str, Any] = recipe.get("constants") or {}
+    return constants if recipe["type"] == "formula" else recipe
 
 
 def no_parameters(

@@ -95,8 +95,9 @@ def stretched_cotangents(
     """
     inner, units = surface.params["base"].surface, surface.params["units"]
     y, along = units * x, units * slope
-    bent = np.einsum("nij,nj->ni", inner.hessian(y), along)
-    g = inner.gradient(y)
+    bent = g = np.zeros_like(y)
+    if len(x):
+        bent, g = np.einsum("nij,nj->ni", inner.hessian(y), along), inner.gradient(y)
     by_units = (x * (height[:, None] * g + bent) + slope * g).sum(axis=0)
     found = parameter_cotangents(inner, y, height, along, threads)
     return {"units": by_units, **{f"surface.{name}": value for name, value in found.items()}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -19,7 +18,7 @@ from rollingball.methods.differentiable import checked_method, is_continuous
 from rollingball.runs.trajectory import Trajectory
 from rollingball.simulate import simulate
 from rollingball.surfaces.base import Surface
-from rollingball.surfaces.catalogue import from_recipe
+from rollingball.surfaces.parameters import with_parameters
 
 OF_BODIES = ("start_velocity", "start_spin", "mass", "inertia", "gravity", "drag", "friction", "restitution")
 OF_MASS = ("foot", "center", "loss", "velocity", "spin")
@@ -118,7 +117,7 @@ class _Roll(torch.autograd.Function):
         if "duration" in values:
             options = {**options, "duration": float(values.pop("duration"))}
         ball, method, options = _with_body(ball, method, options, values)
-        ctx.surface = _with_parameters(surface, {name.split(".", 1)[1]: value for name, value in values.items()})
+        ctx.surface = with_parameters(surface, {name.split(".", 1)[1]: value for name, value in values.items()})
         run = simulate(ctx.surface, ball, method, **{**options, field: _plain(start)})
         _check_velocity(run, options, names)
         ctx.run, ctx.names, ctx.like, ctx.adjoint, ctx.recorded = run, names, (start, *given), adjoint, recorded
@@ -191,27 +190,6 @@ def _scheduled(name: str, value: np.ndarray, options: dict[str, Any]) -> Any:
     if value.ndim > 2 or len(value) != options.get("steps"):
         raise InputError(name, f"shape {value.shape}", "one number, (B,), or (steps, 1) and (steps, B)")
     return Schedule(value.tolist(), kind="hold", steps=len(value))
-
-
-def _with_parameters(surface: Surface, values: dict[str, Any]) -> Surface:
-    """The surface with other values of its parameters, or an InputError for a name that it does not have."""
-    if not values:
-        return surface
-    recipe = surface.recipe
-    if recipe is None:
-        known: Any = surface.params
-    else:
-        known = (recipe["constants"] or {}) if recipe["type"] == "formula" else recipe
-    for name, value in values.items():
-        if name not in known:
-            raise InputError(f"parameters.{name}", value, "the parameters of the surface: " + ", ".join(known))
-    plain = {name: value.tolist() for name, value in values.items()}
-    if recipe is None:
-        given = {name: value if value.ndim else float(value) for name, value in values.items()}
-        return replace(surface, params={**surface.params, **given})
-    if recipe["type"] == "formula":
-        return from_recipe({**recipe, "constants": {**known, **plain}})
-    return from_recipe({**recipe, **plain})
 
 
 def _of(found: Any, name: str, tensor: Tensor) -> np.ndarray:
