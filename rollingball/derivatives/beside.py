@@ -13,7 +13,7 @@ from rollingball.core.status import Status
 from rollingball.derivatives.backwards import backwards, parts_of
 from rollingball.derivatives.check import check_step
 from rollingball.derivatives.differences import other_events, rolled
-from rollingball.derivatives.recorded import plan_again
+from rollingball.derivatives.recorded import plan_again, refuse_unlike_starts
 from rollingball.derivatives.taken import Taken
 from rollingball.methods import BODIES, FLOWS, IronedFlow
 from rollingball.methods.body.replay import reverse_body
@@ -22,6 +22,7 @@ from rollingball.methods.flow.reverse.replay import reverse_flow
 from rollingball.runs.derivatives import Derivatives, checked_cotangents, starting_status
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces.base import Surface
+from rollingball.surfaces.parameters import has_parameters
 
 MOST = 2**24  # numbers of the frames of runs side by side
 RECORDED = ("foot", "center", "loss", "velocity", "spin")
@@ -70,14 +71,16 @@ class Again:
     ) -> None:
         plan = plan_again(trajectory, surface, threads)
         checked_method(plan.method, continuous)
+        refuse_unlike_starts(plan, trajectory)
         self.discrete = not isinstance(plan.method, BODIES + FLOWS)
         if self.discrete:  # in float64, as their derivatives are
             plan = msgspec.structs.replace(plan, numeric=plan.numeric.wide)
-        self.plan, self.continuous, self.parameters, self.threads = plan, continuous, parameters, threads
+        self.plan, self.continuous, self.threads = plan, continuous, threads
+        self.parameters = parameters and has_parameters(plan.surface)
         self.frames, self.balls = trajectory.step, trajectory.balls
         self.cotangent: Any = cotangent if callable(cotangent) else checked_cotangents(trajectory, cotangent)
         # what a method draws at random hangs on the number of the ball, and a user's own may look at it
-        self.alone = parameters or (self.discrete and ("seed" in plan.settings or not is_tested(plan.method)))
+        self.alone = self.parameters or (self.discrete and ("seed" in plan.settings or not is_tested(plan.method)))
 
     def gradients(self, plans: Sequence[Any], status: np.ndarray) -> list[Gradient]:
         """The gradient through the run of each plan, of the balls that begin as RUNNING in ``status`` (B,)."""
@@ -98,13 +101,10 @@ class Again:
     def _together(self, plans: Sequence[Any], status: np.ndarray) -> list[Gradient]:
         plan, count = _side_by_side(plans), len(plans)
         whole = rolled(plan)
-        if len(whole.step) and self.discrete:
-            chosen = whole[np.flatnonzero(np.isin(whole.step, self.frames))]
-        else:
-            chosen = whole
+        chosen = whole[np.flatnonzero(np.isin(whole.step, self.frames))] if self.discrete else whole
         slices = [slice(k * self.balls, (k + 1) * self.balls) for k in range(count)]
         runs = [chosen.select(balls) if count > 1 else chosen for balls in slices]
-        given = _joined([self._cotangents(run) for run in runs])
+        given = _joined([self.cotangents(run) for run in runs])
         begin = starting_status(whole)
         begin = np.where(np.tile(status, count) == Status.RUNNING, begin, np.tile(status, count)).astype(np.int32)
         found = self._reverse(plan, whole, begin, given)
@@ -115,10 +115,15 @@ class Again:
             for balls, run in zip(slices, runs, strict=True)
         ]
 
-    def _cotangents(self, run: Trajectory) -> dict[str, np.ndarray]:
+    def weight(self, run: Trajectory) -> np.ndarray:
+        """The largest number in the cotangents of each ball (B,)."""
+        parts = [part if name == "event_time" else part.swapaxes(0, 1) for name, part in self.cotangents(run).items()]
+        return np.max([np.abs(part).reshape(len(part), -1).max(axis=1, initial=0.0) for part in parts], axis=0)
+
+    def cotangents(self, run: Trajectory) -> dict[str, np.ndarray]:
         """The cotangents of a run, by name."""
         if callable(self.cotangent):
-            return checked_cotangents(run, self.cotangent(run))
+            return checkedcotangents(run, self.cotangent(run))
         given = dict(self.cotangent)
         if "event_time" in given and run.events is not None:  # those of other events count for nothing
             events = run.events["time"].shape[1]
@@ -159,11 +164,10 @@ def _side_by_side(plans: Sequence[Any]) -> Any:
     joined: dict[str, Any] = {}
     for name, axis in plans[0].over_balls.items():
         tables = [getattr(plan, name) for plan in plans]
-        if tables[0] is None or (all(table is tables[0] for table in tables) and tables[0].shape[axis] == 1):
-            continue
-        if axis == 1:  # a column may stand for all balls
-            tables = [np.broadcast_to(table, (len(table), len(plan.start))) for table, plan in zip(tables, plans)]
-        joined[name] = np.concatenate(tables, axis=axis)
+        if tables[0] is not None:
+            if axis == 1:  # a column may stand for all balls
+                tables = [np.broadcast_to(table, (len(table), len(plans[0].start))) for table in tables]
+            joined[name] = np.concatenate(tables, axis=axis)
     return msgspec.structs.replace(plans[0], **joined)
 
 

@@ -66,7 +66,7 @@ def directions_of(plan: Any, given: Any) -> tuple[list[Direction], bool]:
             range.
     """
     of_surface = given.get("parameters", {}) if isinstance(given, Mapping) else None
-    shapes = _shapes(plan)
+    shapes = shapes_of(plan)
     if not isinstance(of_surface, Mapping) or not given or not given.keys() <= {*shapes, "parameters"}:
         raise InputError("direction", given, f"a dict of {', '.join((*shapes, 'parameters'))}, any of them")
     values = {name: value for name, value in given.items() if name != "parameters"}
@@ -93,7 +93,7 @@ def _begins(plan: Any) -> str:
     return "start_center" if plan.start is None else "start"
 
 
-def _shapes(plan: Any) -> dict[str, tuple[int, ...]]:
+def shapes_of(plan: Any) -> dict[str, tuple[int, ...]]:
     """The shape of a change of each number that made the run of a plan, but for the parameters of its surface."""
     balls, method = (plan.balls,), plan.method
     if not isinstance(method, BODIES + FLOWS):

@@ -12,8 +12,8 @@ ROUNDING = 4e-16  # of a value, as a share of its size
 def slope(center: np.ndarray, before: Sequence[np.ndarray], after: Sequence[np.ndarray], step: float) -> Slope:
     """The derivative by central differences, extrapolated to distance 0 (Richardson 1911, Ridders 1982).
 
-    A function whose derivative jumps at 0 has central differences that agree with each other, on the mean of the
-    derivatives on both sides. So what these differ by is extrapolated too, and where it is not 0 half of it is the error.
+    Where a derivative jumps at 0 its central differences agree with each other, on the mean of both sides. So what the
+    sides differ by is extrapolated too, and half of it is the error where it is not 0.
 
     Args:
         center: The values at 0 (B, n), of B functions of n numbers each; NaN where there are none.

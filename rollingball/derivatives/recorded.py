@@ -123,3 +123,16 @@ def plan_again(trajectory: Any, surface: Surface | None, threads: int | None) ->
     else:
         plan = plan_of(trajectory, surface)
     return msgspec.structs.replace(plan, gap=None, threads=threads)
+
+
+def refuse_unlike_starts(plan: Any, trajectory: Trajectory) -> None:
+    """An InputError for balls with mass that begin in unlike ways, so that no one plan moves all their starts."""
+    if not is_body(trajectory) or trajectory.contacts is None or trajectory.velocity is None:
+        return
+    touches, dim = trajectory.contacts[0] > 0, trajectory.dim
+    slope = plan.surface.loss_scale * plan.surface.gradient(trajectory.foot[0])
+    follows = touches & along_graph(slope, trajectory.velocity[0])
+    flies = plan.start is None and plan.start_center.shape[1] > dim
+    if (flies and touches.any()) or (plan.velocity.shape[1] > dim and follows.any()):
+        allowed = "balls that all touch or all fly at the start, and all of whose velocities are along the graph or not"
+        raise InputError("trajectory", trajectory, allowed)

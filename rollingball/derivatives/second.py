@@ -1,4 +1,4 @@
-"""The change of the gradient through a run along directions, by differences between gradients through runs beside it."""
+"""The change along directions of the gradient through a run, by differences of it between runs beside the run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROUNDS, HALVINGS = 3, 4  # runs are rolled at so many distances at a time, until
 ENOUGH = 1e-9  # a small error, as a share of the size of what is found
 REFUSED = 1e-3  # one of what has no derivative
 RECORDED = "recorded "  # before the names of rows of what was recorded
-FLOOR = 1e-6  # what is found of a ball counts as no smaller than this share of the largest there
+FLOOR = 1e-4  # a size is at least this share of the largest there, and of the cotangents: less is mostly rounding
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ def _attempt(
     """The same for the balls that begin as RUNNING in ``status`` (B,)."""
     found = [Along(direction) for direction in directions]
     (first,) = again.gradients([again.plan], status)
+    weight = again.weight(first.run)
     for begin in range(0, ROUNDS * HALVINGS, HALVINGS):
         steps = [FARTHEST / 2.0**k for k in range(begin, begin + HALVINGS)]
         open_ones = [along for along in found if not begin or _is_open(along, first, recorded)]
@@ -89,8 +90,8 @@ def _attempt(
         for (along, side, _step), gradient in zip(moves, again.gradients(plans, status) if plans else [], strict=True):
             along.sides[side].append(_seen(gradient, first))
         for along in open_ones:
-            along.gradient = _change(first.rows, along, "")
-            along.recorded = _change(first.recorded, along, RECORDED)
+            along.gradient = _change(first.rows, along, "", along.direction.rate * weight)
+            along.recorded = _change(first.recorded, along, RECORDED, np.zeros(again.balls))
     return first, found
 
 
@@ -106,22 +107,23 @@ def _seen(gradient: Gradient, first: Gradient) -> Rows:
     other = (gradient.status != first.status) | differs(first.run, gradient.run)
     other &= first.status == Status.RUNNING
     rows = gradient.rows | {RECORDED + name: row for name, row in gradient.recorded.items()}
-    return {name: np.where((other if len(row) == len(other) and not name.startswith(OF_SURFACE) else other.any())[..., None], np.nan, row) for name, row in rows.items()}
+    shared = {name: other.any(keepdims=True) if name.startswith(OF_SURFACE) else other for name in rows}
+    return {name: np.where(shared[name][:, None], np.nan, row) for name, row in rows.items()}
 
 
-def _change(first: Rows, along: Along, prefix: str) -> Change:
-    """The changes of the rows of the first run, whose names in the others have a prefix."""
-    found = Change()
+def _change(first: Rows, along: Along, prefix: str, floor: np.ndarray) -> Change:
+    """The changes of the rows of the first run, whose names in the others have a prefix; ``floor`` (B,) is a size."""
+    found, rate = Change(), along.direction.rate
     sizes: dict[str, np.ndarray] = {}
     for name, center in first.items():
         before, after = ([rows[prefix + name] for rows in side] for side in along.sides)
-        rate = along.direction.rate[: len(center)]
         change, error = slope(center, before, after, FARTHEST)
-        found.rows[name], found.error[name] = change * rate[:, None], error * rate
-        sizes[name] = rate * (np.abs(change).max(axis=1, initial=0.0) + np.abs(center).max(axis=1, initial=0.0))
-    largest = np.max([np.broadcast_to(size, along.direction.rate.shape) for size in sizes.values()], axis=0)
+        each = rate[: len(center)]  # one rate of all balls, where they share a row
+        found.rows[name], found.error[name] = change * each[:, None], error * each
+        sizes[name] = each * (np.abs(change).max(axis=1, initial=0.0) + np.abs(center).max(axis=1, initial=0.0))
+    largest = np.max([floor, *(np.broadcast_to(size, rate.shape) for size in sizes.values())], axis=0)
     for name, size in sizes.items():
-        size = np.maximum(size, FLOOR * largest[: len(size)])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found.share[name] = np.where(found.error[name] == 0, 0.0, found.error[name] / size)
+        size = np.maximum(size, FLOOR * (largest if len(size) == len(largest) else largest.max(keepdims=True)))
+        share = np.full(size.shape, np.where(found.error[name] == 0, 0.0, np.inf))
+        found.share[name] = np.divide(found.error[name], size, out=share, where=size > 0)
     return found

@@ -12,9 +12,9 @@ from torch import Tensor
 from rollingball.core.ball import Ball
 from rollingball.core.errors import InputError
 from rollingball.core.schedule import Schedule
-from rollingball.derivatives.derivatives import derivatives
 from rollingball.methods import BODIES, FLOWS
 from rollingball.methods.differentiable import checked_method, is_continuous
+from rollingball.pytorch.runs.gradient import Gradient, Made, plain
 from rollingball.runs.trajectory import Trajectory
 from rollingball.simulate import simulate
 from rollingball.surfaces.base import Surface
@@ -86,7 +86,7 @@ def _check_flow(numbers: dict[str, Tensor], options: dict[str, Any]) -> None:
     if isinstance(save_at, Tensor):
         if save_at.requires_grad:
             raise InputError("save_at", save_at, "times that require no grad: they stretch with the duration")
-        options["save_at"] = _plain(save_at)
+        options["save_at"] = plain(save_at)
 
 
 class _Roll(torch.autograd.Function):
@@ -107,7 +107,7 @@ class _Roll(torch.autograd.Function):
         start: Tensor,
         *given: Tensor,
     ) -> tuple[Tensor, ...]:
-        values = {name: _plain(tensor) for name, tensor in zip(names, given, strict=True)}
+        values = {name: plain(tensor) for name, tensor in zip(names, given, strict=True)}
         if "radius" in values:
             ball = Ball(_scheduled("radius", values.pop("radius"), options))
         if "lr" in values:
@@ -118,7 +118,7 @@ class _Roll(torch.autograd.Function):
             options = {**options, "duration": float(values.pop("duration"))}
         ball, method, options = _with_body(ball, method, options, values)
         ctx.surface = with_parameters(surface, {name.split(".", 1)[1]: value for name, value in values.items()})
-        run = simulate(ctx.surface, ball, method, **{**options, field: _plain(start)})
+        run = simulate(ctx.surface, ball, method, **{**options, field: plain(start)})
         _check_velocity(run, options, names)
         ctx.run, ctx.names, ctx.like, ctx.adjoint, ctx.recorded = run, names, (start, *given), adjoint, recorded
         runs.append(run)
@@ -126,43 +126,9 @@ class _Roll(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *bars: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        with torch.no_grad():
-            grads = _Roll._first_derivative(ctx, bars)
-        if torch.is_grad_enabled():  # create_graph=True: a second derivative is refused where it is asked for
-            once = [grad for grad in grads if grad is not None]
-            taken = iter(_Once.apply(len(once), *once, *ctx.like, *bars))
-            grads = tuple(None if grad is None else next(taken) for grad in grads)
-        return (None,) * 9 + grads
-
-    @staticmethod
-    def _first_derivative(ctx: Any, bars: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
-        """The derivative by the start and by each of the other tensors; None where it is not needed."""
         wanted = ctx.needs_input_grad[9:]
-        cotangent = {name: _plain(bar) for name, bar in zip(ctx.recorded, bars, strict=True)}
-        asked = any(need for need, name in zip(wanted[1:], ctx.names, strict=True) if name.startswith("parameters."))
-        found = derivatives(ctx.run, cotangent, surface=ctx.surface, parameters=asked, adjoint=ctx.adjoint)
-        others = zip(ctx.names, ctx.like[1:], wanted[1:], strict=True)
-        by_others = [_of(found, name, tensor) if need else None for name, tensor, need in others]
-        columns = slice(0, ctx.like[0].shape[-1])  # centres that touch have no height of their own
-        start = np.pad(found.start, ((0, 0), (0, 1)))[:, columns]
-        parts = zip([start if wanted[0] else None, *by_others], ctx.like, strict=True)
-        return tuple(None if part is None else _summed(part, tensor) for part, tensor in parts)
-
-
-class _Once(torch.autograd.Function):
-    """The identity on first derivatives of a run, whose own derivative is refused."""
-
-    @staticmethod
-    def forward(ctx: Any, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
-        return tuple(tensor.clone() for tensor in tensors[:count])
-
-    @staticmethod
-    def backward(ctx: Any, *cotangents: Tensor) -> Any:  # type: ignore[override]
-        raise RuntimeError(
-            "trying to differentiate twice through rollingball.pytorch.simulate (create_graph=True), which is marked "
-            "with @once_differentiable: a run has first derivatives only. Take a penalty on them by differences of "
-            "runs, or its gradient by differences of rollingball.derivatives"
-        )
+        made = Made(ctx.run, ctx.surface, ctx.names, ctx.adjoint, ctx.recorded, wanted)
+        return (None,) * 9 + Gradient.apply(made, *ctx.like, *bars)
 
 
 def _with_body(
@@ -178,11 +144,6 @@ def _with_body(
     return ball, msgspec.structs.replace(method, **rest) if rest else method, {**options, **begins}
 
 
-def _plain(tensor: Tensor) -> np.ndarray:
-    """A tensor as a float64 array on the host, without its gradient."""
-    return tensor.detach().cpu().double().numpy()
-
-
 def _scheduled(name: str, value: np.ndarray, options: dict[str, Any]) -> Any:
     """A number, one for each ball, or a table over steps, as a Ball or a method takes them."""
     if value.ndim < 2:
@@ -190,24 +151,3 @@ def _scheduled(name: str, value: np.ndarray, options: dict[str, Any]) -> Any:
     if value.ndim > 2 or len(value) != options.get("steps"):
         raise InputError(name, f"shape {value.shape}", "one number, (B,), or (steps, 1) and (steps, B)")
     return Schedule(value.tolist(), kind="hold", steps=len(value))
-
-
-def _of(found: Any, name: str, tensor: Tensor) -> np.ndarray:
-    """The derivative by one of the tensors, not yet summed to its shape."""
-    if name.startswith("parameters."):
-        return found.parameters.get(name.split(".", 1)[1], np.zeros(tuple(tensor.shape)))
-    if name in ("radius", "lr"):
-        return getattr(found, f"{name}_steps" if tensor.ndim == 2 else name)
-    if name == "start_velocity":
-        return found.velocity[:, : tensor.shape[-1]]
-    derivative = getattr(found, name.removeprefix("start_"))
-    if derivative is None:
-        raise InputError(name, tensor, "above 0, where a derivative by it is asked for")
-    return derivative
-
-
-def _summed(derivative: np.ndarray, tensor: Tensor) -> Tensor:
-    """A derivative by each ball and step, summed over those that share one number of the tensor."""
-    whole = torch.as_tensor(np.array(derivative), dtype=tensor.dtype, device=tensor.device)
-    padded = (1,) * (whole.ndim - tensor.ndim) + tuple(tensor.shape)
-    return whole.sum_to_size(padded).reshape(tensor.shape)
