@@ -20,6 +20,7 @@ from rollingball.core.schedule import Schedule
 from rollingball.core.status import Certificate, Event, Status
 from rollingball.core.version import __version__ as __version__
 from rollingball.derivatives.derivatives import derivatives
+from rollingball.derivatives.hessian_vector import HessianVector, hessian_vector
 from rollingball.derivatives.robustness import Robustness, robustness
 from rollingball.derivatives.sensitivities import sensitivities
 from rollingball.derivatives.sensitivity_field import SensitivityField, sensitivity_field
@@ -89,6 +90,7 @@ __all__ = [
     "GradientDescent",
     "GradientProjection",
     "HeavyBall",
+    "HessianVector",
     "Heun",
     "InputError",
     "Integrator",
@@ -126,6 +128,7 @@ __all__ = [
     "delta",
     "derivatives",
     "formula",
+    "hessian_vector",
     "iron_grid",
     "ironed",
     "load_scene",

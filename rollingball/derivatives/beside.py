@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from rollingball.core.errors import InputError
 from rollingball.core.status import Status
 from rollingball.derivatives.backwards import backwards, parts_of
 from rollingball.derivatives.check import check_step
@@ -82,9 +83,19 @@ class Again:
         # what a method draws at random hangs on the number of the ball, and a user's own may look at it
         self.alone = self.parameters or (self.discrete and ("seed" in plan.settings or not is_tested(plan.method)))
 
-    def gradients(self, plans: Sequence[Any], status: np.ndarray) -> list[Gradient]:
-        """The gradient through the run of each plan, of the balls that begin as RUNNING in ``status`` (B,)."""
-        return [gradient for group in self._groups(plans) for gradient in self._together(group, status)]
+    def gradient(self, status: np.ndarray) -> Gradient:
+        """The gradient through the run itself, of the balls that begin as RUNNING in ``status`` (B,)."""
+        return self._together([self.plan], status)[0]
+
+    def beside(self, plans: Sequence[Any], status: np.ndarray) -> list[Gradient | None]:
+        """The same through the run of each plan; None for one in which a ball does not fit where it starts."""
+        found: list[Gradient | None] = []
+        for group in self._groups(plans):
+            try:
+                found += self._together(group, status)
+            except InputError:
+                found += [None] if len(group) == 1 else [part for plan in group for part in self.beside([plan], status)]
+        return found
 
     def _groups(self, plans: Sequence[Any]) -> Iterator[Sequence[Any]]:
         """The plans in groups that can be rolled side by side, in their order."""
@@ -96,7 +107,8 @@ class Again:
                 yield group
                 group = []
             group.append(plan)
-        yield group
+        if group:
+            yield group
 
     def _together(self, plans: Sequence[Any], status: np.ndarray) -> list[Gradient]:
         plan, count = _side_by_side(plans), len(plans)
@@ -123,7 +135,7 @@ class Again:
     def cotangents(self, run: Trajectory) -> dict[str, np.ndarray]:
         """The cotangents of a run, by name."""
         if callable(self.cotangent):
-            return checkedcotangents(run, self.cotangent(run))
+            return checked_cotangents(run, self.cotangent(run))
         given = dict(self.cotangent)
         if "event_time" in given and run.events is not None:  # those of other events count for nothing
             events = run.events["time"].shape[1]

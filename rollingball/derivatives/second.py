@@ -12,9 +12,9 @@ from rollingball.derivatives.beside import Again, Gradient, Rows, differs
 from rollingball.derivatives.directions import OF_SURFACE, Direction
 from rollingball.derivatives.extrapolation import slope
 
-FARTHEST = 2.0**-6  # from the run to one beside it, in lengths of the direction
+FARTHEST = 2.0**-7  # from the run to one beside it, in lengths of the direction
 ROUNDS, HALVINGS = 3, 4  # runs are rolled at so many distances at a time, until the error is small
-ENOUGH = 1e-9  # a small error, as a share of the size of what is found
+ENOUGH = 1e-10  # a small error, as a share of the size of what is found
 REFUSED = 1e-3  # one of what has no derivative
 RECORDED = "recorded "  # before the names of rows of what was recorded
 FLOOR = 1e-4  # a size is at least this share of the largest there, and of the cotangents: less is mostly rounding
@@ -51,9 +51,10 @@ class Along:
     recorded: Change = field(default_factory=Change)
     sides: tuple[list[Rows], list[Rows]] = field(default_factory=lambda: ([], []))
 
-    def status(self, first: Gradient) -> np.ndarray:
-        """Whether each ball has a second derivative (B,): RUNNING, or why not."""
-        worst = np.max([np.broadcast_to(share, first.status.shape) for share in self.gradient.share.values()], axis=0)
+    def status(self, first: Gradient, shared: bool = True) -> np.ndarray:
+        """Whether each ball has a second derivative (B,): RUNNING, or why not; ``shared`` says by the surface too."""
+        shares = [part for name, part in self.gradient.share.items() if shared or not name.startswith(OF_SURFACE)]
+        worst = np.max([np.broadcast_to(part, first.status.shape) for part in shares], axis=0)
         kinked = (first.status == Status.RUNNING) & ~(worst <= REFUSED)
         return np.where(kinked, Status.KINK, first.status).astype(np.int32)
 
@@ -69,7 +70,7 @@ def second_derivatives(
     status = np.full(again.balls, Status.RUNNING, dtype=np.int32)
     while True:
         first, found = _attempt(again, directions, recorded, status)
-        ended = np.max([along.status(first) for along in found], axis=0)
+        ended = np.max([along.status(first, shared=False) for along in found], axis=0)
         if not again.parameters or (ended == status).all():
             return first, found
         status = ended  # once more, so that only those that exist are summed
@@ -80,14 +81,14 @@ def _attempt(
 ) -> tuple[Gradient, list[Along]]:
     """The same for the balls that begin as RUNNING in ``status`` (B,)."""
     found = [Along(direction) for direction in directions]
-    (first,) = again.gradients([again.plan], status)
+    first = again.gradient(status)
     weight = again.weight(first.run)
     for begin in range(0, ROUNDS * HALVINGS, HALVINGS):
         steps = [FARTHEST / 2.0**k for k in range(begin, begin + HALVINGS)]
         open_ones = [along for along in found if not begin or _is_open(along, first, recorded)]
         moves = [(along, side, step) for along in open_ones for step in steps for side in (0, 1)]
         plans = [along.direction.moved(again.plan, step if side else -step) for along, side, step in moves]
-        for (along, side, _step), gradient in zip(moves, again.gradients(plans, status) if plans else [], strict=True):
+        for (along, side, _step), gradient in zip(moves, again.beside(plans, status), strict=True):
             along.sides[side].append(_seen(gradient, first))
         for along in open_ones:
             along.gradient = _change(first.rows, along, "", along.direction.rate * weight)
@@ -102,8 +103,11 @@ def _is_open(along: Along, first: Gradient, recorded: bool) -> bool:
     return any(bool((np.broadcast_to(share, exists.shape)[exists] > ENOUGH).any()) for share in shares)
 
 
-def _seen(gradient: Gradient, first: Gradient) -> Rows:
+def _seen(gradient: Gradient | None, first: Gradient) -> Rows:
     """The rows of a run beside the first one: NaN for balls to which something else happened there."""
+    if gradient is None:
+        rows = first.rows | {RECORDED + name: row for name, row in first.recorded.items()}
+        return {name: np.full(row.shape, np.nan) for name, row in rows.items()}
     other = (gradient.status != first.status) | differs(first.run, gradient.run)
     other &= first.status == Status.RUNNING
     rows = gradient.rows | {RECORDED + name: row for name, row in gradient.recorded.items()}

@@ -91,7 +91,7 @@ def test_float32_tensors_get_float32_gradients():
     torch.testing.assert_close(at.grad.double(), other.grad, rtol=1e-3, atol=1e-4)
 
 
-def test_only_every_other_frame_and_a_second_derivative():
+def test_only_every_other_frame():
     at = start()
     run = simulate(SURFACE, rb.Ball(0.3), METHODS[0], at, steps=9, every=4)
     (grad,) = torch.autograd.grad(run.foot[1].square().sum(), at, create_graph=True)
@@ -100,8 +100,6 @@ def test_only_every_other_frame_and_a_second_derivative():
         simulate(SURFACE, rb.Ball(0.3), METHODS[0], whole, steps=9).foot[4].square().sum(), whole
     )
     torch.testing.assert_close(grad.detach(), expected, rtol=1e-9, atol=1e-12)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        grad.sum().backward()
 
 
 def test_what_has_no_derivative_is_refused():

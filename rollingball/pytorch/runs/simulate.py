@@ -107,6 +107,7 @@ def simulate(
     ``spin``, carry the derivative of the run (see :func:`rollingball.derivatives`); it is computed in float64, and the
     run goes by way of the host. Discrete methods have one, flows with an explicit integrator or CatchUp (of a ball with
     several contacts, through ``center``), and balls with mass.
+    They may be differentiated twice (``create_graph=True``), as by :func:`rollingball.hessian_vector`.
     Where no tensor requires grad, the kernel reads ``start`` in place and writes foot, loss and residual into the
     tensors that are returned, without a copy; on a CUDA device it runs in torch's current stream. The final status of
     each ball comes by way of the host. Runs of continuous methods, with exact feet (GlobalProjection, and by default in
@@ -139,7 +140,7 @@ def simulate(
 
     Raises:
         InputError: for an argument that cannot be used, by its name.
-        BallError: in the backward pass, for a ball whose run has no derivative.
+        BallError: in a backward pass, for a ball whose run has no derivative, or no second one where that is asked for.
     """
     field, begins = beginning(start, start_center)
     if not isinstance(begins, Tensor) or begins.dtype not in PRECISIONS or begins.ndim not in (1, 2):

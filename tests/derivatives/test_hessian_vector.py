@@ -1,0 +1,294 @@
+"""Second derivatives: closed forms, symmetry, differences of gradients and of values, and what has none."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import rollingball as rb
+from rollingball.derivatives.extrapolation import slope
+from tests.derivatives.test_body_closed_forms import FLAT, TOUCH, at_event, rolled
+from tests.derivatives.test_derivatives import FORMULA, LAST, METHODS, STARTS, roll
+from tests.derivatives.test_flow_derivatives import FLOWS
+
+S = rb.surfaces
+SINE = S.sine(frequency=0.9, amplitude=0.8)
+LISTED = (
+    "algorithm 1",
+    "momentum, the paper's projector",
+    "sam",
+    "entropy-sgd",
+)  # the last draws at random by its ball
+
+
+def test_gradient_descent_on_a_parabola_by_start_rate_and_curvature():
+    # the last loss is k x^2 m^(2 n) / 2 with m = 1 - lr k
+    k, x, lr, n = 1.7, np.array([0.8, -1.3]), 0.1, 6
+    run = rb.simulate(S.quadratic([[k]]), None, rb.GradientDescent(lr), start=x[:, None], steps=n)
+    directions = {"start": [[[1.0], [1.0]], [[0.0], [0.0]]], "lr": [[0.0, 0.0], [1.0, 1.0]]}
+    found = rb.hessian_vector(run, {"loss": [1.0, 1.0]}, directions, parameters=True)
+    m, two = 1 - lr * k, 2 * n
+    by_both = -two * k**2 * x * m ** (two - 1)
+    np.testing.assert_allclose(found.start[:, :, 0], [[k * m**two] * 2, by_both], rtol=1e-10)
+    np.testing.assert_allclose(found.lr, [by_both, two * (two - 1) * k**3 * x**2 * m ** (two - 2) / 2], rtol=1e-10)
+    by_curvature = [
+        (x * m**two - two * k * lr * x * m ** (two - 1)).sum(),
+        (-two * k * x**2 * m ** (two - 1) + two * (two - 1) * k**2 * lr * x**2 * m ** (two - 2) / 2).sum(),
+    ]
+    np.testing.assert_allclose(found.parameters["matrix"][:, 0, 0], by_curvature, rtol=1e-9)
+    assert found.status.tolist() == [[rb.Status.RUNNING] * 2] * 2
+    assert (found.error < 1e-9).all()
+    assert found.lr_steps.shape == (2, 1, 2)
+    assert not found.radius.any()
+
+
+def test_a_loss_of_the_run_that_is_not_linear_brings_its_own_hessian():
+    k, x, m = 1.7, np.array([0.8, -1.3]), 1 - 0.1 * 1.7
+    run = rb.simulate(S.quadratic([[k]]), None, rb.GradientDescent(0.1), start=x[:, None], steps=6)
+    found = rb.hessian_vector(run, lambda run: {"loss": run.loss[-1]}, {"start": [1.0]})  # half of its square
+    np.testing.assert_allclose(found.start[:, 0], 12 / 8 * k**2 * m**24 * x**2, rtol=1e-10)
+
+
+def by_hand(x, lr, steps, frequency=0.9, amplitude=0.8):
+    """x_n'' for x -> x - lr f'(x), f = amplitude sin(frequency x)."""
+    first, second = np.ones_like(x), np.zeros_like(x)
+    for _ in range(steps):
+        slopes = [amplitude * frequency**order * np.sin(frequency * x + order * np.pi / 2) for order in (1, 2, 3)]
+        x, first, second = (
+            x - lr * slopes[0], first * (1 - lr * slopes[1]), second * (1 - lr * slopes[1]) - lr * slopes[2] * first**2
+        )  # fmt: skip
+    return second
+
+
+def test_of_gradient_descent_by_hand_and_of_sam_as_its_radius_vanishes():
+    x = np.linspace(-1.5, 1.5, 5)
+    for method, ball, close in (
+        (rb.GradientDescent(0.3), None, 1e-9), (rb.SAM(0.3), rb.Ball(1e-7), 1e-5),
+    ):  # fmt: skip
+        run = rb.simulate(SINE, ball, method, start=x[:, None], steps=20, gap=None)
+        found = rb.hessian_vector(run, {"foot": np.ones((5, 1))}, {"start": [1.0]})
+        np.testing.assert_allclose(
+            found.start[:, 0], by_hand(x, 0.3, 20), rtol=0, atol=close * np.abs(found.start).max()
+        )
+        if ball is None:  # the estimate is no less than what it estimates
+            assert (np.abs(found.start[:, 0] - by_hand(x, 0.3, 20)) <= found.error + 1e-13).all()
+
+
+def test_of_a_gradient_flow_by_start_and_duration():
+    # below the reach and for a small radius x e^(-k T): the last loss is k x^2 e^(-2 k T) / 2
+    k, x, time = 2.0, 0.5, 0.905  # no multiple of the step
+    run = rb.simulate(S.quadratic([[k]]), rb.Ball(1e-6), FLOWS["ironed"](rb.RK4(0.01)),
+                      start_center=[[x]], duration=time, save_at=[0.0, time], gap=None)  # fmt: skip
+    found = rb.hessian_vector(run, {"loss": [1.0]}, {"start": [[[1.0]], [[0.0]]], "duration": [0.0, 1.0]})
+    decay = np.exp(-2 * k * time)
+    np.testing.assert_allclose(found.start[:, 0, 0], [k * decay, -2 * k**2 * x * decay], rtol=1e-5)
+    np.testing.assert_allclose(found.duration[:, 0], [-2 * k**2 * x * decay, 2 * k**3 * x**2 * decay], rtol=1e-5)
+
+
+def test_of_the_time_of_a_bounce_by_height_restitution_and_gravity():
+    e, g, height = 0.7, 9.0, 0.4
+    method = rb.RigidBall(contact="unilateral", gravity=g, restitution=e, integrator=rb.Rattle(0.01))
+    run = rolled(FLAT, rb.Ball(0.5), method, start_center=[[0.0, 0.5 + height]], start_velocity=[[0.2, 0.0]],
+                 duration=1.5, save_at=[0.0, 1.5])  # fmt: skip
+    second = at_event(run, TOUCH, 1)  # at t = (1 + 2 e) sqrt(2 h / g)
+    found = rb.hessian_vector(run, second, {"start": [[[0.0, 1.0]], [[0.0, 0.0]]], "restitution": [0.0, 1.0]})
+    fall = np.sqrt(2 * height / g)
+    np.testing.assert_allclose(found.start[:, 0, 1], [-(1 + 2 * e) * fall / (4 * height**2), fall / height], rtol=1e-9)
+    np.testing.assert_allclose(found.gravity[:, 0], [-(1 + 2 * e) * fall / (4 * height * g), -fall / g], rtol=1e-9)
+    np.testing.assert_allclose(found.restitution[:, 0], [fall / height, 0.0], rtol=1e-9, atol=1e-10)
+    assert found.lr is None
+
+
+@pytest.mark.parametrize("method", LISTED)
+@settings(max_examples=3)
+@given(seed=st.integers(0, 2**16))
+def test_it_is_symmetric_by_all_that_made_a_discrete_run(method, seed):
+    rng = np.random.default_rng(seed)
+    run = roll(METHODS[method](0.03), steps=6)
+    shapes = {"start": (3, 2), "radius": 3, "lr": 3, "loss_scale": ()}
+    if method == "entropy-sgd":
+        del shapes["radius"]
+    one, other = (
+        {name: 0.1 * rng.normal(size=shape) for name, shape in shapes.items()}
+        | {"parameters": dict(zip("ab", 0.1 * rng.normal(size=2), strict=True))}
+        for _ in range(2)
+    )
+
+    def product(direction, pair):
+        found = rb.hessian_vector(run, LAST, direction, parameters=True)
+        of_balls = sum((getattr(found, name) * pair[name]).sum() for name in shapes)
+        return of_balls + sum(found.parameters[name] * pair["parameters"][name] for name in "ab")
+
+    assert product(one, other) == pytest.approx(product(other, one), rel=1e-8, abs=1e-9)
+
+
+RNG = np.random.default_rng(3)
+ALONG, ALSO = RNG.normal(size=(2, 3, 2))
+FALLS = rb.RigidBall(contact="unilateral", gravity=2.0, restitution=0.6, friction=0.2, integrator=rb.Rattle(0.02))
+WAVE = S.sine(frequency=1.1, amplitude=0.5, loss_scale=0.9)
+
+
+def flowed(flow):
+    def make(start):
+        return rb.simulate(FORMULA, rb.Ball(0.03), flow, start=start, duration=0.73, save_at=[0.0, 0.4, 0.73], gap=None)
+
+    return make
+
+
+def bounced(start):
+    return rb.simulate(WAVE, rb.Ball(0.3, mass=1.2), FALLS, start_center=start + np.array([0.0, 1.5]), duration=1.9,
+                       start_velocity=[[0.3, 0.1]], save_at=[0.0, 1.0, 1.9], gap=None)  # fmt: skip
+
+
+RUNS = {name: lambda start, name=name: roll(METHODS[name](0.03), start=start) for name in METHODS} | {
+    "ironed flow": flowed(FLOWS["ironed"](rb.RK4(0.05))),
+    "footpoint flow": flowed(FLOWS["footpoint"](rb.Dopri5(rtol=1e-10, atol=1e-12))),
+    "catching up": flowed(rb.IronedFlow(rb.CatchUp(0.05))),
+    "bounces": bounced,
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_it_is_the_difference_of_gradients_and_the_second_one_of_values(name):
+    make, start = RUNS[name], np.array(STARTS) * (0.3 if name == "bounces" else 1.0)
+    run = make(start)
+    frames = {"center": RNG.normal(size=run.center.shape)}
+    found = rb.hessian_vector(run, frames, {"start": [ALONG, ALSO]})
+    assert (found.error < 1e-7 * np.abs(found.start).max()).all()
+    size = np.abs(found.start).max()
+    assert size > 0.01
+    np.testing.assert_allclose(
+        (found.start[0] * ALSO).sum(axis=1), (found.start[1] * ALONG).sum(axis=1), atol=1e-8 * size
+    )
+
+    def at(by):
+        moved = make(start + by * ALONG)
+        return rb.derivatives(moved, frames).start, (frames["center"] * moved.center).sum(axis=(0, 2))
+
+    step = 2e-3
+    gradients, values = zip(*(at(k * step) for k in range(-3, 4)), strict=True)
+    slopes = sum(w * each for w, each in zip((-1, 9, -45, 0, 45, -9, 1), gradients, strict=True)) / (60 * step)
+    np.testing.assert_allclose(found.start[0], slopes, rtol=0, atol=1e-8 * size)
+    bends = sum(w * each for w, each in zip((2, -27, 270, -490, 270, -27, 2), values, strict=True)) / (180 * step**2)
+    np.testing.assert_allclose((found.start[0] * ALONG).sum(axis=1), bends, rtol=0, atol=1e-7 * size)
+
+
+def test_of_a_run_that_was_recorded_now_and_then_stopped_early_and_in_float32():
+    options = {"steps": 60, "stop": rb.Stop(gradient=0.6)}
+    run, sparse = (roll(METHODS["algorithm 1"](0.1), every=every, **options) for every in (1, 7))
+    assert len(set(run.steps)) > 1
+    whole = rb.hessian_vector(run, LAST, {"start": ALONG, "lr": 0.1})
+    again = rb.hessian_vector(sparse, LAST, {"start": ALONG, "lr": 0.1})
+    np.testing.assert_allclose(again.start, whole.start, rtol=1e-9, atol=1e-11)
+    narrow = rb.hessian_vector(roll(METHODS["algorithm 1"](0.1), dtype="float32"), LAST, {"start": ALONG})
+    twin = rb.hessian_vector(roll(METHODS["algorithm 1"](0.1)), LAST, {"start": ALONG})
+    np.testing.assert_allclose(narrow.start, twin.start, rtol=1e-3, atol=1e-5)
+    assert (narrow.error < 1e-6).all()
+
+
+def test_every_step_of_a_schedule_has_a_direction_of_its_own():
+    rates, radii = np.geomspace(0.08, 0.02, 5), np.linspace(0.4, 0.2, 5)
+
+    def run(by=0.0):
+        rate = rb.Schedule(list(rates + by * np.eye(5)[1]), kind="hold")
+        return roll(METHODS["algorithm 1"](rate), rb.Schedule(list(radii + by * np.eye(5)[3]), kind="hold"), steps=5)
+
+    steps = {"lr_steps": np.outer(np.eye(5)[1], [1, 1, 1]), "radius_steps": np.outer(np.eye(5)[3], [1, 1, 1])}
+    found = rb.hessian_vector(run(), LAST, steps)
+    step = 1e-3
+    ends = [rb.derivatives(run(k * step), LAST) for k in (-2, -1, 1, 2)]
+    for name in ("start", "lr_steps", "radius_steps"):
+        slopes = sum(w * getattr(end, name) for w, end in zip((1, -8, 8, -1), ends, strict=True)) / (12 * step)
+        np.testing.assert_allclose(getattr(found, name), slopes, rtol=0, atol=1e-8)
+
+
+# What has none
+
+
+def test_a_jump_of_the_derivative_is_found_although_central_differences_agree():
+    x = np.array([[0.0], [0.7]])
+    values = lambda h: np.abs(x + h) + np.sin(x + h)  # noqa: E731
+    steps = 2.0 ** -np.arange(6.0, 10.0)
+    found, error = slope(values(0.0), [values(-h) for h in steps], [values(h) for h in steps], steps[0])
+    np.testing.assert_allclose(found[:, 0], [1.0, 1 + np.cos(0.7)], atol=1e-11)
+    np.testing.assert_allclose(error, [1.0, 0.0], atol=1e-10)  # |x| has half of a jump of 2
+
+
+def test_a_gradient_with_a_kink_a_focal_point_or_other_events_beside_it_is_refused():
+    # a cubic spline has a jump in its third derivative at each knot; between them the run of one step has none
+    ground, knots = S.sampled(np.cos(np.arange(12.0)), [[-4.0, 4.0]]), np.linspace(-4, 4, 12)
+    run = rb.simulate(ground, None, rb.GradientDescent(0.05), start=[[knots[5]], [knots[5] + 0.3]], steps=1, gap=None)
+    found = rb.hessian_vector(run, {"foot": np.ones((2, 1))}, {"start": [1.0]}, throw=False)
+    assert found.status.tolist() == [rb.Status.KINK, rb.Status.RUNNING]
+    assert found.start[0, 0] == found.error[0] == 0
+    assert found.start[1, 0] != 0
+    with pytest.raises(rb.BallError, match=r"1 of 2 balls have no second derivative; ball 0"):
+        rb.hessian_vector(run, {"foot": np.ones((2, 1))}, {"start": [1.0]})
+    run = rb.simulate(S.quadratic([[1.0]]), rb.Ball([1.0, 0.9]), METHODS["algorithm 1"](0.1), start=[0.0], steps=3)
+    both = rb.hessian_vector(run, {"loss": [1.0, 1.0]}, {"start": [1.0]}, parameters=True, throw=False)
+    assert rb.Status(both.status[0]).failed
+    alone = rb.hessian_vector(run, {"loss": [0.0, 1.0]}, {"start": [0.0]}, throw=False)
+    assert alone.status.tolist() == both.status.tolist()
+    good = rb.hessian_vector(run.select([1]), {"loss": [1.0]}, {"start": [1.0]}, parameters=True)
+    np.testing.assert_allclose(both.parameters["matrix"], good.parameters["matrix"], atol=1e-11)
+    with pytest.raises(rb.BallError, match="ball 0: focal"):
+        rb.hessian_vector(run, {"loss": [1.0, 1.0]}, {"start": [1.0]})
+
+
+def test_a_flow_of_whole_steps_has_a_kink_by_its_duration_as_large_as_a_step_is_wrong():
+    flow = FLOWS["ironed"](rb.RK4(0.05))
+    errors = []
+    for duration in (0.7, 0.73):
+        run = rb.simulate(
+            FORMULA, rb.Ball(0.03), flow, start=STARTS, duration=duration, save_at=[0, duration], gap=None
+        )
+        errors.append(rb.hessian_vector(run, LAST, {"duration": 1.0}).error.max())
+    assert errors[0] > 1e-6
+    assert errors[1] < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("direction", "said"),
+    [
+        ({}, "direction"),
+        ([1.0], "direction"),
+        ({"begin": [1.0, 1.0]}, "direction: got .* a dict of start, radius, lr"),
+        ({"duration": 1.0}, "direction"),
+        ({"start": np.ones((2, 2))}, r"direction.start: got 'shape \(2, 2\)'; allowed: shape \(3, 2\), or \(K, 3, 2\)"),
+        ({"radius": np.ones((2, 2))}, "direction.radius"),
+        ({"loss_scale": np.ones((2, 2))}, "direction.loss_scale"),
+        ({"start": np.ones((2, 3, 2)), "lr": np.ones((4, 3))}, r"direction: got \[2, 4\]"),
+        ({"start": np.nan * np.ones((3, 2))}, "direction.start"),
+        ({"parameters": {"c": 1.0}}, "direction.parameters: got .* a dict of a, b"),
+        ({"parameters": 1.0}, "direction"),
+        ({"parameters": {"a": [1.0, 2.0, 3.0, 4.0], "b": [1.0, 2.0]}}, "direction: got"),
+    ],
+)  # fmt: skip
+def test_a_wrong_direction_is_refused_before_anything_is_compiled(direction, said, plain, no_compiling):
+    with pytest.raises(rb.InputError, match=said):
+        rb.hessian_vector(plain, LAST, direction)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return roll(METHODS["algorithm 1"](0.03), steps=3)
+
+
+def test_what_else_does_not_serve_is_refused(plain):
+    with pytest.raises(rb.InputError, match="first frame on"):
+        rb.hessian_vector(plain[1:], LAST, {"start": ALONG})
+    with pytest.raises(rb.InputError, match="cotangent"):
+        rb.hessian_vector(plain, {"fot": [1.0]}, {"start": ALONG})
+    with pytest.raises(rb.InputError, match="cotangent"):
+        rb.hessian_vector(plain, lambda run: run.loss, {"start": ALONG})
+    stiff = rb.simulate(SINE, rb.Ball(0.3), rb.IronedFlow(rb.Rosenbrock()), start=[0.4], duration=0.1, gap=None)
+    with pytest.raises(rb.InputError, match="integrator: got 'Rosenbrock'"):
+        rb.hessian_vector(stiff, {"loss": [1.0]}, {"start": [1.0]})
+    elastic = rb.RigidBall(contact="unilateral", restitution=1.0, gravity=2.0, integrator=rb.Rattle(0.02))
+    mixed = rb.simulate(WAVE, rb.Ball(0.3), elastic, start_center=[[0.2, 1.3], [0.2, 0.0]], lift=True, duration=0.02,
+                        save_at=[0.0, 0.02], gap=None)  # fmt: skip
+    assert mixed.contacts[0].tolist() == [0, 1]
+    with pytest.raises(rb.InputError, match="all touch or all fly"):
+        rb.hessian_vector(mixed, {"center": [[1.0, 0.0]] * 2}, {"start": [1.0, 0.0]})
+    with pytest.raises(rb.InputError, match=r"direction.restitution: got 1.0; allowed: 0, since restitution is 1"):
+        rb.hessian_vector(mixed.select([0]), {"center": [[1.0, 0.0]]}, {"restitution": 1.0})
