@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rollingball as rb
+from rollingball.derivatives import beside
 from rollingball.derivatives.extrapolation import slope
 from tests.derivatives.test_body_closed_forms import FLAT, TOUCH, at_event, rolled
 from tests.derivatives.test_derivatives import FORMULA, LAST, METHODS, STARTS, roll
@@ -85,8 +86,9 @@ def test_of_a_gradient_flow_by_start_and_duration():
     np.testing.assert_allclose(found.duration[:, 0], [-2 * k**2 * x * decay, 2 * k**3 * x**2 * decay], rtol=1e-5)
 
 
-def test_of_the_time_of_a_bounce_by_height_restitution_and_gravity():
-    e, g, height = 0.7, 9.0, 0.4
+@pytest.mark.parametrize("height", [0.4, 0.004])  # from less than a step of a difference it cannot be moved down
+def test_of_the_time_of_a_bounce_by_height_restitution_and_gravity(height):
+    e, g = 0.7, 9.0
     method = rb.RigidBall(contact="unilateral", gravity=g, restitution=e, integrator=rb.Rattle(0.01))
     run = rolled(FLAT, rb.Ball(0.5), method, start_center=[[0.0, 0.5 + height]], start_velocity=[[0.2, 0.0]],
                  duration=1.5, save_at=[0.0, 1.5])  # fmt: skip
@@ -200,6 +202,53 @@ def test_every_step_of_a_schedule_has_a_direction_of_its_own():
     for name in ("start", "lr_steps", "radius_steps"):
         slopes = sum(w * getattr(end, name) for w, end in zip((1, -8, 8, -1), ends, strict=True)) / (12 * step)
         np.testing.assert_allclose(getattr(found, name), slopes, rtol=0, atol=1e-8)
+
+
+def test_it_is_symmetric_by_all_that_made_a_run_of_bodies_that_touch():
+    method = rb.RigidBall(contact="unilateral", gravity=2.0, drag=0.1, restitution=0.6, friction=0.2,
+                          integrator=rb.Rattle(0.02))  # fmt: skip
+    run = rb.simulate(WAVE, rb.Ball(0.3, mass=1.2, inertia=0.4), method, start_center=[[0.4], [-0.6]], duration=0.73,
+                      start_velocity=[[0.5], [-0.3]], start_spin=[[1.0], [-2.0]], save_at=[0.0, 0.73],
+                      gap=None)  # fmt: skip
+    assert (run.contacts > 0).all()
+    each, shared = (
+        ("radius", "mass", "inertia"),
+        ("gravity", "drag", "friction", "restitution", "duration", "loss_scale"),
+    )
+    draws = [
+        {"start": RNG.normal(size=(2, 1)), "spin": RNG.normal(size=(2, 1)), "velocity": np.array([[v, 0.0], [-v, 0.0]])}
+        | {name: 0.1 * RNG.normal(size=2) for name in each}
+        | {name: 0.1 * RNG.normal() for name in shared}
+        | {"parameters": {"frequency": 0.1 * RNG.normal(), "amplitude": 0.1 * RNG.normal()}}
+        for v in (0.3, -0.8)
+    ]
+    cotangent = {
+        "center": RNG.normal(size=(2, 2)),
+        "velocity": RNG.normal(size=(2, 2)),
+        "spin": RNG.normal(size=(2, 1)),
+    }
+
+    def product(one, other):
+        found = rb.hessian_vector(run, cotangent, one, parameters=True)
+        of_balls = sum((getattr(found, name) * part).sum() for name, part in other.items() if name != "parameters")
+        return of_balls + sum(found.parameters[name] * part for name, part in other["parameters"].items())
+
+    left, right = product(*draws), product(*draws[::-1])
+    assert left == pytest.approx(right, rel=1e-8)
+    assert abs(left) > 0.01
+
+
+def test_runs_side_by_side_are_the_runs_alone(monkeypatch):
+    run = roll(METHODS["algorithm 1"](0.03))
+    several = {"start": [ALONG, ALSO], "lr": [[0.0] * 3, [0.1] * 3]}
+    together = rb.hessian_vector(run, LAST, several)
+    monkeypatch.setattr(beside, "MOST", 1)
+    apart = rb.hessian_vector(run, LAST, several)
+    for k in range(2):
+        alone = rb.hessian_vector(run, LAST, {name: part[k] for name, part in several.items()})
+        for name in ("start", "lr", "radius", "loss_scale", "error"):
+            np.testing.assert_array_equal(getattr(apart, name), getattr(together, name))
+            np.testing.assert_array_equal(getattr(together, name)[k], getattr(alone, name))
 
 
 # What has none

@@ -76,6 +76,9 @@ def test_the_cotangents_are_those_of_differences(recipe):
         if name == "matrix":
             expected = (expected + expected.T) / 2
         np.testing.assert_allclose(found[name], expected, rtol=1e-8, atol=1e-9 * (1 + np.abs(expected).max()))
+    of_nothing = parameter_cotangents(surface, x, 0 * height, 0 * slope)
+    assert {name: np.shape(value) for name, value in of_nothing.items()} == {n: np.shape(v) for n, v in found.items()}
+    assert not any(np.any(value) for value in of_nothing.values())
 
 
 def test_points_in_many_parts_give_the_same_sum(monkeypatch):
