@@ -14,7 +14,7 @@ from rollingball.derivatives.extrapolation import slope
 
 FARTHEST = 2.0**-7  # from the run to one beside it, in lengths of the direction
 ROUNDS, HALVINGS = 3, 4  # runs are rolled at so many distances at a time, until the error is small
-ENOUGH = 1e-10  # a small error, as a share of the size of what is found
+ENOUGH = 1e-9  # a small error, as a share of the size of what is found
 REFUSED = 1e-3  # one of what has no derivative
 RECORDED = "recorded "  # before the names of rows of what was recorded
 FLOOR = 1e-4  # a size is at least this share of the largest there, and of the cotangents: less is mostly rounding

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import rollingball as rb
 from rollingball.derivatives import beside
-from rollingball.derivatives.extrapolation import slope
+from rollingball.derivatives.extrapolation import limit, slope
 from tests.derivatives.test_body_closed_forms import FLAT, TOUCH, at_event, rolled
 from tests.derivatives.test_derivatives import FORMULA, LAST, METHODS, STARTS, roll
 from tests.derivatives.test_flow_derivatives import FLOWS
@@ -179,8 +179,9 @@ def test_of_a_run_that_was_recorded_now_and_then_stopped_early_and_in_float32():
     options = {"steps": 60, "stop": rb.Stop(gradient=0.6)}
     run, sparse = (roll(METHODS["algorithm 1"](0.1), every=every, **options) for every in (1, 7))
     assert len(set(run.steps)) > 1
-    whole = rb.hessian_vector(run, LAST, {"start": ALONG, "lr": 0.1})
-    again = rb.hessian_vector(sparse, LAST, {"start": ALONG, "lr": 0.1})
+    of_end = lambda run: {"loss": run.loss[-1], "foot": 2 * run.foot[-1]}  # noqa: E731
+    whole = rb.hessian_vector(run, of_end, {"start": ALONG, "lr": 0.1})
+    again = rb.hessian_vector(sparse, of_end, {"start": ALONG, "lr": 0.1})
     np.testing.assert_allclose(again.start, whole.start, rtol=1e-9, atol=1e-11)
     narrow = rb.hessian_vector(roll(METHODS["algorithm 1"](0.1), dtype="float32"), LAST, {"start": ALONG})
     twin = rb.hessian_vector(roll(METHODS["algorithm 1"](0.1)), LAST, {"start": ALONG})
@@ -254,6 +255,19 @@ def test_runs_side_by_side_are_the_runs_alone(monkeypatch):
 # What has none
 
 
+def test_differences_of_even_order_and_of_odd_order_are_extrapolated():
+    # coarse steps: with the powers 2, 4 and 6 taken away what is left is of the eighth order, below 1e-13
+    steps = 2.0 ** -np.arange(2.0, 6.0)
+    values = lambda h: np.array([[np.sin(0.3 + h), np.exp(h)]])  # noqa: E731
+    found, error = slope(values(0.0), [values(-h) for h in steps], [values(h) for h in steps], steps[0])
+    np.testing.assert_allclose(found, [[np.cos(0.3), 1.0]], atol=2e-13)
+    assert error < 1e-8
+    noise = [np.zeros(1)] * 3
+    even = [np.array([[3.0 + h**2 - 5 * h**4]]) for h in steps[:3]]
+    odd = [np.array([[3.0 + h - 5 * h**3]]) for h in steps[:3]]
+    np.testing.assert_allclose([limit(even, 2, noise)[0], limit(odd, 1, noise)[0]], [[[3.0]]] * 2, atol=1e-14)
+
+
 def test_a_jump_of_the_derivative_is_found_although_central_differences_agree():
     x = np.array([[0.0], [0.7]])
     values = lambda h: np.abs(x + h) + np.sin(x + h)  # noqa: E731
@@ -273,6 +287,11 @@ def test_a_gradient_with_a_kink_a_focal_point_or_other_events_beside_it_is_refus
     assert found.start[1, 0] != 0
     with pytest.raises(rb.BallError, match=r"1 of 2 balls have no second derivative; ball 0"):
         rb.hessian_vector(run, {"foot": np.ones((2, 1))}, {"start": [1.0]})
+    # one ball comes down just at the end, so that other events lie beside it
+    lands = rb.RigidBall(contact="unilateral", gravity=2.0, restitution=0.5, integrator=rb.Rattle(0.01))
+    run = rolled(FLAT, rb.Ball(0.5), lands, start_center=[[0.0, 1.5], [0.0, 1.0]], duration=1.0, save_at=[0.0, 1.0])
+    found = rb.hessian_vector(run, {"center": [[0.0, 1.0]] * 2}, {"start": [0.0, 1.0]}, throw=False)
+    assert found.status.tolist() == [rb.Status.KINK, rb.Status.RUNNING]
     run = rb.simulate(S.quadratic([[1.0]]), rb.Ball([1.0, 0.9]), METHODS["algorithm 1"](0.1), start=[0.0], steps=3)
     both = rb.hessian_vector(run, {"loss": [1.0, 1.0]}, {"start": [1.0]}, parameters=True, throw=False)
     assert rb.Status(both.status[0]).failed

@@ -97,9 +97,7 @@ class _Second(torch.autograd.Function):
         ]
         turned = Gradient.apply(ctx.made, *like, *given)
         bent = _Second.apply(ctx.made, (False,) * len(bars), *like, *bars, *cotangents[:count])[:count]
-        sums = [
-            one if two is None else two if one is None else one + two for one, two in zip(turned, bent, strict=True)
-        ]
+        sums = [None if one is None else one + other for one, other in zip(turned, bent, strict=True)]
         nothing = [torch.zeros_like(tensor) for tensor in (*like, *bars)]  # for _Once, which refuses
         return (None, None, *nothing, *sums)
 
