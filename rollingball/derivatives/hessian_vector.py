@@ -47,12 +47,12 @@ def hessian_vector(
     """The Hessian of a function J of a run, by all that made it, times a vector v (theory, section 12).
 
     The gradient of J is exact (:func:`derivatives`). Its derivative along v is taken by central differences of it
-    between runs that begin a little to either side, extrapolated to distance 0: for smooth runs to about ten digits.
+    between runs that begin a little to either side, extrapolated to distance 0: for smooth runs to nine digits or more.
     ``error`` estimates how far off it is, and where the differences do not agree it is refused. It takes all methods
     that :func:`derivatives` takes. Where steps are adaptive their tolerance bounds it.
 
     Runs that differ in numbers of each ball alone are rolled side by side, those of all directions in one launch. The
-    work is that of 9 gradients, or up to 25 where runs bend within a hundredth of what is moved.
+    work is that of 9 runs and their gradients, or up to 25 where runs bend within a hundredth of what is moved.
 
     Args:
         trajectory: The run, from its first step on; one in float32 counts as its twin in float64.

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rollingball as rb
-from rollingball.derivatives import beside
+from rollingball.derivatives import beside, second
 from rollingball.derivatives.extrapolation import limit, slope
 from tests.derivatives.test_body_closed_forms import FLAT, TOUCH, at_event, rolled
 from tests.derivatives.test_derivatives import FORMULA, LAST, METHODS, STARTS, roll
@@ -92,8 +92,8 @@ def test_of_the_time_of_a_bounce_by_height_restitution_and_gravity(height):
     method = rb.RigidBall(contact="unilateral", gravity=g, restitution=e, integrator=rb.Rattle(0.01))
     run = rolled(FLAT, rb.Ball(0.5), method, start_center=[[0.0, 0.5 + height]], start_velocity=[[0.2, 0.0]],
                  duration=1.5, save_at=[0.0, 1.5])  # fmt: skip
-    second = at_event(run, TOUCH, 1)  # at t = (1 + 2 e) sqrt(2 h / g)
-    found = rb.hessian_vector(run, second, {"start": [[[0.0, 1.0]], [[0.0, 0.0]]], "restitution": [0.0, 1.0]})
+    of_second = at_event(run, TOUCH, 1)  # at t = (1 + 2 e) sqrt(2 h / g)
+    found = rb.hessian_vector(run, of_second, {"start": [[[0.0, 1.0]], [[0.0, 0.0]]], "restitution": [0.0, 1.0]})
     fall = np.sqrt(2 * height / g)
     np.testing.assert_allclose(found.start[:, 0, 1], [-(1 + 2 * e) * fall / (4 * height**2), fall / height], rtol=1e-9)
     np.testing.assert_allclose(found.gravity[:, 0], [-(1 + 2 * e) * fall / (4 * height * g), -fall / g], rtol=1e-9)
@@ -124,8 +124,7 @@ def test_it_is_symmetric_by_all_that_made_a_discrete_run(method, seed):
     assert product(one, other) == pytest.approx(product(other, one), rel=1e-8, abs=1e-9)
 
 
-RNG = np.random.default_rng(3)
-ALONG, ALSO = RNG.normal(size=(2, 3, 2))
+ALONG, ALSO = np.random.default_rng(3).normal(size=(2, 3, 2))
 FALLS = rb.RigidBall(contact="unilateral", gravity=2.0, restitution=0.6, friction=0.2, integrator=rb.Rattle(0.02))
 WAVE = S.sine(frequency=1.1, amplitude=0.5, loss_scale=0.9)
 
@@ -154,7 +153,7 @@ RUNS = {name: lambda start, name=name: roll(METHODS[name](0.03), start=start) fo
 def test_it_is_the_difference_of_gradients_and_the_second_one_of_values(name):
     make, start = RUNS[name], np.array(STARTS) * (0.3 if name == "bounces" else 1.0)
     run = make(start)
-    frames = {"center": RNG.normal(size=run.center.shape)}
+    frames = {"center": np.random.default_rng(4).normal(size=run.center.shape)}
     found = rb.hessian_vector(run, frames, {"start": [ALONG, ALSO]})
     assert (found.error < 1e-7 * np.abs(found.start).max()).all()
     size = np.abs(found.start).max()
@@ -212,21 +211,22 @@ def test_it_is_symmetric_by_all_that_made_a_run_of_bodies_that_touch():
                       start_velocity=[[0.5], [-0.3]], start_spin=[[1.0], [-2.0]], save_at=[0.0, 0.73],
                       gap=None)  # fmt: skip
     assert (run.contacts > 0).all()
+    rng = np.random.default_rng(5)
     each, shared = (
         ("radius", "mass", "inertia"),
         ("gravity", "drag", "friction", "restitution", "duration", "loss_scale"),
     )
     draws = [
-        {"start": RNG.normal(size=(2, 1)), "spin": RNG.normal(size=(2, 1)), "velocity": np.array([[v, 0.0], [-v, 0.0]])}
-        | {name: 0.1 * RNG.normal(size=2) for name in each}
-        | {name: 0.1 * RNG.normal() for name in shared}
-        | {"parameters": {"frequency": 0.1 * RNG.normal(), "amplitude": 0.1 * RNG.normal()}}
+        {"start": rng.normal(size=(2, 1)), "spin": rng.normal(size=(2, 1)), "velocity": np.array([[v, 0.0], [-v, 0.0]])}
+        | {name: 0.1 * rng.normal(size=2) for name in each}
+        | {name: 0.1 * rng.normal() for name in shared}
+        | {"parameters": {"frequency": 0.1 * rng.normal(), "amplitude": 0.1 * rng.normal()}}
         for v in (0.3, -0.8)
     ]
     cotangent = {
-        "center": RNG.normal(size=(2, 2)),
-        "velocity": RNG.normal(size=(2, 2)),
-        "spin": RNG.normal(size=(2, 1)),
+        "center": rng.normal(size=(2, 2)),
+        "velocity": rng.normal(size=(2, 2)),
+        "spin": rng.normal(size=(2, 1)),
     }
 
     def product(one, other):
@@ -303,6 +303,12 @@ def test_a_gradient_with_a_kink_a_focal_point_or_other_events_beside_it_is_refus
         rb.hessian_vector(run, {"loss": [1.0, 1.0]}, {"start": [1.0]})
 
 
+def test_runs_to_which_something_else_happens_count_for_nothing(monkeypatch, plain):
+    monkeypatch.setattr(second, "differs", lambda first, other: np.array([True, False, False]))
+    found = rb.hessian_vector(plain, LAST, {"start": ALONG}, throw=False)
+    assert found.status.tolist() == [rb.Status.KINK, rb.Status.RUNNING, rb.Status.RUNNING]
+
+
 def test_a_flow_of_whole_steps_has_a_kink_by_its_duration_as_large_as_a_step_is_wrong():
     flow = FLOWS["ironed"](rb.RK4(0.05))
     errors = []
@@ -360,3 +366,10 @@ def test_what_else_does_not_serve_is_refused(plain):
         rb.hessian_vector(mixed, {"center": [[1.0, 0.0]] * 2}, {"start": [1.0, 0.0]})
     with pytest.raises(rb.InputError, match=r"direction.restitution: got 1.0; allowed: 0, since restitution is 1"):
         rb.hessian_vector(mixed.select([0]), {"center": [[1.0, 0.0]]}, {"restitution": 1.0})
+
+
+@pytest.mark.cuda
+def test_on_a_cuda_device_they_are_the_same(cuda):
+    here, there = (roll(METHODS["algorithm 1"](0.03), device=device) for device in ("cpu", cuda))
+    one, other = (rb.hessian_vector(run, LAST, {"start": ALONG}) for run in (here, there))
+    np.testing.assert_allclose(other.start, one.start, rtol=1e-8, atol=1e-9)
