@@ -39,7 +39,7 @@ class Gradient:
         recorded: What the cotangents are of, as rows by name.
         status: Whether each ball has it (B,): RUNNING, or why not.
         run: The run itself, at the frames of the cotangents.
-        found: As derivatives of some run of these, for the shapes.
+        found: The derivatives that the rows are from, those of runs side by side together.
     """
 
     rows: Rows
@@ -111,6 +111,7 @@ class Again:
             yield group
 
     def _together(self, plans: Sequence[Any], status: np.ndarray) -> list[Gradient]:
+        """The gradients through runs that are rolled side by side."""
         plan, count = _side_by_side(plans), len(plans)
         whole = rolled(plan)
         chosen = whole[np.flatnonzero(np.isin(whole.step, self.frames))] if self.discrete else whole

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -65,14 +65,16 @@ def second_derivatives(
     """The gradient through a run, and its changes along directions; with ``recorded`` those of what was recorded, too.
 
     Sums over balls, by the parameters of the surface, are those over balls that have a second derivative along each of
-    the directions.
+    the directions; in its field ``found`` the gradient has the status that each ball began with.
     """
     status = np.full(again.balls, Status.RUNNING, dtype=np.int32)
+    begun = None
     while True:
         first, found = _attempt(again, directions, recorded, status)
+        begun = begun or first
         ended = np.max([along.status(first, shared=False) for along in found], axis=0)
         if not again.parameters or (ended == status).all():
-            return first, found
+            return replace(first, found=begun.found), found
         status = ended  # once more, so that only those that exist are summed
 
 

@@ -286,7 +286,7 @@ def test_a_gradient_with_a_kink_a_focal_point_or_other_events_beside_it_is_refus
     assert found.start[0, 0] == found.error[0] == 0
     assert found.start[1, 0] != 0
     with pytest.raises(rb.BallError, match=r"1 of 2 balls have no second derivative; ball 0"):
-        rb.hessian_vector(run, {"foot": np.ones((2, 1))}, {"start": [1.0]})
+        rb.hessian_vector(run, {"foot": np.ones((2, 1))}, {"start": [1.0]}, parameters=True)
     # one ball comes down just at the end, so that other events lie beside it
     lands = rb.RigidBall(contact="unilateral", gravity=2.0, restitution=0.5, integrator=rb.Rattle(0.01))
     run = rolled(FLAT, rb.Ball(0.5), lands, start_center=[[0.0, 1.5], [0.0, 1.0]], duration=1.0, save_at=[0.0, 1.0])
