@@ -37,9 +37,9 @@ INNER = {
     "app": [
         ["scene_tables", "scene_text"],
         ["scene"],
-        ["doctor", "warm", "manifest", "paper", "training"],
+        ["doctor", "manifest", "paper", "training"],
         ["folder", "studies"],
-        ["export", "rolling"],
+        ["export", "rolling", "warm"],
         ["commands"],
         ["cli"],
     ],
