@@ -10,6 +10,7 @@ import numpy as np
 from rollingball.core.codes import NO_SLIP
 from rollingball.core.errors import InputError
 from rollingball.methods import FootpointFlow
+from rollingball.methods.body.integrators import MoreauJean
 from rollingball.methods.body.plan import BodyPlan, along_graph, plan_body, spin_axes
 from rollingball.methods.differentiable import OTHERWISE, checked_method
 from rollingball.methods.discrete.plan import DiscretePlan, plan_discrete
@@ -84,20 +85,23 @@ def body_plan(
     return plan_body(request)
 
 
-def _spin(trajectory: Trajectory, slope: np.ndarray, method: Any, told: str | None) -> np.ndarray | None:
-    """The angular velocity at the start, (B, 1) where it was given about the normal; ``slope`` (B, d) is that there.
+def _spin(trajectory: Trajectory, slope: np.ndarray, method: Any, told: Any) -> Any:
+    """The angular velocity as it was given (B, 1) about the normal, or (B, 3); ``slope`` (B, d) is that at the start.
 
-    Of a ball that rolls without slip it is the part about the normal: what else was recorded follows from its velocity,
-    and was not given.
+    A ball that touches may keep a part of it alone, which is what was recorded. The scene has the whole then; one that
+    was written before it did says nothing of the rest, which counts as 0.
     """
     if trajectory.spin is None or trajectory.dim == 1:
         return None if trajectory.spin is None else trajectory.spin[0]
+    if isinstance(told, list):
+        return told
     touches = trajectory.contacts[0] > 0 if trajectory.contacts is not None else np.ones(len(slope), dtype=bool)
     axes = spin_axes(slope, touches)
     about = (trajectory.spin[0] * axes).sum(axis=1, keepdims=True)
     if told == "about the normal":
         return about
-    return np.where((touches & (method.law == NO_SLIP))[:, None], about * axes, trajectory.spin[0])
+    rolls = touches & (method.law == NO_SLIP and not isinstance(method.chosen, MoreauJean))
+    return np.where(rolls[:, None], about * axes, trajectory.spin[0])
 
 
 def plan_of(trajectory: Any, surface: Any, continuous: bool = False) -> DiscretePlan:

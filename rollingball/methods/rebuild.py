@@ -40,7 +40,8 @@ def rebuilt_scene(
     try:
         run = dict(scene["run"])
         if "duration" in run:
-            options = {name: run.pop(name, None) for name in ("duration", "dtype", "device", "start", "start_spin")}
+            options = {name: run.pop(name, None) for name in ("duration", "dtype", "device", "start")}
+            options["start_spin"] = msgspec.convert(run.pop("start_spin", None), str | list[list[float]] | None)
             options["stop"] = msgspec.convert(run.pop("stop", None), Stop | None)
             method = METHOD_CLASSES.read(run)
         else:

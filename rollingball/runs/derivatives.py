@@ -49,8 +49,8 @@ class Derivatives(OfBody):
         velocity: Of a ball with mass, by the velocity of its centre at the start (B, d + 1), and None for other
             methods, as what follows. That of a ball that rolls or slides stays along the graph: by its horizontal part,
             and the last column is 0.
-        spin: By the angular velocity at the start (B, 1) in d = 1 or (B, 3); None in d > 2. Of a ball that rolls
-            without slip it is along the normal, and the spin about the normal is what stays where its start moves.
+        spin: By the angular velocity at the start (B, 1) in d = 1 or (B, 3); None in d > 2. Where the start moves,
+            the spin stays as it was given, about the normal or as a vector.
         mass: By the mass (B,), and in the same shape what follows.
         inertia: By the number beta of the moment of inertia.
         gravity: By gravity.

@@ -10,7 +10,8 @@ import numpy as np
 def picked(scene: dict[str, Any], balls: int, pick: Any) -> dict[str, Any]:
     """``scene`` with the values that were given one for each ball reduced to those picked."""
     scene = dict(scene)
-    for table, name in (("ball", "radius"), ("ball", "mass"), ("ball", "inertia"), ("run", "lr")):
+    names = {"ball": ("radius", "mass", "inertia"), "run": ("lr", "start_spin")}
+    for table, name in ((table, name) for table, each in names.items() for name in each):
         values = (scene.get(table) or {}).get(name)
         if isinstance(values, list) and len(values) == balls:
             scene[table] = {**scene[table], name: np.asarray(values)[pick].tolist()}

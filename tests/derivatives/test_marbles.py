@@ -102,6 +102,38 @@ def test_where_a_marble_starts_a_spin_that_was_given_as_a_vector_stays():
 
 
 @pytest.mark.parametrize(
+    "integrator",
+    [rb.RK4(0.02), pytest.param(rb.Rattle(0.02), marks=pytest.mark.slow), rb.MoreauJean(0.02)],
+    ids=["rk4", "rattle", "moreau-jean"],
+)
+@pytest.mark.parametrize(("friction", "spin"), [("no-slip", "marble"), (0.15, "rubber"), (5.0, "rubber")])
+def test_a_spin_vector_that_balls_keep_a_part_of_stays_as_it_was_given_where_their_start_moves(
+    friction, spin, integrator
+):
+    # without slip they keep the part about the normal, of rubber the part across it, and that alone is recorded
+    contact = "unilateral" if isinstance(integrator, rb.MoreauJean) else "bilateral"
+    method = rb.RigidBall(contact=contact, gravity=3.0, friction=friction, spin=spin, integrator=integrator)
+    weights = {"center": [0.8, -0.5, 0.3], "velocity": [0.3, 0.7, 0.2], "spin": [0.1, -0.2, 0.3]}
+
+    def rolled(moved):
+        return rb.simulate(EGG, rb.Ball(0.3), method, start_center=[0.4, 0.3] + moved[:, :2], start_velocity=[0.5, 0.7],
+                           start_spin=[[1, 2, 3], [-2, 1, 0.5]] + moved[:, 2:], duration=0.29, save_at=[0.0, 0.29],
+                           gap=None)  # fmt: skip
+
+    def ends(moved):
+        run = rolled(moved)
+        return sum(getattr(run, name)[-1] @ np.array(bar) for name, bar in weights.items())
+
+    run = rolled(np.zeros((2, 5)))
+    expected = np.transpose([differences(lambda by, to=to: ends(by * np.tile(to, (2, 1))), 1e-4) for to in np.eye(5)])
+    for chosen in ([0, 1], [1]):
+        found = rb.derivatives(run.select(chosen), {name: [bar] * len(chosen) for name, bar in weights.items()})
+        np.testing.assert_allclose(np.hstack([found.start, found.spin]), expected[chosen], rtol=0, atol=1e-8)
+    ahead, last = rb.sensitivities(run), rb.derivatives(run, {"center": [[1.0, 0.0, 0.0]] * 2})
+    np.testing.assert_allclose(ahead.start[-1, :, 0], last.start, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
     "integrator", [RK4, pytest.param(rb.Rattle(5e-3), marks=pytest.mark.slow)], ids=["rk4", "rattle"]
 )
 @pytest.mark.parametrize("friction", ["no-slip", 0.15], ids=["rolls", "rubs"])

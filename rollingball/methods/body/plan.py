@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from rollingball.core.codes import COULOMB, FRICTIONLESS
 from rollingball.core.errors import InputError, numbers, points
 from rollingball.core.schedule import Schedule
 from rollingball.geometry.contact.contacts import contacts
+from rollingball.methods.body.integrators import MoreauJean
 from rollingball.runs.clock import check_steps, checked_times, over_balls
 from rollingball.runs.continuation import continuation
 from rollingball.runs.fields import BODY_COLUMNS
@@ -39,8 +41,20 @@ class BodyPlan(TimedPlan, frozen=True, kw_only=True):
         """As for every run, and how the start and the spin were given."""
         run, ball = super().told()
         begins = "foot" if self.start is not None and not self.lift and self.earlier is None else "center"
-        about = self.spin.shape[1] == 1 and self.surface.dim == 2
-        return {**run, "start": begins, "start_spin": "about the normal" if about else "vector"}, ball
+        return {**run, "start": begins, "start_spin": self._told_spin()}, ball
+
+    def _told_spin(self) -> Any:
+        """How the spin was given: "about the normal", "vector", or the vectors where balls keep only a part of them."""
+        if self.surface.dim != 2:
+            return "vector"
+        if self.spin.shape[1] == 1:
+            return "about the normal"
+        method, law = self.method, self.method.law
+        whole = law == COULOMB and method.spin == "marble" and (self.inertia > 0).all()
+        if isinstance(method.chosen, MoreauJean) or law == FRICTIONLESS or whole:
+            return "vector"  # the first frame has all of it
+        same = (self.spin == self.spin[0]).all()
+        return self.spin[: 1 if same else None].tolist()
 
 
 def plan_body(request: Request) -> BodyPlan:
