@@ -10,12 +10,14 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.above import contact_above_program
 from rollingball.geometry.search.minima import minima_struct
-from rollingball.methods.body.explicit import explicit_program
+from rollingball.methods.body.algebra import body_algebra
+from rollingball.methods.body.explicit import explicit_product, explicit_program
 from rollingball.methods.body.integrators import Rattle
 from rollingball.methods.body.rattle import flight_program, rattle_program
 from rollingball.methods.body.search import contact_search
 from rollingball.methods.body.state import body_struct, contact_laws, space_vectors
 from rollingball.surfaces.base import SurfaceFunctions
+from rollingball.surfaces.differentiable import DifferentiableFunctions
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,19 +40,55 @@ class Dynamics:
 
 
 @compiled
-def motion_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> tuple[Any, Any]:
-    """``advance`` and ``put_on_contact`` of :class:`Dynamics`, whose derivatives may be taken."""
-    parameters, body, vectors = functions.parameters, body_struct(numeric), space_vectors(numeric)
-    in_contact = rattle_program(functions, numeric) if kind is Rattle else explicit_program(kind, functions, numeric)
-    in_flight, contact_above = flight_program(numeric), contact_above_program(functions, numeric)
-    horizontal, vector, zero = vectors.horizontal, vectors.vector, wp.float64(0.0)
+def motion_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``advance`` of :class:`Dynamics`."""
+    parameters, body, zero = functions.parameters, body_struct(numeric), wp.float64(0.0)
+    rolled = rattle_program(functions, numeric) if kind is Rattle else explicit_program(kind, functions, numeric)
+    in_flight = flight_program(numeric)
 
     @wp.func
     def advance(ball: body, h: wp.float64, p: parameters, settings: Any):
         if ball.mode == FLYING:
             return in_flight(ball, h, settings), zero
-        later, error = in_contact(ball, h, p, settings)
-        return later, error
+        if wp.static(kind is Rattle):
+            return rolled(ball, h, ball, p, settings), zero
+        else:
+            later, error = rolled(ball, h, p, settings)
+            return later, error
+
+    return advance
+
+
+@compiled
+def motion_product(kind: type, functions: DifferentiableFunctions, numeric: Numeric) -> tuple[Any, Any]:
+    """Products of a step with a cotangent, whose gradients are taken: of a ball that touches, and of one in flight.
+
+    rolled(Body, h, Body, cotangent, p, settings)     the second is that after the step, or flies where it is not known
+    flown(Body, h, cotangent, settings)
+    """
+    parameters, settings_type, body = functions.parameters, functions.settings, body_struct(numeric)
+    in_flight, along = flight_program(numeric), body_algebra(numeric)[0]
+
+    @wp.func
+    def flown(ball: body, h: wp.float64, cotangent: body, settings: settings_type):
+        return along(cotangent, in_flight(ball, h, settings))
+
+    if kind is not Rattle:
+        return explicit_product(kind.tableau, functions, numeric), flown
+    advance = rattle_program(functions, numeric)
+
+    @wp.func
+    def rolled(ball: body, h: wp.float64, end: body, cotangent: body, p: parameters, settings: settings_type):
+        return along(cotangent, advance(ball, h, end, p, settings))
+
+    return rolled, flown
+
+
+@compiled
+def landing_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``put_on_contact`` of :class:`Dynamics`, whose derivative may be taken."""
+    parameters, body, vectors = functions.parameters, body_struct(numeric), space_vectors(numeric)
+    contact_above, horizontal, vector = contact_above_program(functions, numeric), vectors.horizontal, vectors.vector
 
     @wp.func
     def put_on_contact(ball: body, p: parameters, settings: Any):
@@ -67,7 +105,7 @@ def motion_program(kind: type, functions: SurfaceFunctions, numeric: Numeric) ->
         resting.hessian = touch.hessian
         return resting
 
-    return advance, put_on_contact
+    return put_on_contact
 
 
 @compiled
@@ -97,7 +135,7 @@ def event_program(numeric: Numeric) -> Any:
 def dynamics(kind: type, functions: SurfaceFunctions, numeric: Numeric) -> Dynamics:
     """The functions of :class:`Dynamics` for one integrator class on one family of surfaces."""
     parameters, body, minima = functions.parameters, body_struct(numeric), minima_struct(numeric)
-    advance, put_on_contact = motion_program(kind, functions, numeric)
+    advance, put_on_contact = motion_program(kind, functions, numeric), landing_program(functions, numeric)
     event_value, (search_from, slopes) = event_program(numeric), contact_search(functions, numeric)
     zero = wp.float64(0.0)
 

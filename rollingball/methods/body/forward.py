@@ -16,7 +16,7 @@ from rollingball.methods.body.algebra import body_algebra
 from rollingball.methods.body.integrators import MoreauJean
 from rollingball.methods.body.legs import STEP, leg_struct
 from rollingball.methods.body.phases import TINY
-from rollingball.methods.body.reverse import grazes, noting_program, stage_options
+from rollingball.methods.body.reverse import ending_program, grazes, noting_program, stage_options
 from rollingball.methods.body.stages import begin_struct, body_stages, frame_struct, leg_rows, run_struct
 from rollingball.methods.body.state import body_struct
 from rollingball.surfaces.differentiable import DifferentiableFunctions, notes_struct
@@ -63,11 +63,12 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
     state_type = run_struct(kind, numeric)
     frame_type, begin_type, vector = frame_struct(numeric), begin_struct(numeric), numeric.vector
     zero, one, space = wp.float64(0.0), wp.float64(1.0), dim + 1
+    end_of = ending_program(numeric, leg_rows(kind, numeric))
     # the coordinates of a Body that a leg changes: centre, velocity, slip direction, spin, foot, slope, Hessian
     rows = 3 * space + 3 + 2 * dim + dim * dim
 
     @wp.func
-    def end_of(state: state_type):
+    def last_end(state: state_type):
         """The ball before what happens to it at the end of its last step."""
         end = state.ball
         if wp.static(kind is not MoreauJean):
@@ -178,7 +179,7 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
                         notes.loss_scale[ball] = zero
                         foot = wide(near[frame, ball])
                         if since > TINY * duration:
-                            by1, h1, _n1, _b1, _q1, s1 = wp.grad(framed)(leg.ball, since, foot, bar, q, settings)
+                            by1, h1, s1 = framed(leg, since, foot, bar, q, settings)
                             by_ball = by1
                             by_h = h1
                             by_settings = s1
@@ -195,6 +196,10 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
                             found[frame, ball, c] = center
                         i += 1
                     frame += 1
+            next_ball = after[ball].ball
+            if leg_index + 1 < count:
+                next_ball = log[ball, leg_index + 1].ball
+            ended = end_of(leg, next_ball)
             rate = body()
             row = int(0)
             while row < rows:
@@ -208,7 +213,7 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
                     by_begin = by3
                     by_set = s3
                 elif leg.kind == STEP:
-                    by4, h4, s4 = pulled(leg, bar_row, q, settings)
+                    by4, h4, s4 = pulled(leg, ended, bar_row, q, settings)
                     by_body = by4
                     by_set = s4
                     rate = plus(rate, h4, bar_row)
@@ -223,7 +228,7 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
                     later[ball, c] = plus(later[ball, c], grown, bar_row)
                 row += 1
             if leg_index >= 0 and leg.kind == STEP and leg.ends_at != NOTHING:
-                end = end_of(after[ball])  # where this is the last leg of the part
+                end = last_end(after[ball])  # where this is the last leg of the part
                 if leg_index + 1 < count:
                     end = log[ball, leg_index + 1].ball
                 notes.loss_scale[ball] = zero

@@ -4,20 +4,15 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.codes import COULOMB, FOUND, NO_FOOT, ROLLING, SLIDING
+from rollingball.core.codes import COULOMB, ROLLING, SLIDING
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.contact.above import (
-    contact_above_program,
-    is_differentiable,
-    near_contact_program,
-    settings_kind,
-)
-from rollingball.geometry.contact.follow import touch_struct
-from rollingball.geometry.contact.hessian import height_hessian
-from rollingball.methods.body.split import ROUNDING, friction_program, spin_program
+from rollingball.geometry.contact.above import is_differentiable, settings_kind
+from rollingball.methods.body.constraint import constraint_program, implicit_constraint
+from rollingball.methods.body.split import friction_program, spin_program
 from rollingball.methods.body.state import body_struct, space_vectors
 from rollingball.surfaces.base import SurfaceFunctions
+from rollingball.surfaces.differentiable import DifferentiableFunctions
 
 
 @compiled
@@ -83,119 +78,10 @@ def flight_program(numeric: Numeric) -> Any:
 
 
 @compiled
-def root_struct(numeric: Numeric) -> Any:
-    """The Warp struct of a solved constraint: the impulse, and the contact there."""
-    touch_type, wide = touch_struct(numeric), numeric.wide.vector
-
-    @wp.struct
-    class Root:
-        impulse: wp.float64
-        center: wide
-        touch: touch_type
-        status: int
-
-    return Root
-
-
-@compiled
-def constraint_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``constrain(Body, n, ahead, p, settings) -> Body, impulse``: a ball put onto the constraint c_y = f_rho(c_h).
-
-    ``ahead`` is where its centre came without the constraint. The impulse along the old normal n that brings it back,
-    times the step and over m, is found by Newton's method. Where it is differentiated, the search counts as constant,
-    and one step of Newton's method from what it found has the derivative of the implicit function theorem.
-    """
-    dim, wide, parameters, body = numeric.dim, numeric.wide.vector, functions.parameters, body_struct(numeric)
-    space, vectors, root_type = (
-        wp.types.vector(numeric.dim + 1, wp.float64), space_vectors(numeric), root_struct(numeric),
-    )  # fmt: skip
-    follow, contact_above = near_contact_program(functions, numeric), contact_above_program(functions, numeric)
-    hessian_of = height_hessian(functions, numeric)
-    horizontal, vector, zero = vectors.horizontal, vectors.vector, wp.float64(0.0)
-    differentiates, settings_type = is_differentiable(functions), settings_kind(functions)
-
-    @wp.func
-    def solve(n: space, ahead: space, radius: wp.float64, at: wide, near: wide, p: parameters, settings: settings_type):
-        root = root_type()
-        root.center = at
-        root.touch.foot = near
-        best = wp.float64(1e300)
-        size = best
-        height = zero
-        evaluations = int(0)
-        rounds = int(0)
-        while rounds < 20:
-            rounds += 1
-            c = ahead + root.impulse * n
-            touch = follow(horizontal(c), radius, root.center, root.touch.foot, p, settings)
-            evaluations += touch.evaluations
-            miss = c[dim] - touch.height
-            height = c[dim]
-            root.center = horizontal(c)
-            root.touch = touch
-            size = wp.abs(miss)
-            derivative = n[dim] - wp.dot(touch.slope, horizontal(n))
-            if touch.found == 0 or not (derivative > zero):
-                root.status = NO_FOOT
-                rounds = 20
-            elif size <= ROUNDING * (wp.abs(height) + radius) or size >= best:
-                rounds = 20
-            else:
-                best = size
-                root.impulse -= miss / derivative
-        if not (size <= wp.float64(1e-10) * (radius + wp.abs(root.touch.height))):
-            root.status = NO_FOOT
-        root.touch.evaluations = evaluations
-        return root
-
-    if differentiates:
-
-        @wp.func_grad(solve)
-        def solve_backwards(
-            n: space,
-            ahead: space,
-            radius: wp.float64,
-            at: wide,
-            near: wide,
-            p: parameters,
-            settings: settings_type,
-            cotangent: root_type,
-        ):
-            """It counts as constant."""
-
-    @wp.func
-    def constrain(ball: body, n: space, ahead: space, p: parameters, settings: Any):
-        root = solve(n, ahead, ball.radius, ball.center_at_foot, ball.foot, p, settings)
-        moved = ball
-        moved.evaluations += root.touch.evaluations + 1
-        if root.status != FOUND:
-            moved.status = root.status
-        impulse = root.impulse
-        if wp.static(differentiates):
-            c = ahead + impulse * n
-            missed = contact_above(horizontal(c), ball.radius, root.center, root.touch.foot, p, settings)
-            impulse = impulse - (c[dim] - missed.height) / (n[dim] - wp.dot(missed.slope, horizontal(n)))
-            x = horizontal(ahead + impulse * n)
-            there = contact_above(x, ball.radius, root.center, root.touch.foot, p, settings)
-            moved.foot = there.foot
-            moved.slope = there.slope
-            moved.hessian = there.hessian
-            moved.center = vector(x, there.height)
-        else:
-            moved.foot = root.touch.foot
-            moved.slope = root.touch.slope
-            moved.center = vector(root.center, root.touch.height)
-            hessian, _smooth = hessian_of(moved.foot, moved.slope, ball.radius, p)
-            moved.hessian = hessian
-        moved.center_at_foot = root.center
-        return moved, impulse
-
-    return constrain
-
-
-@compiled
 def rattle_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``advance(Body, h, p, settings) -> Body, error``: a ball that touches, a time h later; the error is 0.
+    """``advance(Body, h, Body, p, settings) -> Body``: a ball that touches, a time h later.
+
+    The second Body is that after the step, where it was recorded, for a step that is differentiated.
 
     The constraint is c_y = f_rho(c_h), its normal that of the graph of f_rho. Half a kick has the multiplier that puts
     the centre on the constraint a drift later, and half a kick the one that makes the velocity tangent there.
@@ -203,16 +89,17 @@ def rattle_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     dim, parameters = numeric.dim, functions.parameters
     body, vectors, space = body_struct(numeric), space_vectors(numeric), wp.types.vector(numeric.dim + 1, wp.float64)
     normal, tangent, embed = vectors.normal, vectors.tangent, vectors.embed
-    turn, rub, constrain = (
-        spin_program(numeric, is_differentiable(functions)),
-        friction_program(numeric),
-        constraint_program(functions, numeric),
-    )
+    turn, rub = spin_program(numeric, is_differentiable(functions)), friction_program(numeric)
+    if isinstance(functions, DifferentiableFunctions):
+        (solve, constrain), outline = implicit_constraint(functions, numeric), False
+    else:
+        (solve, constrain), outline = constraint_program(functions, numeric), None
+    settings_type = settings_kind(functions)
     zero, half, one = wp.float64(0.0), wp.float64(0.5), wp.float64(1.0)
     decay = decay_program()
 
-    @wp.func
-    def advance(ball: body, h: wp.float64, p: parameters, settings: Any):
+    @wp.func(inline=outline)
+    def advance(ball: body, h: wp.float64, end: body, p: parameters, settings: settings_type):
         n = normal(ball.slope)
         v = ball.velocity
         spin = ball.spin
@@ -237,7 +124,9 @@ def rattle_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         fall = space()
         fall[dim] = -half * h * mean * settings.gravity / inertia
         v = left * v + fall
-        later, impulse = constrain(ball, n, ball.center + h * v, p, settings)
+        ahead = ball.center + h * v
+        root = solve(ball, n, ahead, end, p, settings)
+        later, impulse = constrain(ball, n, ahead, root, p)
         v = left * (v + impulse / h * n) + fall
         v = tangent(v, normal(later.slope))
         if rubs:
@@ -252,6 +141,6 @@ def rattle_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         if ball.mode == ROLLING:
             up = embed(normal(later.slope))
             later.spin = wp.cross(up, embed(v)) / ball.radius + about_normal * up
-        return later, zero
+        return later
 
     return advance

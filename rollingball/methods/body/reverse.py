@@ -11,7 +11,7 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.codes import FOUND, KINK, NOT_FINITE, NOTHING
+from rollingball.core.codes import FLYING, FOUND, KINK, NOT_FINITE, NOTHING, TOUCH
 from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
 from rollingball.methods.body.algebra import body_algebra
@@ -117,6 +117,24 @@ def grazes(rate: wp.float64, by_center: wp.float64, by_velocity: wp.float64, by_
 
 
 @compiled
+def ending_program(numeric: Numeric, rows: int) -> Any:
+    """``end_of(Leg, Body) -> Body``: the ball after a step, by that of the next leg, or one that flies.
+
+    A ball that meets another contact has another foot in the next leg.
+    """
+    body, leg_type = body_struct(numeric), leg_struct(numeric, rows)
+
+    @wp.func
+    def end_of(leg: leg_type, later: body):
+        end = later
+        if leg.ends_at == TOUCH:
+            end.mode = FLYING
+        return end
+
+    return end_of
+
+
+@compiled
 def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeric) -> BodyReverse:
     """The reverse kernel of one integrator class on one family of surfaces."""
     stages = body_stages(kind, functions, numeric)
@@ -128,7 +146,7 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
     state_type = run_struct(kind, numeric)
     frames_type, frame_type, begin_type = frames_struct(numeric), frame_struct(numeric), begin_struct(numeric)
     parameters_of, (_along, plus, size) = noting_program(functions, numeric), body_algebra(numeric)
-    zero, one = wp.float64(0.0), wp.float64(1.0)
+    zero, one, end_of = wp.float64(0.0), wp.float64(1.0), ending_program(numeric, leg_rows(kind, numeric))
 
     @wp.func
     def shared(before: sum_type, by: settings_type):
@@ -150,23 +168,23 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
         return bar
 
     @wp.func
-    def end_bar(before: sum_type, leg: leg_type, q: parameters, settings: settings_type):
+    def end_bar(before: sum_type, leg: leg_type, end: body, q: parameters, settings: settings_type):
         """With the cotangent of the end of a step that ends at an event, whose time moves."""
         total = before
         used = q.notes.used[q.ball]
         scale = q.notes.loss_scale[q.ball]
         e, _kind, _one, _q1, _s1 = wp.grad(event)(total.end, leg.ends_at, one, q, settings)
         q.notes.used[q.ball] = used
-        _by1, rate, _s2 = pulled(leg, e, q, settings)
+        _by1, rate, _s2 = pulled(leg, end, e, q, settings)
         q.notes.used[q.ball] = used
-        _by2, longer, _s3 = pulled(leg, total.ball, q, settings)
+        _by2, longer, _s3 = pulled(leg, end, total.ball, q, settings)
         q.notes.used[q.ball] = used
         q.notes.loss_scale[q.ball] = scale  # what was noted so far was a trial
-        end = total.end
-        by_center = wp.length(e.center) + wp.length(e.slope) / end.radius
+        met = total.end
+        by_center = wp.length(e.center) + wp.length(e.slope) / met.radius
         still = grazes(
-            rate, by_center, wp.length(e.velocity), wp.length(e.spin), wp.length(end.velocity), settings.gravity,
-            end.radius,
+            rate, by_center, wp.length(e.velocity), wp.length(e.spin), wp.length(met.velocity), settings.gravity,
+            met.radius,
         )  # fmt: skip
         if leg.contacts > 1 or still:
             q.notes.status[q.ball] = KINK
@@ -190,7 +208,7 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
     @wp.func
     def of_frame(
         before: sum_type,
-        ball: body,
+        leg: leg_type,
         since: wp.float64,
         share: wp.float64,
         near: wide,
@@ -198,16 +216,16 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
         q: parameters,
         settings: settings_type,
     ):
-        """With the cotangents of what was recorded a time ``since`` after ``ball``, at a share of the duration."""
+        """With the cotangents of what was recorded a time ``since`` after a leg began, at a share of the duration."""
         total = before
         if since > zero:
-            by_ball, by_h, _near, _bar, _q, by_settings = wp.grad(framed)(ball, since, near, bar, q, settings)
+            by_ball, by_h, by_settings = framed(leg, since, near, bar, q, settings)
             total.ball = plus(total.ball, one, by_ball)
             total.time -= by_h
             total.duration += by_h * share
             total = shared(total, by_settings)
         else:
-            by_same, _near1, _bar1, _q1, by_settings1 = wp.grad(shown)(ball, near, bar, q, settings)
+            by_same, _near1, _bar1, _q1, by_settings1 = wp.grad(shown)(leg.ball, near, bar, q, settings)
             total.ball = plus(total.ball, one, by_same)
             total = shared(total, by_settings1)
         return total
@@ -267,15 +285,18 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
             frame = before[ball].next_frame
             if count > 0:
                 frame = log[ball, count - 1].next_frame
+            last = leg_type()
+            last.ball = after[ball].ball
             notes.used[ball] = 0
             q.row = notes.inner.point.shape[0] - 1
             while frame < save_at.shape[0]:
                 if frames.seen[frame] > 0:
                     bar = frame_at(frame, ball, frames)
                     near = wide(frames.near[frame, ball])
-                    total = of_frame(total, after[ball].ball, zero, zero, near, bar, q, settings)
+                    total = of_frame(total, last, zero, zero, near, bar, q, settings)
                 frame += 1
             most = wp.max(most, notes.used[ball])
+        later = after[ball].ball
         back = int(0)
         while back < count and notes.status[ball] == FOUND:
             back += 1
@@ -283,11 +304,12 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
             notes.used[ball] = 0
             q.row = wp.min(count - back, notes.inner.point.shape[0] - 1)
             if leg.kind == STEP:
+                end = end_of(leg, later)
                 if leg.ends_at != NOTHING:
-                    total = end_bar(total, leg, q, settings)
+                    total = end_bar(total, leg, end, q, settings)
                 if leg.edge > 0:
                     notes.status[ball] = KINK
-                by_ball, by_h, by_settings = pulled(leg, total.ball, q, settings)
+                by_ball, by_h, by_settings = pulled(leg, end, total.ball, q, settings)
                 total = of_step(total, leg, by_ball, by_h, by_settings)
                 index = leg.first_frame
                 while index < leg.next_frame:
@@ -298,13 +320,14 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
                         if since <= TINY * duration:
                             since = zero
                         share = save_at[index] / duration
-                        total = of_frame(total, leg.ball, since, share, near, bar, q, settings)
+                        total = of_frame(total, leg, since, share, near, bar, q, settings)
                     index += 1
             else:
                 event_time = zero
                 if leg.kind != NOTHING and leg.event < frames.event_time.shape[1]:
                     event_time = frames.event_time[ball, leg.event]
                 total = of_switch(total, leg, event_time, q, settings)
+            later = leg.ball
             most = wp.max(most, notes.used[ball])
             if notes.status[ball] == FOUND and not wp.isfinite(size(total.ball)):
                 notes.status[ball] = NOT_FINITE

@@ -16,12 +16,13 @@ from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.above import contact_above_program
 from rollingball.geometry.normal import center_above
 from rollingball.methods.body.algebra import body_algebra
-from rollingball.methods.body.dynamics import event_program, motion_program
+from rollingball.methods.body.dynamics import event_program, landing_program, motion_product
 from rollingball.methods.body.events import body_events, state_struct
 from rollingball.methods.body.impact import push_program
 from rollingball.methods.body.integrators import MoreauJean
 from rollingball.methods.body.legs import leg_struct
 from rollingball.methods.body.moreau_jean import state_struct as stepping_struct
+from rollingball.methods.body.rattle import flight_program
 from rollingball.methods.body.state import SPIN, body_struct, contact_laws, space_vectors
 from rollingball.methods.body.strides import stride_pull
 from rollingball.methods.body.touches import slots
@@ -83,13 +84,15 @@ class BodyStages:
     """Warp functions whose gradients are taken, the product that they share, and the gradient of a step.
 
     along(cotangent, Body)
-    pulled(Leg, cotangent, p, settings) -> by Body, h, settings   the gradient of the product of a step with a cotangent
+    pulled(Leg, Body, cotangent, p, settings) -> by Body, h, settings   the gradient of the product of a step with a
+                                                                  cotangent; the Body is that after the step, or flies
+                                                                  where it is not known
     switched(Body, Leg, cotangent, waits, p, settings)            of a change at an event; ``waits`` is the cotangent of
                                                                   the time that a ball bounces on
     event(Body, kind, weight, p, settings) -> value               times a weight: 0 at an event, which determines the
                                                                   length of the step that ends there
     shown(Body, near, Shown, p, settings)                         of what is recorded; near is a foot in flight
-    framed(Body, h, near, Shown, p, settings)                     of what is recorded inside a step
+    framed(Leg, h, near, Shown, p, settings) -> by Body, h, settings    the same of what is recorded inside a step
     begun(Begin, cotangent, p, settings)                          of the start
     """
 
@@ -103,15 +106,34 @@ class BodyStages:
 
 
 @compiled
-def frame_stages(functions: DifferentiableFunctions, numeric: Numeric, keeps: bool) -> tuple[Any, Any]:
-    """``shown`` and ``begun`` of :class:`BodyStages`; ``keeps``: the foot of one that touches is part of its state."""
+def frame_stages(functions: DifferentiableFunctions, numeric: Numeric, keeps: bool) -> tuple[Any, Any, Any]:
+    """``on_contact(near, Shown, p) -> cotangent``, and ``shown`` and ``begun`` of :class:`BodyStages`.
+
+    The first is the gradient of ``shown`` for a ball that touches. With ``keeps`` its foot is part of its state.
+    """
     wide, frame, begin_type, along = (
         numeric.wide.vector, frame_struct(numeric), begin_struct(numeric), body_algebra(numeric)[0],
     )  # fmt: skip
     parameters, settings_type, first = functions.parameters, functions.settings, functions.first
     body, contact_above, point = body_struct(numeric), contact_above_program(functions, numeric), numeric.vector
-    vectors, zero = space_vectors(numeric), wp.float64(0.0)
+    vectors, zero, (known_at, reserve, note) = (
+        space_vectors(numeric), wp.float64(0.0), (functions.known_at, functions.reserve, functions.note),
+    )  # fmt: skip
     horizontal, vector, normal, embed = vectors.horizontal, vectors.vector, vectors.normal, vectors.embed
+
+    @wp.func(inline=False)
+    def on_contact(near: wide, cotangent: frame, p: parameters):
+        """The cotangent of a ball that touches at the foot ``near``, where it was recorded."""
+        bar = body()
+        bar.center = cotangent.center
+        bar.velocity = cotangent.velocity
+        bar.spin = cotangent.spin
+        bar.foot = cotangent.foot
+        if cotangent.height != zero:
+            known = known_at(point(near), p)
+            bar.foot = cotangent.foot + cotangent.height * wide(known.gradient)
+            note(reserve(1, p), known, cotangent.height, point(), p)
+        return bar
 
     @wp.func(inline=False)
     def shown(ball: body, near: wide, cotangent: frame, p: parameters, settings: settings_type):
@@ -148,29 +170,29 @@ def frame_stages(functions: DifferentiableFunctions, numeric: Numeric, keeps: bo
         ball.beta = begin.beta
         return along(cotangent, ball)
 
-    return shown, begun
+    return on_contact, shown, begun
 
 
 @compiled
 def stepping_stages(functions: DifferentiableFunctions, numeric: Numeric) -> BodyStages:
     """Those of Moreau's and Jean's steps: they locate no event, and what is recorded is recorded at their ends."""
-    (along, plus, _size), (shown, begun) = body_algebra(numeric), frame_stages(functions, numeric, False)
+    (along, plus, _size), (_on_contact, shown, begun) = body_algebra(numeric), frame_stages(functions, numeric, False)
     body, leg_type, frame = body_struct(numeric), leg_struct(numeric, slots(numeric)), frame_struct(numeric)
     parameters, settings_type, wide, zero = (
         functions.parameters, functions.settings, numeric.wide.vector, wp.float64(0.0),
     )  # fmt: skip
 
-    @wp.func(inline=False)
+    @wp.func
     def switched(ball: body, leg: leg_type, cotangent: body, waits: wp.float64, p: parameters, settings: settings_type):
         return along(cotangent, ball)
 
-    @wp.func(inline=False)
+    @wp.func
     def event(ball: body, kind: int, weight: wp.float64, p: parameters, settings: settings_type):
         return weight * zero
 
-    @wp.func(inline=False)
-    def framed(ball: body, h: wp.float64, near: wide, cotangent: frame, p: parameters, settings: settings_type):
-        return zero * h
+    @wp.func
+    def framed(leg: leg_type, h: wp.float64, near: wide, cotangent: frame, p: parameters, settings: settings_type):
+        return body(), zero, settings_type()
 
     pulled = stride_pull(functions, numeric, along, plus)
     return BodyStages(along, pulled, switched, event, shown, framed, begun)
@@ -184,17 +206,14 @@ def body_stages(kind: type, functions: DifferentiableFunctions, numeric: Numeric
     dim, wide, space = numeric.dim, numeric.wide.vector, wp.types.vector(numeric.dim + 1, wp.float64)
     body, leg_type, frame = body_struct(numeric), leg_struct(numeric, 1), frame_struct(numeric)
     parameters, settings_type, along = functions.parameters, functions.settings, body_algebra(numeric)[0]
-    (advance, put_on_contact), event_value = motion_program(kind, functions, numeric), event_program(numeric)
+    (rolled, flown), put_on_contact = motion_product(kind, functions, numeric), landing_program(functions, numeric)
+    event_value = event_program(numeric)
     contact_above, laws = contact_above_program(functions, numeric), contact_laws(numeric)
     bouncing, push, vectors = body_events(numeric).bouncing, push_program(numeric), space_vectors(numeric)
     horizontal, normal, embed = vectors.horizontal, vectors.normal, vectors.embed
     touching, holding_friction, zero = laws.touching, laws.holding_friction, wp.float64(0.0)
-    shown, begun = frame_stages(functions, numeric, True)
-
-    @wp.func(inline=False)
-    def stepped(ball: body, h: wp.float64, cotangent: body, p: parameters, settings: settings_type):
-        later, _error = advance(ball, h, p, settings)
-        return along(cotangent, later)
+    on_contact, shown, begun = frame_stages(functions, numeric, True)
+    fly = flight_program(numeric)
 
     @wp.func
     def struck(ball: body, settings: settings_type):
@@ -239,13 +258,33 @@ def body_stages(kind: type, functions: DifferentiableFunctions, numeric: Numeric
         return weight * event_value(ball, kind, settings)
 
     @wp.func(inline=False)
-    def framed(ball: body, h: wp.float64, near: wide, cotangent: frame, p: parameters, settings: settings_type):
-        later, _error = advance(ball, h, p, settings)
-        return shown(later, near, cotangent, p, settings)
+    def pulled(leg: leg_type, end: body, cotangent: body, p: parameters, settings: settings_type):
+        by_ball = body()
+        by_h = zero
+        by_settings = settings_type()
+        if leg.ball.mode == FLYING:
+            ball1, h1, _bar1, settings1 = wp.grad(flown)(leg.ball, leg.h, cotangent, settings)
+            by_ball = ball1
+            by_h = h1
+            by_settings = settings1
+        else:
+            ball2, h2, _end, _bar2, _p, settings2 = wp.grad(rolled)(leg.ball, leg.h, end, cotangent, p, settings)
+            by_ball = ball2
+            by_h = h2
+            by_settings = settings2
+        return by_ball, by_h, by_settings
 
     @wp.func
-    def pulled(leg: leg_type, cotangent: body, p: parameters, settings: settings_type):
-        by_ball, by_h, _bar, _p, by_settings = wp.grad(stepped)(leg.ball, leg.h, cotangent, p, settings)
+    def framed(leg: leg_type, h: wp.float64, near: wide, cotangent: frame, p: parameters, settings: settings_type):
+        step = leg
+        step.h = h
+        by_later = body()
+        if leg.ball.mode == FLYING:
+            by_shown, _near, _bar, _p, _s = wp.grad(shown)(fly(leg.ball, h, settings), near, cotangent, p, settings)
+            by_later = by_shown
+        else:
+            by_later = on_contact(near, cotangent, p)
+        by_ball, by_h, by_settings = pulled(step, body(), by_later, p, settings)
         return by_ball, by_h, by_settings
 
     return BodyStages(along, pulled, switched, event, shown, framed, begun)

@@ -30,6 +30,7 @@ def body_struct(numeric: Numeric) -> Any:
         slope: wide  # of L f at the foot: the gradient of f_rho at the centre
         hessian: matrix  # of f_rho at the centre
         slip_direction: space  # in which a sliding ball slips, of length 1
+        impulse: wp.float64  # of the constraint in the step of RATTLE that ended here, times the step and over m
         radius: wp.float64
         mass: wp.float64
         beta: wp.float64  # the moment of inertia over m rho^2

@@ -11,7 +11,7 @@ import warp as wp
 from rollingball.core.codes import FOUND, FRICTIONLESS, KINK
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.contact.above import contact_above_program
+from rollingball.geometry.contact.above import implicit_contact
 from rollingball.methods.body.impact import SWEEPS, push_program
 from rollingball.methods.body.legs import leg_struct
 from rollingball.methods.body.moreau_step import law_program
@@ -81,9 +81,10 @@ def meeting_program(functions: DifferentiableFunctions, numeric: Numeric) -> Any
     """
     body, touches_type, rows = body_struct(numeric), touches_struct(numeric, slots(numeric)), slots(numeric)
     dim, space, vectors = numeric.dim, wp.types.vector(numeric.dim + 1, wp.float64), space_vectors(numeric)
-    horizontal, vector, normal, contact_above = (
-        vectors.horizontal, vectors.vector, vectors.normal, contact_above_program(functions, numeric),
+    horizontal, vector, normal, contact = (
+        vectors.horizontal, vectors.vector, vectors.normal, implicit_contact(functions, numeric),
     )  # fmt: skip
+    locate, implied = contact.locate, contact.implied
     parameters, settings_type, zero = functions.parameters, functions.settings, wp.float64(0.0)
 
     @wp.func
@@ -103,7 +104,7 @@ def meeting_program(functions: DifferentiableFunctions, numeric: Numeric) -> Any
         weight = zero  # of the height of the centre in all gaps
         for k in range(rows):
             if k < touches.count:
-                touch = contact_above(x, ball.radius, x, touches.feet[k], p, settings)
+                touch = implied(x, ball.radius, locate(x, ball.radius, x, touches.feet[k], p, settings), p)
                 n = normal(touch.slope)
                 share = by.gaps[k] * n[dim]
                 total += wp.dot(by.normals[k], n) - share * touch.height
@@ -124,7 +125,7 @@ def stride_pull(functions: DifferentiableFunctions, numeric: Numeric, along: Any
     parameters, settings_type, one = functions.parameters, functions.settings, wp.float64(1.0)
 
     @wp.func
-    def pulled(leg: leg_type, cotangent: body, q: parameters, settings: settings_type):
+    def pulled(leg: leg_type, _end: body, cotangent: body, q: parameters, settings: settings_type):
         back = touches_type()
         by_ball, by_touches, by_h, _b, _by, by_settings = wp.grad(answered)(
             leg.ball, leg.touches, leg.h, cotangent, back, settings
