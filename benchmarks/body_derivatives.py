@@ -5,7 +5,8 @@ as a height field. How its place at the end depends on its place and its speed a
 Lagrange's equation in one coordinate (scipy). mjd_transitionFD differentiates one step by the state before it, so the
 product of its matrices over all steps is the derivative; beside it are differences of whole runs of mujoco. mujoco
 begins sunk in as far as its contact lets it, and of all its settings that are tried (the time constant of the contact,
-the size of the differences) the best counts. Run: python benchmarks/body_derivatives.py [--quick]
+the size of the differences) the best counts. A second table has the derivative of a batch of balls in a bowl over that
+of their run, by the integrator, without mujoco. Run: python benchmarks/body_derivatives.py [--quick] [--batches]
 """
 
 import argparse
@@ -163,25 +164,57 @@ def best(way, make, profile: str, x: float, speed: float, known):
     return errors[settings], settings
 
 
-def timed(programs, rounds: int):
+def timed(programs, rounds: int, clock=time.perf_counter):
     """The seconds of each program in interleaved rounds, after one to warm up."""
     took = {name: [] for name in programs}
     for number in range(rounds + 1):
         for name, program in programs.items():
-            began = time.perf_counter()
+            began = clock()
             program()
             if number:
-                took[name].append(time.perf_counter() - began)
+                took[name].append(clock() - began)
     return {name: np.array(times) for name, times in took.items()}
+
+
+def batches(balls: int, rounds: int) -> None:
+    """Print what rb.derivatives of a run takes, for many balls in a bowl, over what rb.simulate takes."""
+    draw = np.random.default_rng(0)
+    start, velocity = draw.uniform(-0.7, 0.7, (balls, 2)), draw.uniform(-0.5, 0.5, (balls, 2))
+    bowl, cotangent = rb.surfaces.quadratic([[1.0, 0.0], [0.0, 1.0]]), {"center": np.tile([1.0, 0.3, -0.2], (balls, 1))}
+    print(f"\n{balls} balls, processor ms{'':14}{'steps':>8}{'run':>10}{'derivative':>12}{'ratio':>8}")
+    for integrator in (rb.Rattle(1e-3), rb.RK4(1e-2), rb.Dopri5(), rb.MoreauJean(2e-3)):
+        for friction in ("none", "no-slip", 0.05):
+            several = isinstance(integrator, rb.MoreauJean)
+            method = rb.RigidBall(
+                friction=friction, integrator=integrator, contact="unilateral" if several else "bilateral",
+                search=rb.GlobalProjection(nodes=0) if several else None,
+            )  # fmt: skip
+            run = functools.partial(
+                rb.simulate, bowl, rb.Ball(RADIUS), method, start_center=start, start_velocity=velocity, duration=0.5,
+                save_at=[0.0, 0.5], gap=None, threads=1,
+            )  # fmt: skip
+            backwards = functools.partial(rb.derivatives, run(), cotangent, threads=1)
+            took = timed({"run": run, "backwards": backwards}, rounds, time.process_time)
+            middle = {name: 1e3 * statistics.median(times) for name, times in took.items()}
+            ratio = statistics.median(took["backwards"] / took["run"])
+            name = f"{type(integrator).__name__}, {friction}"
+            steps = run().steps.mean()
+            print(f"{name:36}{steps:8.0f}{middle['run']:10.1f}{middle['backwards']:12.1f}{ratio:8.2f}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, and one bowl")
-    quick = parser.parse_args().quick
+    parser.add_argument("--batches", action="store_true", help="the second table alone")
+    asked = parser.parse_args()
+    quick = asked.quick
+    wp.config.log_level = wp.LOG_WARNING
+    if asked.batches:
+        print(f"warp {wp.__version__}, {hardware()}; float64, one thread")
+        batches(100 if quick else 1000, 5 if quick else 7)
+        return
     import mujoco
 
-    wp.config.log_level = wp.LOG_WARNING
     warnings.simplefilter("ignore", RuntimeWarning)  # products of matrices that were taken across a contact's edge
     print(f"mujoco {mujoco.__version__}, warp {wp.__version__}, {hardware()}; float64, {STEPS} steps, one thread\n")
     dome = rb.formula("sqrt(R**2 - x**2 - y**2)", "x y", {"R": DOME})
@@ -220,6 +253,7 @@ def main() -> None:
             f"{name:24}{middle['run']:10.2f}{middle['ours']:10.2f}{middle['theirs']:10.1f}{ratios[0]:8.1f}"
             f"{middle['many']:15.3f}{ratios[1]:8.1f}{forward:10.1f}"
         )
+    batches(100 if quick else 1000, 5 if quick else 7)
 
 
 if __name__ == "__main__":

@@ -182,3 +182,21 @@ def test_through_two_impacts_backwards_and_differences_agree_by_everything(frict
     total = sum(np.sum(found.parameters[name] * along[name]) for name in ("R", "S"))
     total += sum(np.sum(getattr(found, name) * along[name]) for name in value.keys() - {"R", "S"})
     assert total == pytest.approx(differences(observed, 1e-5), abs=1e-7 * (1 + abs(total)))
+
+
+def test_after_a_slip_begins_the_derivative_is_that_of_the_side_the_run_took():
+    # the slip of the first steps is so small that rounding decides its side, and with it what friction does
+    method = rb.RigidBall(gravity=9.81, friction=0.05, integrator=rb.Rattle(1e-3), search=None)
+    bowl = rb.surfaces.quadratic([[1.0, 0.0], [0.0, 1.0]])
+    draw = np.random.default_rng(0)
+    start, velocity = draw.uniform(-0.7, 0.7, (300, 2))[57], draw.uniform(-0.5, 0.5, (300, 2))[57]
+
+    def end(by):
+        run = rb.simulate(bowl, rb.Ball(0.1, inertia=0.4), method, start_center=[start + [by, 0.0]], duration=0.5,
+                          start_velocity=[velocity], save_at=[0.0, 0.5], gap=None)  # fmt: skip
+        return run, run.center[-1, 0] @ [1.0, 0.3, -0.2]
+
+    run = end(0.0)[0]
+    assert run.events["kind"][0, 0] == rb.Event.SLIP
+    found = rb.derivatives(run, {"center": [[1.0, 0.3, -0.2]]})
+    assert found.start[0, 0] == pytest.approx((end(1e-7)[1] - end(-1e-7)[1]) / 2e-7, abs=1e-6)

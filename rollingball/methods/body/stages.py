@@ -235,17 +235,16 @@ def body_stages(kind: type, functions: DifferentiableFunctions, numeric: Numeric
     def switched(ball: body, leg: leg_type, cotangent: body, waits: wp.float64, p: parameters, settings: settings_type):
         after = ball
         longer = zero
-        if leg.kind == TOUCH or leg.kind == NOTHING:
+        lands = leg.kind == TOUCH or leg.kind == NOTHING
+        if lands:
             after = put_on_contact(after, p, settings)
             if leg.kind == TOUCH:
                 after = struck(after, settings)
             if leg.settles > 0:
                 longer = bouncing(after, settings)
-            if leg.flies == 0:
-                after = touching(after, settings)
-        elif leg.kind == ROLL:
+        if leg.kind == ROLL or (lands and leg.flies == 0):
             after = touching(after, settings)
-        elif leg.kind == SLIP:
+        if leg.kind == SLIP:
             after.slip_direction = -wp.normalize(holding_friction(ball, ball.velocity, ball.spin, settings))
         return along(cotangent, after) + waits * longer
 

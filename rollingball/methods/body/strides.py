@@ -21,13 +21,13 @@ from rollingball.surfaces.differentiable import DifferentiableFunctions
 
 
 @compiled
-def answer_program(functions: DifferentiableFunctions, numeric: Numeric, along: Any) -> Any:
+def answer_program(functions: DifferentiableFunctions, numeric: Numeric, along: Any, most: int) -> Any:
     """``answered(Body, Touches, h, cotangent, cotangents, settings)``: a step with the places of its contacts given.
 
     The product of the ball after it, but for its centre, with a cotangent, and that of one more sweep over its contacts
     with the cotangents of their impulses and frictions. ``along`` is the product of two Bodies.
     """
-    body, touches_type, rows = body_struct(numeric), touches_struct(numeric, slots(numeric)), slots(numeric)
+    body, touches_type = body_struct(numeric), touches_struct(numeric, slots(numeric))
     dim, space, vectors, push = (
         numeric.dim, wp.types.vector(numeric.dim + 1, wp.float64), space_vectors(numeric), push_program(numeric),
     )  # fmt: skip
@@ -41,7 +41,7 @@ def answer_program(functions: DifferentiableFunctions, numeric: Numeric, along: 
         v = fallen(ball, h, settings)
         spin = ball.spin
         rubs = wp.static(dim <= 2) and settings.law != FRICTIONLESS and ball.beta > zero
-        for k in range(rows):
+        for k in range(most):
             if k < touches.count and touches.impulses[k] > zero:
                 n = touches.normals[k]
                 v = v + touches.impulses[k] * n
@@ -57,7 +57,7 @@ def answer_program(functions: DifferentiableFunctions, numeric: Numeric, along: 
             up = embed(touches.normals[0])
             later.spin = spin - wp.dot(spin, up) * up
         total = along(cotangent, later)
-        for k in range(rows):
+        for k in range(most):
             if k < touches.count and touches.impulses[k] > zero:
                 m = touches.normals[k]
                 leave = least_speed(m, ball.velocity, touches.gaps[k], settings)
@@ -74,12 +74,12 @@ def answer_program(functions: DifferentiableFunctions, numeric: Numeric, along: 
 
 
 @compiled
-def meeting_program(functions: DifferentiableFunctions, numeric: Numeric) -> Any:
+def meeting_program(functions: DifferentiableFunctions, numeric: Numeric, most: int) -> Any:
     """``met(Body, h, Touches, cotangent, cotangents, p, settings)``: where a step takes the ball.
 
     The product of the centre after it with a cotangent, and of the normals and gaps of its contacts with theirs.
     """
-    body, touches_type, rows = body_struct(numeric), touches_struct(numeric, slots(numeric)), slots(numeric)
+    body, touches_type = body_struct(numeric), touches_struct(numeric, slots(numeric))
     dim, space, vectors = numeric.dim, wp.types.vector(numeric.dim + 1, wp.float64), space_vectors(numeric)
     horizontal, vector, normal, contact = (
         vectors.horizontal, vectors.vector, vectors.normal, implicit_contact(functions, numeric),
@@ -102,7 +102,7 @@ def meeting_program(functions: DifferentiableFunctions, numeric: Numeric) -> Any
         height = ahead[dim]
         total = zero
         weight = zero  # of the height of the centre in all gaps
-        for k in range(rows):
+        for k in range(most):
             if k < touches.count:
                 touch = implied(x, ball.radius, locate(x, ball.radius, x, touches.feet[k], p, settings), p)
                 n = normal(touch.slope)
@@ -119,17 +119,44 @@ def meeting_program(functions: DifferentiableFunctions, numeric: Numeric) -> Any
 @compiled
 def stride_pull(functions: DifferentiableFunctions, numeric: Numeric, along: Any, plus: Any) -> Any:
     """``pulled`` of :class:`~.stages.BodyStages` for steps of Moreau's and Jean's."""
-    answered, met = answer_program(functions, numeric, along), meeting_program(functions, numeric)
-    body, rows = body_struct(numeric), slots(numeric)
+    rows = slots(numeric)
+    answered, met = answer_program(functions, numeric, along, rows), meeting_program(functions, numeric, rows)
+    answered_one, met_one = answer_program(functions, numeric, along, 1), meeting_program(functions, numeric, 1)
+    body = body_struct(numeric)
     touches_type, leg_type = touches_struct(numeric, rows), leg_struct(numeric, rows)
-    parameters, settings_type, one = functions.parameters, functions.settings, wp.float64(1.0)
+    parameters, settings_type, zero, one = (
+        functions.parameters, functions.settings, wp.float64(0.0), wp.float64(1.0),
+    )  # fmt: skip
+
+    @wp.func
+    def of_answer(leg: leg_type, cotangent: body, back: touches_type, settings: settings_type):
+        """The gradient of ``answered``; it is shorter for a ball with one contact, as most have."""
+        by_ball = body()
+        by_touches = touches_type()
+        by_h = zero
+        by_settings = settings_type()
+        if leg.touches.count <= 1:
+            ball1, touches1, h1, _b1, _by1, settings1 = wp.grad(answered_one)(
+                leg.ball, leg.touches, leg.h, cotangent, back, settings
+            )
+            by_ball = ball1
+            by_touches = touches1
+            by_h = h1
+            by_settings = settings1
+        else:
+            ball2, touches2, h2, _b2, _by2, settings2 = wp.grad(answered)(
+                leg.ball, leg.touches, leg.h, cotangent, back, settings
+            )
+            by_ball = ball2
+            by_touches = touches2
+            by_h = h2
+            by_settings = settings2
+        return by_ball, by_touches, by_h, by_settings
 
     @wp.func
     def pulled(leg: leg_type, _end: body, cotangent: body, q: parameters, settings: settings_type):
         back = touches_type()
-        by_ball, by_touches, by_h, _b, _by, by_settings = wp.grad(answered)(
-            leg.ball, leg.touches, leg.h, cotangent, back, settings
-        )
+        by_ball, by_touches, by_h, by_settings = of_answer(leg, cotangent, back, settings)
         open = leg.touches.pushing > 0
         least = wp.length(cotangent.velocity) + wp.length(cotangent.spin) / leg.ball.radius
         change = one
@@ -146,18 +173,27 @@ def stride_pull(functions: DifferentiableFunctions, numeric: Numeric, along: Any
             back.frictions = by_touches.frictions
             open = change > wp.float64(2e-15) * size
             if open:
-                ball1, touches1, h1, _b1, _by1, settings1 = wp.grad(answered)(
-                    leg.ball, leg.touches, leg.h, cotangent, back, settings
-                )
+                ball1, touches1, h1, settings1 = of_answer(leg, cotangent, back, settings)
                 by_ball = ball1
                 by_touches = touches1
                 by_h = h1
                 by_settings = settings1
         if open and not (change <= wp.float64(1e-10) * size) and q.notes.status[q.ball] == FOUND:
             q.notes.status[q.ball] = KINK
-        by_met, h2, _t2, _c2, _by2, _q2, _s2 = wp.grad(met)(
-            leg.ball, leg.h, leg.touches, cotangent.center, by_touches, q, settings
-        )
-        return plus(by_ball, one, by_met), by_h + h2, by_settings
+        by_met = body()
+        by_way = zero
+        if leg.touches.count <= 1:
+            met1, way1, _t1, _c1, _by3, _q1, _s1 = wp.grad(met_one)(
+                leg.ball, leg.h, leg.touches, cotangent.center, by_touches, q, settings
+            )
+            by_met = met1
+            by_way = way1
+        else:
+            met2, way2, _t2, _c2, _by4, _q2, _s2 = wp.grad(met)(
+                leg.ball, leg.h, leg.touches, cotangent.center, by_touches, q, settings
+            )
+            by_met = met2
+            by_way = way2
+        return plus(by_ball, one, by_met), by_h + by_way, by_settings
 
     return pulled
