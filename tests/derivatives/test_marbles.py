@@ -192,8 +192,8 @@ def test_after_a_slip_begins_the_derivative_is_that_of_the_side_the_run_took():
     start, velocity = draw.uniform(-0.7, 0.7, (300, 2))[57], draw.uniform(-0.5, 0.5, (300, 2))[57]
 
     def end(by):
-        run = rb.simulate(bowl, rb.Ball(0.1, inertia=0.4), method, start_center=[start + [by, 0.0]], duration=0.5,
-                          start_velocity=[velocity], save_at=[0.0, 0.5], gap=None)  # fmt: skip
+        run = rb.simulate(bowl, rb.Ball(0.1, inertia=0.4), method, start_center=[start + by * np.eye(2)[0]],
+                          start_velocity=[velocity], duration=0.5, save_at=[0.0, 0.5], gap=None)  # fmt: skip
         return run, run.center[-1, 0] @ [1.0, 0.3, -0.2]
 
     run = end(0.0)[0]
