@@ -1,4 +1,4 @@
-"""Derivatives that do not exist are refused, second ones through a run too; so are tensors where arrays are meant."""
+"""Second derivatives through a run are right, third ones are refused; so are tensors where arrays are meant."""
 
 import numpy as np
 import pytest
@@ -15,15 +15,19 @@ def rolled(start, **options):
 
 
 @pytest.mark.parametrize("by", ["start", "radius"])
-def test_a_penalty_on_the_gradient_of_a_run_is_refused_and_not_a_wrong_number(by):
-    start = torch.tensor([[1.0]], dtype=torch.float64, requires_grad=True)
-    radius = torch.tensor(0.1, dtype=torch.float64, requires_grad=True)
-    given = start if by == "start" else radius
-    (gradient,) = torch.autograd.grad(rolled(start, radius=radius), given, create_graph=True)
-    (plain,) = torch.autograd.grad(rolled(start, radius=radius), given)
-    assert torch.equal(gradient, plain)  # the first derivative is there
-    with pytest.raises(RuntimeError, match=r"twice through rollingball.pytorch.simulate .*first derivatives only"):
-        (gradient**2).sum().backward()
+def test_a_penalty_on_the_gradient_of_a_run_is_no_wrong_number(by):
+    def gradient_at(move, **options):
+        start = torch.tensor([[1.0 + (move if by == "start" else 0.0)]], dtype=torch.float64, requires_grad=True)
+        radius = torch.tensor(0.1 + (move if by == "radius" else 0.0), dtype=torch.float64, requires_grad=True)
+        given = start if by == "start" else radius
+        return given, torch.autograd.grad(rolled(start, radius=radius), given, **options)[0]
+
+    given, gradient = gradient_at(0.0, create_graph=True)
+    assert torch.equal(gradient, gradient_at(0.0)[1])
+    (gradient**2).sum().backward()
+    h = 1e-4
+    lower, upper = (gradient_at(side)[1].item() ** 2 for side in (-h, h))
+    assert given.grad.item() == pytest.approx((upper - lower) / (2 * h), rel=1e-6)
 
 
 def test_second_derivatives_of_what_is_around_a_run_are_right():
@@ -35,12 +39,12 @@ def test_second_derivatives_of_what_is_around_a_run_are_right():
     assert second.item() == pytest.approx(6 * 0.7 * loss.item() / 0.7**3, rel=1e-14)
 
 
-def test_the_weight_of_a_run_in_a_sum_has_no_second_derivative_either():
+def test_the_gradient_of_a_weighted_run_is_linear_in_the_weight():
     weight = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
     start = torch.tensor([[1.0]], dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(weight * rolled(start), start, create_graph=True)
-    with pytest.raises(RuntimeError, match=r"twice through rollingball.pytorch.simulate"):
-        gradient.sum().backward()  # d gradient / d weight goes through the run's derivative
+    gradient.sum().backward()  # d gradient / d weight goes through the run's derivative
+    assert weight.grad.item() == pytest.approx(gradient.item() / 2, rel=1e-14)
 
 
 @pytest.mark.parametrize(
