@@ -184,6 +184,8 @@ def batches(balls: int, rounds: int) -> None:
     print(f"\n{balls} balls, processor ms{'':14}{'steps':>8}{'run':>10}{'derivative':>12}{'ratio':>8}")
     for integrator in (rb.Rattle(1e-3), rb.RK4(1e-2), rb.Dopri5(), rb.MoreauJean(2e-3)):
         for friction in ("none", "no-slip", 0.05):
+            if friction == 0.05 and isinstance(integrator, rb.Dopri5):
+                continue  # where a slip ends its steps get as short as they may, and the run takes a minute
             several = isinstance(integrator, rb.MoreauJean)
             method = rb.RigidBall(
                 friction=friction, integrator=integrator, contact="unilateral" if several else "bilateral",
