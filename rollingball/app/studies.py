@@ -41,7 +41,7 @@ def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
         surface, box, table = scene.build_surface(), scene.plot.box, scene.iron.delta
         print(scene.title or source, flush=True)
         content: dict[str, Any] = {"box": box, "radii": scene.iron.radii}
-        deltas, limits = relief(scene)
+        deltas, limits = relief(scene, surface)
         delta_radii = None if table is None else table.radii()
         if delta_radii is not None:
             print("".join(f"{name:>18}" for name in ("radius", *(f"Delta, {graph}" for graph in deltas))))
@@ -58,13 +58,13 @@ def iron_scene(source: str, overrides: dict[str, str], out: Path) -> None:
         print(f"  {out}/: iron.png, iron.json")
 
 
-def relief(scene: Scene) -> tuple[dict[str, Any], dict[str, float]]:
-    """The relief Delta of a scene's surface at the radii of [iron.delta], and the limit of radius x Delta, by graph."""
+def relief(scene: Scene, surface: Surface) -> tuple[dict[str, Any], dict[str, float]]:
+    """The relief Delta of a surface at the radii of [iron.delta], and the limit of radius x Delta, by graph."""
     from rollingball.geometry.ironing.delta import asymptote, delta
 
     assert scene.iron is not None  # checked
     assert scene.plot is not None
-    table, surface, box = scene.iron.delta, scene.build_surface(), scene.plot.box
+    table, box = scene.iron.delta, scene.plot.box
     if table is None:
         return {}, {}
     deltas = {graph: delta(surface, table.radii(), box, graph) for graph in table.graph}
@@ -102,7 +102,8 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
     writable(out)
     with locked_folder(out):
         print(scene.title or source, flush=True)
-        flow = limit_flow(scene)
+        surface = scene.build_surface()
+        flow = limit_flow(scene, surface)
         manifest = Manifest(out, msgspec.to_builtins(scene), [], [], digest_of(msgspec.to_builtins(scene)))
         manifest.marked(flow).save(out / "flow.safetensors")
         names = [f"lr-{rate:g}.safetensors" for rate in table.lr]
@@ -111,28 +112,28 @@ def compare_scene(source: str, overrides: dict[str, str], out: Path) -> None:
                 path.unlink(missing_ok=True)
         runs = []
         for rate in sorted(table.lr, reverse=True):
-            runs.append(discrete_run(scene, rate))
+            runs.append(discrete_run(scene, surface, rate))
             manifest.marked(runs[-1]).save(out / f"lr-{rate:g}.safetensors")
         comparison = compare(runs, flow, tolerance=table.tolerance, on=table.on)
         print(comparison)
         comparison.save(out / "compare.json")
         box = scene.plot.box if scene.plot else bounds([flow, *runs])
-        figure = comparison_sheet(comparison, runs[0], flow, scene.build_surface(), box, scene.title)
+        figure = comparison_sheet(comparison, runs[0], flow, surface, box, scene.title)
         write_beside(out / "compare.png", png(figure))
         print(f"  {out}/: flow and runs, compare.json, compare.png")
 
 
-def _compared(scene: Scene) -> tuple[Surface, Ball, dict[str, Any]]:
-    """The surface, the ball and the starts that every run of a comparison shares."""
+def _compared(scene: Scene) -> tuple[Ball, dict[str, Any]]:
+    """The ball and the starts that every run of a comparison shares."""
     from rollingball.core.ball import Ball
 
     assert scene.ball is not None  # checked
     assert isinstance(scene.ball.radius, (int, float))
     shared = {"start": scene.ball.points(), "lift": scene.ball.lift}
-    return scene.build_surface(), Ball(float(scene.ball.radius)), shared
+    return Ball(float(scene.ball.radius)), shared
 
 
-def limit_flow(scene: Scene) -> Trajectory:
+def limit_flow(scene: Scene, surface: Surface) -> Trajectory:
     """The flow of the ironed loss over the duration of [compare]: the limit of Algorithm 1."""
     import numpy as np
 
@@ -140,20 +141,20 @@ def limit_flow(scene: Scene) -> Trajectory:
     from rollingball.simulate import simulate
 
     assert scene.compare is not None  # checked
-    surface, ball, shared = _compared(scene)
+    ball, shared = _compared(scene)
     method, duration = IronedFlow(Dopri5(rtol=1e-9, atol=1e-11)), scene.compare.duration
     times = np.linspace(0, duration, scene.compare.frames)
     return simulate(surface, ball, method, duration=duration, save_at=times, **shared)
 
 
-def discrete_run(scene: Scene, rate: float) -> Trajectory:
+def discrete_run(scene: Scene, surface: Surface, rate: float) -> Trajectory:
     """Algorithm 1 with exact feet at one learning rate of [compare]."""
     from rollingball.geometry.foot.projection import GlobalProjection
     from rollingball.methods import FootpointRBO
     from rollingball.simulate import simulate
 
     assert scene.compare is not None  # checked
-    surface, ball, shared = _compared(scene)
+    ball, shared = _compared(scene)
     method = FootpointRBO(lr=rate, projection=GlobalProjection())
     return simulate(surface, ball, method, steps=scene.compare.steps(rate), **shared)
 

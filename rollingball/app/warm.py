@@ -88,8 +88,9 @@ def _iron(scene: Scene) -> None:
     assert scene.iron is not None  # asked by jobs
     assert scene.plot is not None
     table = scene.iron.delta and msgspec.structs.replace(scene.iron.delta, count=2)
-    relief(msgspec.structs.replace(scene, iron=msgspec.structs.replace(scene.iron, delta=table)))
-    ironing_sheet(scene.build_surface(), scene.iron.radii[:1], scene.plot.box)
+    surface = scene.build_surface()
+    relief(msgspec.structs.replace(scene, iron=msgspec.structs.replace(scene.iron, delta=table)), surface)
+    ironing_sheet(surface, scene.iron.radii[:1], scene.plot.box)
 
 
 def _compare(scene: Scene) -> None:
@@ -101,10 +102,10 @@ def _compare(scene: Scene) -> None:
 
     assert scene.compare is not None  # asked by jobs
     table = msgspec.structs.replace(scene.compare, duration=SHORT, frames=2)
-    short = msgspec.structs.replace(scene, compare=table)
-    limit_flow(short)
-    _load_all(scene.build_surface(), IronedFlow(Dopri5()))
-    discrete_run(short, SHORT)
+    short, surface = msgspec.structs.replace(scene, compare=table), scene.build_surface()
+    limit_flow(short, surface)
+    _load_all(surface, IronedFlow(Dopri5()))
+    discrete_run(short, surface, SHORT)
 
 
 def _part(scene: Scene) -> None:
