@@ -12,6 +12,7 @@ from rollingball.core.errors import InputError
 from rollingball.methods import FootpointFlow
 from rollingball.methods.body.integrators import MoreauJean
 from rollingball.methods.body.plan import BodyPlan, along_graph, plan_body, spin_axes
+from rollingball.methods.body.replay import follows_graph
 from rollingball.methods.differentiable import OTHERWISE, checked_method
 from rollingball.methods.discrete.plan import DiscretePlan, plan_discrete
 from rollingball.methods.flow.plan import FlowPlan, plan_flow
@@ -131,11 +132,9 @@ def plan_again(trajectory: Any, surface: Surface | None, threads: int | None) ->
 
 def refuse_unlike_starts(plan: Any, trajectory: Trajectory) -> None:
     """An InputError for balls with mass that begin in unlike ways, so that no one plan moves all their starts."""
-    if not is_body(trajectory) or trajectory.contacts is None or trajectory.velocity is None:
+    if not is_body(trajectory) or trajectory.contacts is None:
         return
-    touches, dim = trajectory.contacts[0] > 0, trajectory.dim
-    slope = plan.surface.loss_scale * plan.surface.gradient(trajectory.foot[0])
-    follows = touches & along_graph(slope, trajectory.velocity[0])
+    touches, follows, dim = trajectory.contacts[0] > 0, follows_graph(plan, trajectory), trajectory.dim
     flies = plan.start is None and plan.start_center.shape[1] > dim
     if (flies and touches.any()) or (plan.velocity.shape[1] > dim and follows.any()):
         allowed = "balls that all touch or all fly at the start, and all of whose velocities are along the graph or not"

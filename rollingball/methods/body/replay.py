@@ -139,13 +139,13 @@ def _common(plan: BodyPlan) -> tuple[DifferentiableFunctions, list[Any]]:
     ]  # fmt: skip
 
 
-def _lifted(plan: BodyPlan, trajectory: Trajectory) -> np.ndarray:
-    """Whose velocity follows the graph at the start (B,)."""
+def follows_graph(plan: BodyPlan, trajectory: Trajectory) -> np.ndarray:
+    """Which balls (B,) touch at the start and have a velocity along the graph there."""
     assert trajectory.contacts is not None
     assert trajectory.velocity is not None
     slope = plan.surface.loss_scale * plan.surface.gradient(trajectory.foot[0])
-    along = along_graph(slope, trajectory.velocity[0])
-    return ((trajectory.contacts[0] > 0) & along).astype(np.int32)
+    follows: np.ndarray = (trajectory.contacts[0] > 0) & along_graph(slope, trajectory.velocity[0])
+    return follows
 
 
 def _of_steps(trajectory: Trajectory, status: np.ndarray, given: dict[str, np.ndarray]) -> np.ndarray:
@@ -177,7 +177,7 @@ def reverse_body(
     (functions, common), numeric, device = _common(plan), Numeric(plan.surface.dim), plan.device
     reverse = body_reverse(type(plan.method.chosen), functions, numeric)
     launcher, slots = body_launcher(plan, rests=False), SLOTS.get(reverse.kernel, 1) if parameters else 0
-    lifted = _lifted(plan, trajectory)
+    lifted = follows_graph(plan, trajectory)
     if isinstance(plan.method.chosen, MoreauJean):
         status = _of_steps(trajectory, status, given)
     ended, sums = status, wp.zeros(plan.balls, dtype=reverse.cotangents, device=device)
@@ -199,7 +199,7 @@ def reverse_body(
         SLOTS[reverse.kernel] = most
         return reverse_body(plan, trajectory, status, given, parameters, every, threads)
     by_scale -= (given["loss"] * trajectory.loss).sum(axis=0) / plan.surface.loss_scale
-    return _derivatives(plan, sums.numpy(), ended, by_scale, found, lifted > 0)
+    return _derivatives(plan, sums.numpy(), ended, by_scale, found, lifted)
 
 
 def _derivatives(
@@ -281,7 +281,7 @@ def forward_body(plan: BodyPlan, trajectory: Trajectory, status: np.ndarray, thr
     launcher = body_launcher(plan, rests=False)
     parts, host = directions(plan, made.column)
     columns: Any = wp.array(host, dtype=made.column, device=device)
-    begin = begins(plan, launcher.begin, made.begin, _lifted(plan, trajectory))
+    begin = begins(plan, launcher.begin, made.begin, follows_graph(plan, trajectory))
     shape = plan.balls, len(host)
     change, later = (wp.zeros(shape, dtype=made.body, device=device) for _ in range(2))
     time: Any = wp.zeros(shape, dtype=wp.float64, device=device)
