@@ -58,8 +58,10 @@ class Direction:
         return msgspec.structs.replace(plan, surface=surface, **changes)
 
 
-def directions_of(plan: Any, given: Any) -> tuple[list[Direction], bool]:
+def directions_of(plan: Any, given: Any, shared: bool) -> tuple[list[Direction], bool]:
     """The directions that were asked for, and whether they came along an axis of their own.
+
+    With ``shared`` what changes along them is asked for as sums over balls too, so that all balls have one rate.
 
     Raises:
         InputError: for a name or a shape that the run of the plan does not have, and for a number at an end of its
@@ -85,7 +87,7 @@ def directions_of(plan: Any, given: Any) -> tuple[list[Direction], bool]:
         {name: part[k if several else 0] for name, (part, several) in parts.items()}
         for k in range(max(counts, default=1))
     ]
-    return [_direction(plan, known, one) for one in each], bool(counts)
+    return [_direction(plan, known, one, shared) for one in each], bool(counts)
 
 
 def _begins(plan: Any) -> str:
@@ -126,7 +128,7 @@ def _shaped(name: str, value: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, 
     return np.broadcast_to(array, shape)[None], False
 
 
-def _direction(plan: Any, known: dict[str, np.ndarray], parts: dict[str, np.ndarray]) -> Direction:
+def _direction(plan: Any, known: dict[str, np.ndarray], parts: dict[str, np.ndarray], one_rate: bool) -> Direction:
     """One direction, of arrays of the shapes that its numbers have."""
     tables: dict[str, Any] = {}
     shared: dict[str, float] = {}
@@ -148,7 +150,7 @@ def _direction(plan: Any, known: dict[str, np.ndarray], parts: dict[str, np.ndar
             shares = np.moveaxis(np.abs(change) / size, axis, 0)
             rate = np.maximum(rate, shares.reshape(len(rate), -1).max(axis=1))
             tables[field] = tables.get(field, 0.0) + change
-    if shared or parameters:
+    if shared or parameters or one_rate:
         rate[:] = max(of_all, rate.max())
     return Direction(tables, shared, parameters, np.where(rate > 0, rate, 1.0))
 

@@ -82,7 +82,7 @@ def hessian_vector(
     """
     parameters, throw, continuous = flag("parameters", parameters), flag("throw", throw), is_continuous(adjoint)
     again = Again(trajectory, cotangent, surface, continuous, parameters, threads)
-    directions, several = directions_of(again.plan, direction)
+    directions, several = directions_of(again.plan, direction, again.parameters)
     first, found = second_derivatives(again, directions)
     products = [product(first, along) for along in found]
     if throw:

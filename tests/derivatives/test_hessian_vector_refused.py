@@ -63,9 +63,13 @@ def test_a_gradient_with_a_kink_a_focal_point_or_other_events_beside_it_is_refus
 
 
 def test_runs_to_which_something_else_happens_count_for_nothing(monkeypatch, plain):
+    others = {name: part[1:] for name, part in LAST.items()}
+    good = rb.hessian_vector(plain.select([1, 2]), others, {"start": ALONG[1:]}, parameters=True)
     monkeypatch.setattr(second, "differs", lambda first, other: np.array([True, False, False]))
-    found = rb.hessian_vector(plain, LAST, {"start": ALONG}, throw=False)
+    found = rb.hessian_vector(plain, LAST, {"start": ALONG}, parameters=True, throw=False)
     assert found.status.tolist() == [rb.Status.KINK, rb.Status.RUNNING, rb.Status.RUNNING]
+    for name, value in good.parameters.items():  # which the ball without one takes no part in, and does not spoil
+        np.testing.assert_allclose(found.parameters[name], value, rtol=1e-9)
 
 
 def test_a_flow_of_whole_steps_has_a_kink_by_its_duration_as_large_as_a_step_is_wrong():

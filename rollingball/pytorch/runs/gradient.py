@@ -133,7 +133,7 @@ def second_derivative(
         return tuple(torch.zeros_like(one) if need else None for one, need in zip((*like, *bars), flags, strict=True))
     cotangent = dict(zip(made.recorded, map(plain, bars), strict=True))
     again = Again(made.run, cotangent, made.surface, is_continuous(made.adjoint), made.by_surface, None)
-    directions, _several = directions_of(again.plan, _direction(made, again.plan, changes))
+    directions, _several = directions_of(again.plan, _direction(made, again.plan, changes), again.parameters)
     first, (along,) = second_derivatives(again, directions, recorded=any(wanted))
     judged(first.found, True)
     found = product(first, along)
