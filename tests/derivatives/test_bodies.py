@@ -6,6 +6,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import rollingball as rb
+from rollingball.core.numeric import Numeric
+from rollingball.methods.body.legs import leg_struct
+from rollingball.methods.body.stages import leg_rows
 from tests.derivatives.test_derivatives import differences
 
 S = rb.surfaces
@@ -21,6 +24,13 @@ SEEDS = st.sampled_from(range(8))
 FIXED = {"rattle": rb.Rattle(0.02), "rk4": rb.RK4(0.02)}
 SHARED = ("radius", "mass", "inertia", "gravity", "drag", "friction", "restitution", "duration", "loss_scale")
 WEIGHTS = {"center": [0.8, -0.5], "velocity": [0.3, 0.4], "spin": [0.2], "foot": [0.6], "loss": 0.7}
+
+
+@pytest.mark.parametrize("kind", [rb.Rattle, rb.MoreauJean])
+def test_what_a_step_keeps_for_its_derivative_grows_in_proportion_to_the_dimension(kind):
+    spaces = [Numeric(dim) for dim in (20, 30, 40)]
+    sizes = [np.dtype(leg_struct(space, leg_rows(kind, space)).numpy_dtype()).itemsize for space in spaces]
+    assert sizes[1] - sizes[0] == sizes[2] - sizes[1] > 0
 
 
 def observed(run):

@@ -14,7 +14,7 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.methods.body.algebra import body_algebra
 from rollingball.methods.body.integrators import MoreauJean
-from rollingball.methods.body.legs import STEP, leg_struct
+from rollingball.methods.body.legs import STEP, leg_struct, whole_program
 from rollingball.methods.body.phases import TINY
 from rollingball.methods.body.reverse import ending_program, grazes, noting_program, stage_options
 from rollingball.methods.body.stages import begin_struct, body_stages, frame_struct, leg_rows, run_struct
@@ -64,6 +64,7 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
     frame_type, begin_type, vector = frame_struct(numeric), begin_struct(numeric), numeric.vector
     zero, one, space = wp.float64(0.0), wp.float64(1.0), dim + 1
     end_of = ending_program(numeric, leg_rows(kind, numeric))
+    whole = whole_program(functions.plain, numeric)
     # the coordinates of a Body that a leg changes: centre, velocity, slip direction, spin, foot, slope, Hessian
     rows = 3 * space + 3 + 2 * dim + dim * dim
 
@@ -156,6 +157,7 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
             leg = leg_type()
             if leg_index >= 0:
                 leg = log[ball, leg_index]
+            at_start = whole(leg.ball, p)
             for c in range(most):
                 if leg_index < 0:
                     new = body()
@@ -179,12 +181,12 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
                         notes.loss_scale[ball] = zero
                         foot = wide(near[frame, ball])
                         if since > TINY * duration:
-                            by1, h1, s1 = framed(leg, since, foot, bar, q, settings)
+                            by1, h1, s1 = framed(at_start, leg, since, foot, bar, q, settings)
                             by_ball = by1
                             by_h = h1
                             by_settings = s1
                         else:
-                            by2, _n2, _b2, _q2, s2 = wp.grad(shown)(leg.ball, foot, bar, q, settings)
+                            by2, _n2, _b2, _q2, s2 = wp.grad(shown)(at_start, foot, bar, q, settings)
                             by_ball = by2
                             by_settings = s2
                         by_scale = notes.loss_scale[ball] * scale
@@ -198,7 +200,7 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
                     frame += 1
             next_ball = after[ball].ball
             if leg_index + 1 < count:
-                next_ball = log[ball, leg_index + 1].ball
+                next_ball = whole(log[ball, leg_index + 1].ball, p)
             ended = end_of(leg, next_ball)
             rate = body()
             row = int(0)
@@ -213,12 +215,12 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
                     by_begin = by3
                     by_set = s3
                 elif leg.kind == STEP:
-                    by4, h4, s4 = pulled(leg, ended, bar_row, q, settings)
+                    by4, h4, s4 = pulled(at_start, leg, ended, bar_row, q, settings)
                     by_body = by4
                     by_set = s4
                     rate = plus(rate, h4, bar_row)
                 else:
-                    by5, _l5, _b5, _w5, _q5, s5 = wp.grad(switched)(leg.ball, leg, bar_row, zero, q, settings)
+                    by5, _l5, _b5, _w5, _q5, s5 = wp.grad(switched)(at_start, leg, bar_row, zero, q, settings)
                     by_body = by5
                     by_set = s5
                 row_scale = notes.loss_scale[ball] * scale
@@ -228,9 +230,9 @@ def body_forward(kind: type, functions: DifferentiableFunctions, numeric: Numeri
                     later[ball, c] = plus(later[ball, c], grown, bar_row)
                 row += 1
             if leg_index >= 0 and leg.kind == STEP and leg.ends_at != NOTHING:
-                end = last_end(after[ball])  # where this is the last leg of the part
-                if leg_index + 1 < count:
-                    end = log[ball, leg_index + 1].ball
+                end = next_ball
+                if leg_index + 1 == count:  # where this is the last leg of the part
+                    end = last_end(after[ball])
                 notes.loss_scale[ball] = zero
                 e, _k6, _w6, _q6, s6 = wp.grad(event)(end, leg.ends_at, one, q, settings)
                 e_scale = notes.loss_scale[ball] * scale

@@ -21,7 +21,7 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric, struct
 from rollingball.geometry.search.minima import minima_struct
 from rollingball.methods.body.kernel import BodyRollout
-from rollingball.methods.body.legs import STEP, leg_struct
+from rollingball.methods.body.legs import STEP, keep_program, leg_struct
 from rollingball.methods.body.moreau_step import time_step
 from rollingball.methods.body.phases import TINY
 from rollingball.methods.body.record import record_program, record_struct
@@ -68,7 +68,7 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
         record_program(functions, numeric), time_step(functions, numeric), initial_ball(numeric),
     )  # fmt: skip
     horizontal, zero = space_vectors(numeric).horizontal, wp.float64(0.0)
-    watched = watch_program(functions, numeric)
+    watched, keep = watch_program(functions, numeric), keep_program(numeric)
 
     @wp.func
     def stepped(before: state_type, h: wp.float64, p: parameters, settings: settings_type, notes: bool):
@@ -104,7 +104,7 @@ def stepping_rollout(functions: SurfaceFunctions, settings_layout: Any, numeric:
             first -= 1
         leg = leg_type()
         leg.kind = STEP
-        leg.ball = before.ball
+        leg.ball = keep(before.ball)
         leg.time = before.time
         leg.h = h
         leg.ends_at = NOTHING

@@ -15,62 +15,13 @@ from rollingball.core.codes import FLYING, FOUND, KINK, NOT_FINITE, NOTHING, TOU
 from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
 from rollingball.methods.body.algebra import body_algebra
-from rollingball.methods.body.legs import STEP, leg_struct
+from rollingball.methods.body.cotangents import cotangent_struct, frames_struct
+from rollingball.methods.body.legs import STEP, leg_struct, whole_program
 from rollingball.methods.body.phases import TINY
 from rollingball.methods.body.stages import begin_struct, body_stages, frame_struct, leg_rows, run_struct
-from rollingball.methods.body.state import SPIN, body_struct
+from rollingball.methods.body.state import body_struct
 from rollingball.surfaces.base import kernel_options
 from rollingball.surfaces.differentiable import DifferentiableFunctions, notes_struct
-
-
-@compiled
-def cotangent_struct(numeric: Numeric) -> Any:
-    """The Warp struct of the cotangents of a ball: of its state, the time, and the numbers that all its legs share."""
-    body, space = body_struct(numeric), wp.types.vector(numeric.dim + 1, wp.float64)
-    wide = numeric.wide.vector
-
-    @wp.struct
-    class BodyCotangents:
-        ball: body
-        time: wp.float64
-        duration: wp.float64
-        gravity: wp.float64
-        drag: wp.float64
-        friction: wp.float64
-        restitution: wp.float64
-        start: wide
-        height: wp.float64
-        velocity: space
-        spin: SPIN
-        about_normal: wp.float64
-        radius: wp.float64
-        mass: wp.float64
-        beta: wp.float64
-        end: body  # not a cotangent: the ball at the event that was met last
-
-    return BodyCotangents
-
-
-@compiled
-def frames_struct(numeric: Numeric) -> Any:
-    """The Warp struct of the feet and the cotangents of all frames and balls (T, B), and of the events (B, E)."""
-    vectors: Any = wp.array2d(dtype=numeric.vector)
-    spaces: Any = wp.array2d(dtype=wp.types.vector(numeric.dim + 1, wp.float64))
-    numbers: Any = wp.array2d(dtype=wp.float64)
-    turns: Any = wp.array2d(dtype=wp.vec3d)
-
-    @wp.struct
-    class Frames:
-        near: vectors
-        foot: vectors
-        height: numbers
-        center: spaces
-        velocity: spaces
-        spin: turns
-        seen: wp.array(dtype=wp.int32)  # (T,)
-        event_time: numbers
-
-    return Frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +98,7 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
     frames_type, frame_type, begin_type = frames_struct(numeric), frame_struct(numeric), begin_struct(numeric)
     parameters_of, (_along, plus, size) = noting_program(functions, numeric), body_algebra(numeric)
     zero, one, end_of = wp.float64(0.0), wp.float64(1.0), ending_program(numeric, leg_rows(kind, numeric))
+    whole = whole_program(functions.plain, numeric)
 
     @wp.func
     def shared(before: sum_type, by: settings_type):
@@ -168,16 +120,16 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
         return bar
 
     @wp.func
-    def end_bar(before: sum_type, leg: leg_type, end: body, q: parameters, settings: settings_type):
+    def end_bar(before: sum_type, ball: body, leg: leg_type, end: body, q: parameters, settings: settings_type):
         """With the cotangent of the end of a step that ends at an event, whose time moves."""
         total = before
         used = q.notes.used[q.ball]
         scale = q.notes.loss_scale[q.ball]
         e, _kind, _one, _q1, _s1 = wp.grad(event)(total.end, leg.ends_at, one, q, settings)
         q.notes.used[q.ball] = used
-        _by1, rate, _s2 = pulled(leg, end, e, q, settings)
+        _by1, rate, _s2 = pulled(ball, leg, end, e, q, settings)
         q.notes.used[q.ball] = used
-        _by2, longer, _s3 = pulled(leg, end, total.ball, q, settings)
+        _by2, longer, _s3 = pulled(ball, leg, end, total.ball, q, settings)
         q.notes.used[q.ball] = used
         q.notes.loss_scale[q.ball] = scale  # what was noted so far was a trial
         met = total.end
@@ -208,6 +160,7 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
     @wp.func
     def of_frame(
         before: sum_type,
+        ball: body,
         leg: leg_type,
         since: wp.float64,
         share: wp.float64,
@@ -219,26 +172,33 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
         """With the cotangents of what was recorded a time ``since`` after a leg began, at a share of the duration."""
         total = before
         if since > zero:
-            by_ball, by_h, by_settings = framed(leg, since, near, bar, q, settings)
+            by_ball, by_h, by_settings = framed(ball, leg, since, near, bar, q, settings)
             total.ball = plus(total.ball, one, by_ball)
             total.time -= by_h
             total.duration += by_h * share
             total = shared(total, by_settings)
         else:
-            by_same, _near1, _bar1, _q1, by_settings1 = wp.grad(shown)(leg.ball, near, bar, q, settings)
+            by_same, _near1, _bar1, _q1, by_settings1 = wp.grad(shown)(ball, near, bar, q, settings)
             total.ball = plus(total.ball, one, by_same)
             total = shared(total, by_settings1)
         return total
 
     @wp.func
-    def of_switch(before: sum_type, leg: leg_type, event_time: wp.float64, q: parameters, settings: settings_type):
+    def of_switch(
+        before: sum_type,
+        ball: body,
+        leg: leg_type,
+        event_time: wp.float64,
+        q: parameters,
+        settings: settings_type,
+    ):
         total = before
         total.time += event_time
-        total.end = leg.ball
+        total.end = ball
         if leg.contacts > 1 or (leg.kind == NOTHING and leg.edge > 0):
             q.notes.status[q.ball] = KINK
         waits = wp.where(leg.settles > 0, event_time, zero)
-        by_ball, _leg, _bar, _waits, _q, by_settings = wp.grad(switched)(leg.ball, leg, total.ball, waits, q, settings)
+        by_ball, _leg, _bar, _waits, _q, by_settings = wp.grad(switched)(ball, leg, total.ball, waits, q, settings)
         total.ball = by_ball
         return shared(total, by_settings)
 
@@ -285,15 +245,13 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
             frame = before[ball].next_frame
             if count > 0:
                 frame = log[ball, count - 1].next_frame
-            last = leg_type()
-            last.ball = after[ball].ball
             notes.used[ball] = 0
             q.row = notes.inner.point.shape[0] - 1
             while frame < save_at.shape[0]:
                 if frames.seen[frame] > 0:
                     bar = frame_at(frame, ball, frames)
                     near = wide(frames.near[frame, ball])
-                    total = of_frame(total, last, zero, zero, near, bar, q, settings)
+                    total = of_frame(total, after[ball].ball, leg_type(), zero, zero, near, bar, q, settings)
                 frame += 1
             most = wp.max(most, notes.used[ball])
         later = after[ball].ball
@@ -303,13 +261,14 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
             leg = log[ball, count - back]
             notes.used[ball] = 0
             q.row = wp.min(count - back, notes.inner.point.shape[0] - 1)
+            at_start = whole(leg.ball, p)
             if leg.kind == STEP:
                 end = end_of(leg, later)
                 if leg.ends_at != NOTHING:
-                    total = end_bar(total, leg, end, q, settings)
+                    total = end_bar(total, at_start, leg, end, q, settings)
                 if leg.edge > 0:
                     notes.status[ball] = KINK
-                by_ball, by_h, by_settings = pulled(leg, end, total.ball, q, settings)
+                by_ball, by_h, by_settings = pulled(at_start, leg, end, total.ball, q, settings)
                 total = of_step(total, leg, by_ball, by_h, by_settings)
                 index = leg.first_frame
                 while index < leg.next_frame:
@@ -320,14 +279,14 @@ def body_reverse(kind: type, functions: DifferentiableFunctions, numeric: Numeri
                         if since <= TINY * duration:
                             since = zero
                         share = save_at[index] / duration
-                        total = of_frame(total, leg, since, share, near, bar, q, settings)
+                        total = of_frame(total, at_start, leg, since, share, near, bar, q, settings)
                     index += 1
             else:
                 event_time = zero
                 if leg.kind != NOTHING and leg.event < frames.event_time.shape[1]:
                     event_time = frames.event_time[ball, leg.event]
-                total = of_switch(total, leg, event_time, q, settings)
-            later = leg.ball
+                total = of_switch(total, at_start, leg, event_time, q, settings)
+            later = at_start
             most = wp.max(most, notes.used[ball])
             if notes.status[ball] == FOUND and not wp.isfinite(size(total.ball)):
                 notes.status[ball] = NOT_FINITE

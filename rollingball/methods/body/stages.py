@@ -84,15 +84,15 @@ class BodyStages:
     """Warp functions whose gradients are taken, the product that they share, and the gradient of a step.
 
     along(cotangent, Body)
-    pulled(Leg, Body, cotangent, p, settings) -> by Body, h, settings   the gradient of the product of a step with a
-                                                                  cotangent; the Body is that after the step, or flies
-                                                                  where it is not known
+    pulled(Body, Leg, end, cotangent, p, settings) -> by Body, h, settings    the gradient of the product of a step with
+                                                                  a cotangent; ``end`` is the Body after the step, or
+                                                                  flies where it is not known
     switched(Body, Leg, cotangent, waits, p, settings)            of a change at an event; ``waits`` is the cotangent of
                                                                   the time that a ball bounces on
     event(Body, kind, weight, p, settings) -> value               times a weight: 0 at an event, which determines the
                                                                   length of the step that ends there
     shown(Body, near, Shown, p, settings)                         of what is recorded; near is a foot in flight
-    framed(Leg, h, near, Shown, p, settings) -> by Body, h, settings    the same of what is recorded inside a step
+    framed(Body, Leg, h, near, Shown, p, settings) -> by Body, h, settings    the same of what is recorded inside a step
     begun(Begin, cotangent, p, settings)                          of the start
     """
 
@@ -191,7 +191,9 @@ def stepping_stages(functions: DifferentiableFunctions, numeric: Numeric) -> Bod
         return weight * zero
 
     @wp.func
-    def framed(leg: leg_type, h: wp.float64, near: wide, cotangent: frame, p: parameters, settings: settings_type):
+    def framed(
+        ball: body, leg: leg_type, h: wp.float64, near: wide, cotangent: frame, p: parameters, settings: settings_type
+    ):
         return body(), zero, settings_type()
 
     pulled = stride_pull(functions, numeric, along, plus)
@@ -257,33 +259,35 @@ def body_stages(kind: type, functions: DifferentiableFunctions, numeric: Numeric
         return weight * event_value(ball, kind, settings)
 
     @wp.func(inline=False)
-    def pulled(leg: leg_type, end: body, cotangent: body, p: parameters, settings: settings_type):
+    def pulled(ball: body, leg: leg_type, end: body, cotangent: body, p: parameters, settings: settings_type):
         by_ball = body()
         by_h = zero
         by_settings = settings_type()
-        if leg.ball.mode == FLYING:
-            ball1, h1, _bar1, settings1 = wp.grad(flown)(leg.ball, leg.h, cotangent, settings)
+        if ball.mode == FLYING:
+            ball1, h1, _bar1, settings1 = wp.grad(flown)(ball, leg.h, cotangent, settings)
             by_ball = ball1
             by_h = h1
             by_settings = settings1
         else:
-            ball2, h2, _end, _bar2, _p, settings2 = wp.grad(rolled)(leg.ball, leg.h, end, cotangent, p, settings)
+            ball2, h2, _end, _bar2, _p, settings2 = wp.grad(rolled)(ball, leg.h, end, cotangent, p, settings)
             by_ball = ball2
             by_h = h2
             by_settings = settings2
         return by_ball, by_h, by_settings
 
     @wp.func
-    def framed(leg: leg_type, h: wp.float64, near: wide, cotangent: frame, p: parameters, settings: settings_type):
+    def framed(
+        ball: body, leg: leg_type, h: wp.float64, near: wide, cotangent: frame, p: parameters, settings: settings_type
+    ):
         step = leg
         step.h = h
         by_later = body()
-        if leg.ball.mode == FLYING:
-            by_shown, _near, _bar, _p, _s = wp.grad(shown)(fly(leg.ball, h, settings), near, cotangent, p, settings)
+        if ball.mode == FLYING:
+            by_shown, _near, _bar, _p, _s = wp.grad(shown)(fly(ball, h, settings), near, cotangent, p, settings)
             by_later = by_shown
         else:
             by_later = on_contact(near, cotangent, p)
-        by_ball, by_h, by_settings = pulled(step, body(), by_later, p, settings)
+        by_ball, by_h, by_settings = pulled(ball, step, body(), by_later, p, settings)
         return by_ball, by_h, by_settings
 
     return BodyStages(along, pulled, switched, event, shown, framed, begun)

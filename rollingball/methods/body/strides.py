@@ -129,7 +129,7 @@ def stride_pull(functions: DifferentiableFunctions, numeric: Numeric, along: Any
     )  # fmt: skip
 
     @wp.func
-    def of_answer(leg: leg_type, cotangent: body, back: touches_type, settings: settings_type):
+    def of_answer(ball: body, leg: leg_type, cotangent: body, back: touches_type, settings: settings_type):
         """The gradient of ``answered``; it is shorter for a ball with one contact, as most have."""
         by_ball = body()
         by_touches = touches_type()
@@ -137,7 +137,7 @@ def stride_pull(functions: DifferentiableFunctions, numeric: Numeric, along: Any
         by_settings = settings_type()
         if leg.touches.count <= 1:
             ball1, touches1, h1, _b1, _by1, settings1 = wp.grad(answered_one)(
-                leg.ball, leg.touches, leg.h, cotangent, back, settings
+                ball, leg.touches, leg.h, cotangent, back, settings
             )
             by_ball = ball1
             by_touches = touches1
@@ -145,7 +145,7 @@ def stride_pull(functions: DifferentiableFunctions, numeric: Numeric, along: Any
             by_settings = settings1
         else:
             ball2, touches2, h2, _b2, _by2, settings2 = wp.grad(answered)(
-                leg.ball, leg.touches, leg.h, cotangent, back, settings
+                ball, leg.touches, leg.h, cotangent, back, settings
             )
             by_ball = ball2
             by_touches = touches2
@@ -154,11 +154,11 @@ def stride_pull(functions: DifferentiableFunctions, numeric: Numeric, along: Any
         return by_ball, by_touches, by_h, by_settings
 
     @wp.func
-    def pulled(leg: leg_type, _end: body, cotangent: body, q: parameters, settings: settings_type):
+    def pulled(ball: body, leg: leg_type, _end: body, cotangent: body, q: parameters, settings: settings_type):
         back = touches_type()
-        by_ball, by_touches, by_h, by_settings = of_answer(leg, cotangent, back, settings)
+        by_ball, by_touches, by_h, by_settings = of_answer(ball, leg, cotangent, back, settings)
         open = leg.touches.pushing > 0
-        least = wp.length(cotangent.velocity) + wp.length(cotangent.spin) / leg.ball.radius
+        least = wp.length(cotangent.velocity) + wp.length(cotangent.spin) / ball.radius
         change = one
         size = one
         rounds = int(0)
@@ -173,7 +173,7 @@ def stride_pull(functions: DifferentiableFunctions, numeric: Numeric, along: Any
             back.frictions = by_touches.frictions
             open = change > wp.float64(2e-15) * size
             if open:
-                ball1, touches1, h1, settings1 = of_answer(leg, cotangent, back, settings)
+                ball1, touches1, h1, settings1 = of_answer(ball, leg, cotangent, back, settings)
                 by_ball = ball1
                 by_touches = touches1
                 by_h = h1
@@ -184,13 +184,13 @@ def stride_pull(functions: DifferentiableFunctions, numeric: Numeric, along: Any
         by_way = zero
         if leg.touches.count <= 1:
             met1, way1, _t1, _c1, _by3, _q1, _s1 = wp.grad(met_one)(
-                leg.ball, leg.h, leg.touches, cotangent.center, by_touches, q, settings
+                ball, leg.h, leg.touches, cotangent.center, by_touches, q, settings
             )
             by_met = met1
             by_way = way1
         else:
             met2, way2, _t2, _c2, _by4, _q2, _s2 = wp.grad(met)(
-                leg.ball, leg.h, leg.touches, cotangent.center, by_touches, q, settings
+                ball, leg.h, leg.touches, cotangent.center, by_touches, q, settings
             )
             by_met = met2
             by_way = way2
