@@ -2,7 +2,8 @@
 
 Run ``python benchmarks/derivatives.py --help`` for the options. The first table is of rollingball alone: the time of
 ``rb.derivatives`` over that of ``rb.simulate``, both whole calls; for flows also that of ``rb.sensitivities``, which is
-of d + 3 columns, and of ``rb.derivatives(..., adjoint="continuous")``. The second is the workload of Figure 4
+of d + 3 columns, and of ``rb.derivatives(..., adjoint="continuous")``. The second table is of second derivatives, by
+``rb.hessian_vector`` along the starts, of fewer balls. The third is the workload of Figure 4
 (Algorithm 1 with the paper's projector on a thousand wells): J is the sum of the losses at the end, by the starts.
 """
 
@@ -98,6 +99,31 @@ def alone(quick: bool, rounds: int, only: str) -> None:
               f"{ratios['all']:>17.2f}{more}")  # fmt: skip
 
 
+def second(quick: bool, rounds: int) -> None:
+    """Second derivatives beside simulate and the derivatives."""
+    head = "second derivatives: method and surface"
+    print(f"\n{head:<46}{'balls':>6}{'run s':>9}{'to run':>8}{'to derivative':>15}{'refused':>9}")
+    for name, (make, method, radius, balls, length) in {**WORKLOADS, **FLOWS}.items():
+        surface, balls = make(), 4 if quick else min(balls, 64)
+        start = np.random.default_rng(0).uniform(-2, 2, (balls, 2))
+        rolled = {"duration": length, "save_at": [0.0, length]} if name in FLOWS else {"steps": 5 if quick else length}
+
+        def simulate(surface=surface, method=method, radius=radius, start=start, rolled=rolled):
+            return rb.simulate(surface, rb.Ball(radius), method, start=start, gap=None, **rolled)
+
+        run, given = simulate(), ({"loss": np.ones(balls)}, {"start": [1.0, 0.5]})
+        found = rb.hessian_vector(run, *given, throw=False)
+        programs = {
+            "run": simulate,
+            "back": lambda run=run, given=given: rb.derivatives(run, given[0]),
+            "second": lambda run=run, given=given: rb.hessian_vector(run, *given, throw=False),
+        }
+        took = medians(programs, rounds)
+        to_run, to_back = (np.median(took["second"] / took[part]) for part in ("run", "back"))
+        refused = (found.status != rb.Status.RUNNING).sum()
+        print(f"{name:<46}{balls:>6}{np.median(took['run']):>9.4f}{to_run:>8.1f}{to_back:>15.1f}{refused:>9}")
+
+
 def jax_programs(start: np.ndarray, centers: np.ndarray, inner: int, steps: int) -> tuple[Any, Any, Any]:
     """The run and its derivative in JAX, and the memory of the derivative's temporaries in MB."""
     import jax
@@ -182,6 +208,7 @@ def main(given: list[str] | None = None) -> None:
     print(hardware())
     alone(options.quick, options.rounds, options.only or "")
     if options.only is None:
+        second(options.quick, options.rounds)
         beside_jax(options.quick, options.rounds)
 
 
