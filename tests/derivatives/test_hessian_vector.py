@@ -110,7 +110,11 @@ def test_it_is_symmetric_by_all_that_made_a_discrete_run(method, seed, share):
     if method == "entropy-sgd":
         del shapes["radius"]
     one, other = (
-        {name: 0.1 * rng.normal(size=shape) for name, shape in shapes.items() if name == "start" or rng.random() < share}
+        {
+            name: 0.1 * rng.normal(size=shape)
+            for name, shape in shapes.items()
+            if name == "start" or rng.random() < share
+        }
         for _ in range(2)
     )  # of some of the numbers alone too, whose balls move at rates of their own
     if rng.random() < share:
