@@ -29,6 +29,7 @@ from rollingball.methods.body.phases import TINY, phase_program
 from rollingball.methods.body.record import record_program, record_struct
 from rollingball.methods.body.state import body_struct, contact_laws, initial_ball, space_vectors
 from rollingball.methods.body.watch import watch_program
+from rollingball.methods.body.way import way_program
 from rollingball.methods.event import event_struct
 from rollingball.runs.stop import StopRule
 from rollingball.surfaces.base import SurfaceFunctions, kernel_options
@@ -49,13 +50,24 @@ class BodyRollout:
 
 @compiled
 def body_rollout(
-    kind: type, functions: SurfaceFunctions, settings_layout: Any, numeric: Numeric, adaptive: bool, seeks: bool
+    kind: type,
+    functions: SurfaceFunctions,
+    settings_layout: Any,
+    numeric: Numeric,
+    adaptive: bool,
+    seeks: bool,
+    sweeps: bool = False,
 ) -> BodyRollout:
-    """The kernel of one integrator on one family of surfaces; without ``seeks`` no other contacts are sought."""
+    """The kernel of one integrator on one family of surfaces; without ``seeks`` no other contacts are sought.
+
+    With ``sweeps`` the way of every step is swept for them.
+    """
     parameters, space = functions.parameters, wp.types.vector(numeric.dim + 1, wp.float64)
     settings_type, moves = struct(settings_layout, numeric), dynamics(kind, functions, numeric)
     state_type, record_type, event_type = state_struct(numeric), record_struct(numeric), event_struct(numeric)
-    phases, happens = phase_program(moves, parameters, numeric, adaptive, seeks), body_events(numeric)
+    shortened = way_program(functions, numeric) if sweeps else None
+    phases = phase_program(moves, parameters, numeric, adaptive, seeks, shortened is not None)
+    happens = body_events(numeric)
     next_span, attempt, judge = phases.next_span, phases.attempt, phases.judge
     put_on_contact, slopes_of = moves.put_on_contact, moves.slopes
     begin, finish_step, land = happens.begin, happens.finish_step, happens.land
@@ -164,6 +176,13 @@ def body_rollout(
                         control, status, accepted = judge(
                             state.control, state.ball, span, trial.outcome, duration, settings
                         )
+                        if wp.static(shortened is not None):
+                            to_be_swept = accepted
+                            if to_be_swept:
+                                control, accepted, cells = shortened(
+                                    state.control, control, state.ball, trial.ball, trial.contacts, span, p, settings
+                                )
+                                trial.ball.evaluations += cells
                         state.control = control
                         state.status = status
                         state.ball.evaluations = trial.ball.evaluations

@@ -60,8 +60,13 @@ class Phases:
 
 
 @compiled
-def phase_program(moves: Dynamics, parameters: Any, numeric: Numeric, adaptive: bool, seeks: bool) -> Phases:
-    """The functions of :class:`Phases` of one dynamics; without ``seeks`` no other contacts are sought."""
+def phase_program(
+    moves: Dynamics, parameters: Any, numeric: Numeric, adaptive: bool, seeks: bool, swept: bool
+) -> Phases:
+    """The functions of :class:`Phases` of one dynamics; without ``seeks`` no other contacts are sought.
+
+    Where the way of a step is ``swept``, one in flight may be of any length.
+    """
     dim, body, minima, trial = numeric.dim, body_struct(numeric), minima_struct(numeric), trial_struct(numeric)
     advance, search, event_function = moves.advance, moves.search, moves.event_function
     speed_scale, vectors = body_events(numeric).speed_scale, space_vectors(numeric)
@@ -76,7 +81,7 @@ def phase_program(moves: Dynamics, parameters: Any, numeric: Numeric, adaptive: 
         if control.phase == LOCATING:
             return next_guess(control.bracket)
         span = wp.min(control.h, left)
-        if ball.mode == FLYING or fixed == 0:
+        if (ball.mode == FLYING and not wp.static(swept)) or (ball.mode != FLYING and fixed == 0):
             span = wp.min(span, settings.stride * ball.radius / speed_scale(ball, settings))
         if left <= span * wp.float64(1.0 + 1e-6):  # no step that is only the rounding of a time
             span = left
@@ -191,7 +196,7 @@ def phase_program(moves: Dynamics, parameters: Any, numeric: Numeric, adaptive: 
         else:
             accepted = True
             control.event = NOTHING
-            if fixed == 0 and tried.flying == 0:
+            if fixed == 0 and (tried.flying == 0 or wp.static(swept)):
                 grown = wp.float64(0.9) * wp.pow(wp.max(tried.error, wp.float64(1e-10)), wp.float64(-0.2))
                 control.h = wp.max(control.h, span) * wp.clamp(grown, wp.float64(0.2), wp.float64(5.0))
         if accepted:

@@ -11,6 +11,7 @@ from rollingball.core.codes import COULOMB, FRICTIONLESS
 from rollingball.core.errors import InputError, numbers, points
 from rollingball.core.schedule import Schedule
 from rollingball.geometry.contact.contacts import contacts
+from rollingball.geometry.contact.sweep import check_sweep
 from rollingball.methods.body.integrators import MoreauJean
 from rollingball.runs.clock import check_steps, checked_times, over_balls
 from rollingball.runs.continuation import continuation
@@ -69,6 +70,8 @@ def plan_body(request: Request) -> BodyPlan:
         raise InputError("start", request.start, "footpoints in start, or centres in start_center, and not both")
     duration, times = checked_times(request.duration, request.save_at, "a ball with mass")
     check_steps(method.chosen, duration)
+    if method.sweep:
+        check_sweep(checked["surface"])
     feet = None if request.start is None else request.start
     if earlier is not None:
         duration, times, feet = earlier.time + duration, earlier.time + times, earlier.run.foot[-1]

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from rollingball.core.codes import COULOMB, FRICTIONLESS, NO_SLIP
-from rollingball.core.errors import InputError, not_negative, one_of, positive_scalar, scalar
+from rollingball.core.errors import InputError, flag, not_negative, one_of, positive_scalar, scalar
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods.body.integrators import BODY_INTEGRATORS, MoreauJean, Rattle
 from rollingball.methods.integrators.integrators import Dopri5, Integrator, is_explicit, known
@@ -39,6 +39,10 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
             radius is below the upper reach.
         stride: The longest way of an adaptive step or of a step in flight, in radii, or infinity: a contact that comes
             and goes between two searches is not seen.
+        sweep: Whether the way of every step is swept for contacts (theory, section 11, "The way"), so that none comes
+            and goes unseen, however thin, and a step in flight is as long as its way is clear, whatever ``stride``. On
+            surfaces with bounds, in d <= 2. It takes a tenth more time on smooth ground, and several times as much where
+            the ground bends about as much as the ball.
 
     Raises:
         InputError: for a value that is not one of these.
@@ -53,6 +57,7 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
     integrator: Integrator | None = None
     search: GlobalProjection | None = GlobalProjection(nodes=10_000)
     stride: float = 0.25
+    sweep: bool = False
     rolls: ClassVar[bool] = True
     uses_radius: ClassVar[bool] = True
     state: ClassVar[str] = "center"
@@ -78,6 +83,8 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
             raise InputError("search", self.search, "a GlobalProjection or None")
         if np.ndim(self.stride) or self.stride != math.inf:
             positive_scalar("stride", self.stride)
+        if flag("sweep", self.sweep) and (self.search is None or isinstance(self.integrator, MoreauJean)):
+            raise InputError("sweep", True, "False, with MoreauJean and without a search")
         if self.contact == "unilateral" and self.search is None:
             raise InputError("search", None, "a GlobalProjection, with unilateral contact")
         if isinstance(self.integrator, MoreauJean) and self.contact == "bilateral":

@@ -71,8 +71,9 @@ def body_launcher(plan: BodyPlan, rests: bool = True) -> BodyLauncher:
     if isinstance(integrator, MoreauJean):
         program = stepping_rollout(functions, layout(settings), numeric)
     else:
-        seeks = method.search is not None
-        program = body_rollout(type(integrator), functions, layout(settings), numeric, integrator.adaptive, seeks)
+        seeks, sweeps = method.search is not None, method.sweep
+        kind = type(integrator)
+        program = body_rollout(kind, functions, layout(settings), numeric, integrator.adaptive, seeks, sweeps)
     space: Any = wp.types.vector(numeric.dim + 1, wp.float64)
     balls, frames = plan.balls, len(plan.save_at)
 

@@ -7,29 +7,35 @@ import warp as wp
 from rollingball.core.codes import FOUND, LEAVE, NOTHING, TOUCH
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
+from rollingball.geometry.contact.follow import touch_struct
 from rollingball.geometry.contact.hessian import height_hessian
-from rollingball.geometry.search.minima import lowest_of
+from rollingball.geometry.search.minima import lowest_of, minima_struct
+from rollingball.methods.flow.way import way_program
 from rollingball.methods.integrators.bracket import bracket, narrowed, next_guess
 from rollingball.methods.integrators.stepper import Stepper
 from rollingball.surfaces.base import SurfaceFunctions
 
 SHORTER = wp.constant(1)  # in place of an event: the step is to be made shorter
 LOOKS = wp.constant(16)  # searches for contacts in one step, at most
+NEARLY_WHOLE = wp.constant(wp.float64(1.0 - 1e-7))  # a share of a step at whose end contacts are sought anyway
 
 
 @compiled
-def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, numeric: Numeric) -> Any:
+def crease_events(
+    crease: Any, steps: Stepper, functions: SurfaceFunctions, numeric: Numeric, sweeps: bool = False
+) -> Any:
     """``check(x, velocity, Memory, Step, h, p, settings) -> Step, share, event``: the step up to its first event.
 
     Without an event the step is whole, of share 1. Where no contact is found at its end, or another one was followed by
-    mistake, the event is SHORTER.
+    mistake, the event is SHORTER. With ``sweeps`` the way of the step is swept for contacts.
     """
     wide, parameters = numeric.wide.vector, functions.parameters
     memory, step_type, step = crease.memory, steps.struct, steps.step
-    search, follow, begin = crease.search, crease.follow, crease.begin
+    search, follow, begin, known_minima = crease.search, crease.follow, crease.begin, minima_struct(numeric)
     top, known, with_contact = crease.top, crease.known, crease.with_contact
-    hessian_of = height_hessian(functions, numeric)
+    hessian_of, touch_type = height_hessian(functions, numeric), touch_struct(numeric)
     zero, one, half = wp.float64(0.0), wp.float64(1.0), wp.float64(0.5)
+    passes = way_program(crease, steps, functions, numeric) if sweeps else None
 
     @wp.func
     def least_active(contacts: memory):
@@ -93,6 +99,7 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         before: memory,
         ended: step_type,
         h: wp.float64,
+        after: wp.float64,
         share_before: wp.float64,
         event: int,
         at: wide,
@@ -103,10 +110,11 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         p: parameters,
         settings: Any,
     ):
-        """The step up to an event before a share of it, and the share of the event; below 0 if it is lost."""
+        """The step up to an event between two shares of it, and the share of the event; below 0 if it is lost."""
         result = ended
         share = share_before
         ends = bracket(at_start, share_before, at_end)
+        ends.low = after
         evaluations = ended.memory.evaluations
         rounds = int(0)
         while rounds < 80 and ends.high - ends.low > wp.float64(1e-15):
@@ -125,6 +133,42 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         result.memory.evaluations = evaluations
         return result, share
 
+    @wp.func(inline=False)
+    def parted(
+        x: wide,
+        velocity: wide,
+        before: memory,
+        h: wp.float64,
+        share: wp.float64,
+        at_end: wp.float64,
+        touch: touch_type,
+        p: parameters,
+        settings: Any,
+    ):
+        """When a contact that a step begins with has left: a share of it, and the number there, 0 if it does not leave.
+
+        It departs and comes back within the step: the number is about a parabola.
+        """
+        rate = h * wp.dot(touch.slope - before.slopes[0], velocity)
+        evaluations = int(0)
+        apart = zero
+        value = zero
+        if rate < zero:
+            apart = -half * rate * share * share / (at_end - rate * share)
+            rounds = int(0)
+            while rounds < 8 and not (value < zero):
+                rounds += 1
+                result = step(x, velocity, before, apart * h, p, settings)
+                number, cost = event_function(result, x, touch.foot, TOUCH, p, settings)
+                evaluations += cost + result.memory.evaluations - before.evaluations
+                if result.memory.status != FOUND:
+                    rounds = 8
+                elif number < zero:
+                    value = number
+                else:
+                    apart *= wp.float64(0.25)
+        return apart, value, evaluations
+
     @wp.func
     def check(x: wide, velocity: wide, before: memory, whole: step_type, h: wp.float64, p: parameters, settings: Any):
         result = whole
@@ -136,21 +180,43 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
         jump = jumped(x, before, result, p)
         result.memory.evaluations += 2 * before.count
         under = bool(True)
+        clear = bool(False)  # whether it is proved that nothing else is touched on the way
         looks = int(0)
         if jump:
             event = SHORTER
             looks = LOOKS + 1
         while looks < LOOKS:
             looks += 1
-            minima = search(result.x, before.radius, p, settings)
-            result.memory.evaluations += minima.evaluations
-            excess = -minima.best - top(result.memory)
+            if wp.static(passes is not None):
+                unknown = not clear
+                if unknown:
+                    until, proved, cost = passes(
+                        x, velocity, before, result, share * h, event == TOUCH, other, p, settings
+                    )
+                    result.memory.evaluations += cost
+                    clear = proved
+                    if until < NEARLY_WHOLE:
+                        spent = result.memory.evaluations
+                        share = until * share
+                        result = step(x, velocity, before, share * h, p, settings)
+                        result.memory.evaluations += spent - before.evaluations
+                        event = NOTHING
+                        if result.memory.status != FOUND or jumped(x, before, result, p):
+                            event = SHORTER
+                            break
+            minima = known_minima()
+            excess = -one
+            if not clear:
+                minima = search(result.x, before.radius, p, settings)
+                result.memory.evaluations += minima.evaluations
+                excess = -minima.best - top(result.memory)
             least = result.memory.weights[least_active(result.memory)]
+            begun = zero
             at_start = -one
             at_end = excess
             width = tolerance * wp.float64(1e-2)
             candidate = NOTHING
-            if minima.count == 0:
+            if minima.count == 0 and not clear:
                 under = False
                 candidate = SHORTER
             elif excess > tolerance:
@@ -161,6 +227,12 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
                 result.memory.evaluations += touch.evaluations
                 if not known(before, touch.foot):
                     at_start = touch.height - top(before)
+                if wp.abs(at_start) <= tolerance:
+                    apart, number, cost = parted(x, velocity, before, h, share, at_end, touch, p, settings)
+                    result.memory.evaluations += cost
+                    if number < zero:
+                        begun = apart
+                        at_start = number
             elif event != LEAVE and result.memory.count > 1 and least < -wp.float64(1e-10):
                 candidate = LEAVE
                 at_end = -least
@@ -174,7 +246,7 @@ def crease_events(crease: Any, steps: Stepper, functions: SurfaceFunctions, nume
                 break
             # before this event there may have been another: it is looked for at the event
             cut, cut_share = located(
-                x, velocity, before, result, h, share, event, at, other, at_start, at_end, width, p, settings
+                x, velocity, before, result, h, begun, share, event, at, other, at_start, at_end, width, p, settings
             )
             result = cut
             share = cut_share

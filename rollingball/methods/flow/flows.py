@@ -32,6 +32,9 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
             ball has only one (theory, section 11, "Room").
         stride: The longest way of an adaptive step, at the speed with which it begins, in radii, or infinity: a contact
             that comes and goes between two searches is not seen. For a tiny radius that stands for none, infinity.
+        sweep: Whether the way of every step is swept for contacts where that is not proved (theory, section 11, "The
+            way"), so that none comes and goes unseen, however thin. On surfaces with bounds, in d <= 2. It takes a tenth
+            more time on smooth ground, and several times as much where the ground bends about as much as the ball.
 
     Raises:
         InputError: for a value that is not one of these.
@@ -42,6 +45,7 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
     reproject: bool = True
     search: GlobalProjection = GlobalProjection(nodes=10_000)
     stride: float = 0.25
+    sweep: bool = False
     rolls: ClassVar[bool] = True
     uses_radius: ClassVar[bool] = True
     state: ClassVar[str] = "center"
@@ -56,6 +60,8 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
             raise InputError("reproject", False, "True, with CatchUp")
         if np.ndim(self.stride) or self.stride != math.inf:
             positive_scalar("stride", self.stride)
+        if flag("sweep", self.sweep) and isinstance(self.integrator, CatchUp):
+            raise InputError("sweep", True, "False, with CatchUp")
         if not isinstance(self.search, GlobalProjection):
             raise InputError("search", self.search, "a GlobalProjection")
 
@@ -70,7 +76,7 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
 
     def program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowFunctions:
         """The Warp functions of this flow with its integrator, on one family of surfaces."""
-        return ironed_program(type(self.integrator), functions, numeric, self.metric == "ambient")
+        return ironed_program(type(self.integrator), functions, numeric, self.metric == "ambient", self.sweep)
 
     def single_program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowFunctions | None:
         """Those for balls that are proved to have one contact, or None where no such proof is possible."""

@@ -21,7 +21,9 @@ from rollingball.surfaces.base import SurfaceFunctions
 
 
 @compiled
-def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, ambient: bool) -> FlowFunctions:
+def ironed_program(
+    kind: type, functions: SurfaceFunctions, numeric: Numeric, ambient: bool, sweeps: bool
+) -> FlowFunctions:
     """The Warp functions of :class:`~rollingball.IronedFlow` with an integrator class."""
     crease = crease_program(functions, numeric, ambient)
     memory, wide, parameters = crease.memory, numeric.wide.vector, functions.parameters
@@ -31,7 +33,7 @@ def ironed_program(kind: type, functions: SurfaceFunctions, numeric: Numeric, am
     else:
         steps = stepper(kind, crease.field, _jacobian(crease, functions, numeric, ambient), memory, numeric)
         steps = replace(steps, step=_once(steps.step, memory, functions, numeric))
-        check = crease_events(crease, steps, functions, numeric)
+        check = crease_events(crease, steps, functions, numeric, sweeps)
     frames_search = 1 if kind is CatchUp else 0  # whether each frame searches for all contacts
     framed, follow = framed_program(functions, numeric), crease.follow
     velocity_of, search = crease.velocity, crease.search

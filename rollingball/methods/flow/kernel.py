@@ -187,6 +187,7 @@ def flow_rollout(
             else:
                 taken = share * h
                 end = state.time + taken
+                last = last and share == one
                 if last and event == NOTHING:
                     end = duration
                 fall = zero
@@ -210,6 +211,8 @@ def flow_rollout(
                 state = after
                 noted = what
                 stuck = event != NOTHING and state.hasty > 3
+                if fixed == 1 and event == NOTHING and share < one:
+                    state.h = h - taken  # the times of fixed steps stay what they are
                 if fixed == 0 and event == NOTHING and not last:
                     state = controlled(state, h, result.error)
             if stuck and noted != REST:  # the ball touches all around, and no contact can be followed

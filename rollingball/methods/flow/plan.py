@@ -8,6 +8,7 @@ import numpy as np
 
 from rollingball.core.errors import InputError, points
 from rollingball.core.schedule import Schedule
+from rollingball.geometry.contact.sweep import check_sweep
 from rollingball.methods.flow.flows import FootpointFlow, IronedFlow
 from rollingball.runs.clock import check_steps, checked_times, over_balls
 from rollingball.runs.continuation import continuation
@@ -53,6 +54,8 @@ def plan_flow(request: Request) -> FlowPlan:
         raise InputError("start_center", request.start_center, "nothing: this flow starts from footpoints")
     duration, times = checked_times(request.duration, request.save_at, "a continuous method")
     check_steps(request.method.integrator, duration)
+    if not is_footpoint and request.method.sweep:
+        check_sweep(checked["surface"])
     field, places = "start_center" if on_center else "start", request.start_center if on_center else request.start
     if earlier is not None:
         duration, times = earlier.time + duration, earlier.time + times

@@ -1,0 +1,87 @@
+"""What a ball with mass touches on the way of a step, which is then made as long as the way to it."""
+
+from typing import Any
+
+import warp as wp
+
+from rollingball.core.codes import FLYING, TOUCH
+from rollingball.core.compiled import compiled
+from rollingball.core.numeric import Numeric
+from rollingball.geometry.contact.sweep import sweep_program
+from rollingball.geometry.search.minima import MOST, minima_struct
+from rollingball.methods.body.events import STEPPING, Control
+from rollingball.methods.body.state import body_struct
+from rollingball.surfaces.base import SurfaceFunctions
+
+NEARLY_WHOLE = wp.constant(wp.float64(1.0 - 1e-7))  # a share of a step at whose end contacts are sought anyway
+LEAST = wp.constant(wp.float64(0.1))  # in radii: so long a way is gone even where nothing could be decided
+NEXT_TO_NOTHING = wp.constant(wp.float64(1e-9))  # a share of a step
+
+
+@compiled
+def way_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``shortened(before, after, Body, Body, Minima, span, p, settings) -> Control, whole, evaluations``.
+
+    A step from one Body to another, whose end has the contacts of the Minima, is ``whole`` if nothing else is touched
+    on its way. Otherwise the Control of the next trial, which ends where something is; ``before`` and ``after`` are
+    those before and after the step was accepted. None where nothing can be proved.
+    """
+    sweep = sweep_program(functions, numeric)
+    if sweep is None:
+        return None
+    way_type, swept, dim = sweep.way, sweep.swept, numeric.dim
+    body, minima, parameters = body_struct(numeric), minima_struct(numeric), functions.parameters
+    one, wide = wp.float64(1.0), numeric.wide.vector
+
+    @wp.func
+    def with_still(before: way_type, foot: wide):
+        """The way with a contact that the ball leaves or meets."""
+        way = before
+        if way.count < wp.static(MOST):
+            for i in range(dim):
+                way.before[way.count, i] = foot[i]
+                way.after[way.count, i] = foot[i]
+            way.count += 1
+        return way
+
+    @wp.func(inline=False)
+    def shortened(
+        before: Control, after: Control, start: body, end: body, contacts: minima, span: wp.float64, p: parameters,
+        settings: Any,
+    ):  # fmt: skip
+        way = way_type()
+        way.radius = start.radius
+        way.start = start.center
+        way.end = end.center
+        way.departs = span * start.velocity
+        way.arrives = span * end.velocity
+        flying = start.mode == FLYING
+        if not flying:
+            for i in range(dim):
+                way.before[0, i] = start.foot[i]
+                way.after[0, i] = end.foot[i]
+            way.followed = 1
+            way.count = 1
+        elif before.touches > 0:
+            way = with_still(way, start.foot)
+        k = int(0)
+        while after.event == TOUCH and k < contacts.count:
+            way = with_still(way, contacts.points[k])
+            k += 1
+        done = swept(way, p, settings)
+        until = one
+        if done.hit == 1:
+            until = done.share
+        elif done.proved == 0 and done.share < one:  # so far nothing is touched, and no farther is proved
+            length = wp.length(end.center - start.center)
+            until = done.share
+            if until * length < LEAST * start.radius:
+                until = LEAST * start.radius / length
+        if until > NEXT_TO_NOTHING and until < NEARLY_WHOLE:
+            control = before
+            control.phase = STEPPING
+            control.h = until * span
+            return control, False, done.cells
+        return after, True, done.cells
+
+    return shortened
