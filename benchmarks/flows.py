@@ -10,8 +10,8 @@ surfaces where the ball stays below the upper reach, so that it has one contact 
   its default controller, and with the coefficients that rollingball has. "diffrax, derived" is the same with
   ``jax.grad``, ``jax.hessian`` and ``jnp.linalg.solve``, which serves any loss and any dimension, as rollingball does;
 * SciPy: ``solve_ivp`` with RK45, a Python loop over balls, the field in plain floats; a part of many balls is timed;
-* IronedFlow: rollingball's flow of the centre, which seeks all contacts over the whole ball at each step and so would
-  notice a second one. It does far more than the others; a part of many balls is timed.
+* IronedFlow: rollingball's flow of the centre, which proves of each step that the ball touches nothing else. "searches"
+  says about how many searches for contacts a trajectory takes in the kernel.
 
 Before anything is timed, the median errors must lie within a factor of ten of each other, against DOP853 at 1e-13. Run
 ``python benchmarks/flows.py --help``.
@@ -93,11 +93,12 @@ class Problem:
 
 
 class Ended(NamedTuple):
-    """The end of a run: positions, the accepted steps of each ball, and the seconds inside the kernel where known."""
+    """The end of a run: positions, steps of each ball, and the seconds and searches in the kernel where known."""
 
     x: np.ndarray
     steps: np.ndarray
     kernel: float = math.nan
+    searches: float = math.nan  # for contacts, of a trajectory in the kernel
 
 
 Program = Callable[[Problem, np.ndarray], Ended]
@@ -165,7 +166,31 @@ def run_rollingball(problem: Problem, start: np.ndarray, flow: type = rb.Footpoi
     run = rb.simulate(problem.surface, ball, method, start=start, duration=until, save_at=[until], gap=None)
     if run.status.any():
         sys.exit(f"error: {problem.name}: {np.count_nonzero(run.status)} balls of {flow.__name__} failed")
-    return Ended(run.foot[-1], run.steps, run.seconds)
+    searches = searched(problem, run) if flow is rb.IronedFlow else math.nan
+    return Ended(run.foot[-1], run.steps, run.seconds, searches)
+
+
+@functools.cache
+def evaluations_of_a_search(problem: Problem) -> float:
+    """How often a search for all contacts evaluates the loss, where one bound does not prove that there is only one."""
+    centers = problem.starts(CHECKED)
+    needed = rb.contacts(problem.surface, centers, problem.radius, rb.IronedFlow().search).evaluations
+    long = needed[needed > 4 * np.median(needed)]
+    return float(np.mean(long)) if len(long) else float(np.mean(needed))
+
+
+def searched(problem: Problem, run: rb.Trajectory) -> float:
+    """About how many searches for contacts a trajectory takes: none where the way is proved, which is exact.
+
+    Elsewhere they are what a ball evaluates beyond the proved ones, a step, in units of one search.
+    """
+    proved = run.path_proved
+    if proved.all():
+        return 0.0
+    each = run.evaluations / np.maximum(run.steps, 1)
+    usual = np.median(each[proved]) if proved.any() else 0.0
+    beyond = np.maximum(each - usual, 0) * run.steps / evaluations_of_a_search(problem)
+    return float(np.where(proved, 0, beyond).mean())
 
 
 @functools.cache
@@ -248,13 +273,13 @@ def programs() -> dict[str, Program]:
 
 
 def errors_of(found: dict[str, Program], problem: Problem, start: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    """The median and the largest error of each program, and the median of its steps. All are compiled by this."""
+    """The median and the largest error of each program, its steps and its searches. All are compiled by this."""
     rows = {}
     for name, program in found.items():
         count = min(PART.get(name, len(start)), len(start))
         done = program(problem, start[:count])
         away = np.linalg.norm(done.x - truth[:count], axis=1)
-        rows[name] = float(np.median(away)), float(away.max()), float(np.median(done.steps))
+        rows[name] = float(np.median(away)), float(away.max()), float(np.median(done.steps)), done.searches
     return rows
 
 
@@ -317,7 +342,7 @@ def report(found: dict[str, Program], problem: Problem, balls: int, rounds: int)
         np.array(took["rollingball"]["wall"]),
         np.array(took.get("at diffrax's error", took[names[0]])["wall"]),
     )
-    for name, (median, largest, steps) in rows.items():
+    for name, (median, largest, steps, searches) in rows.items():
         wall = np.array(took[name]["wall"])
         kernel = np.median(took[name]["kernel"]) * 1e6
         cores = np.median(np.array(took[name]["cpu"]) / wall)
@@ -327,7 +352,7 @@ def report(found: dict[str, Program], problem: Problem, balls: int, rounds: int)
         print(
             f"{problem.name:10} {balls:>6}{part:<5} {name:<19} {np.median(wall) * 1e6:>9.2f} "
             f"{'' if math.isnan(kernel) else f'{kernel:.2f}':>8} {cores:>5.1f} {steps:>5.0f} {median:>9.1e} "
-            f"{largest:>9.1e} {ratios:>19}",
+            f"{largest:>9.1e} {ratios:>19} {'' if math.isnan(searches) else f'{searches:.2f}':>8}",
             flush=True,
         )
 
@@ -356,7 +381,7 @@ def main(given: list[str] | None = None) -> None:
     )
     print("*: so many balls were timed, and the time of one is the same for the rest\n")
     heads = f"{'surface':10} {'balls':>6}{'':5} {'program':<19} {'us':>9} {'kernel':>8} {'cores':>5} {'steps':>5}"
-    print(heads + f" {'error':>9} {'largest':>9} {'ratio':>8} {'same error':>10}")
+    print(heads + f" {'error':>9} {'largest':>9} {'ratio':>8} {'same error':>10} {'searches':>8}")
     for problem in problems():
         for balls in options.balls or ((1, 64) if options.quick else BALLS):
             report(found, problem, balls, rounds)

@@ -19,6 +19,7 @@ ORACLES = {case["id"]: case for case in json.loads((Path(__file__).parent / "ora
 
 def pytest_addoption(parser):
     parser.addoption("--starts", type=int, default=4, help="balls for each radius in test_descent.py")
+    parser.addoption("--needles", type=int, default=60, help="balls in each test of test_needles.py")
     parser.addoption("--trials", type=int, default=5, help="cold starts of four threads in test_threads.py")
     parser.addoption("--kills", type=int, default=5, help="processes killed by each test of tests/faults that kills")
     parser.addoption("--mutants", type=int, default=200, help="damaged files in each test of tests/faults that damages")
