@@ -1,6 +1,7 @@
 """The arrows of the design, and other promises that only the text of the package can break."""
 
 import ast
+import functools
 import importlib.metadata
 import re
 import shutil
@@ -15,6 +16,7 @@ import rollingball as rb
 PACKAGE = Path(rb.__file__).parent
 ROOT = PACKAGE.parent
 FILES = sorted(PACKAGE.rglob("*.py"))
+KNOWN = set(FILES)
 HEAVY = {"torch", "matplotlib", "sympy", "viser", "tqdm", "scipy", "pandas", "jax", "numba", "sklearn"}
 LONGEST = 350
 
@@ -101,6 +103,18 @@ def run_at_import(body):
             yield from run_at_import(handler.body)
 
 
+@functools.cache
+def parsed(path):
+    """The syntax tree of a file, which many tests here read and none changes."""
+    return ast.parse(path.read_text())
+
+
+@functools.cache
+def imports_of(path):
+    """What :func:`imported` finds in a file of the package."""
+    return list(imported(parsed(path), path))
+
+
 def file_of(module):
     """The file of a module of the package."""
     place = PACKAGE.joinpath(*module.split(".")[1:])
@@ -110,14 +124,20 @@ def file_of(module):
 def files_seen(path):
     """The files of the package that a file imports, anywhere in it."""
     seen = set()
-    for module, names, _ in imported(ast.parse(path.read_text()), path):
+    for module, names, _ in imports_of(path):
         if module.split(".")[0] == "rollingball":
-            inside = {file_of(f"{module}.{name}") for name in names} & set(FILES)
+            inside = {file_of(f"{module}.{name}") for name in names} & KNOWN
             seen |= inside if len(inside) == len(names) and names else inside | {file_of(module)}
     return seen - {path}
 
 
-GRAPH = {path: files_seen(path) for path in FILES}
+@functools.cache
+def graph():
+    """The files of the package that each of its files imports; not read before a test asks, since all processes of a
+    whole run import this file and one of them runs it."""
+    return {path: files_seen(path) for path in FILES}
+
+
 FACE = PACKAGE / "__init__.py"
 
 
@@ -161,7 +181,7 @@ def test_the_top_of_the_package_is_three_files_and_the_rooms():
 @pytest.mark.parametrize("path", [path for path in FILES if path != FACE], ids=named)
 def test_each_file_imports_from_its_own_room_and_from_the_floors_below(path):
     own, floor = room_of(path), floor_of(room_of(path), FLOORS)
-    for seen in GRAPH[path]:
+    for seen in graph()[path]:
         assert room_of(seen) == own or floor_of(room_of(seen), FLOORS) < floor, f"{named(path)} imports {named(seen)}"
 
 
@@ -169,22 +189,22 @@ def test_each_file_imports_from_its_own_room_and_from_the_floors_below(path):
 def test_the_same_holds_inside_a_room(room):
     for path in (PACKAGE / room).rglob("*.py"):
         own = room_of(path, 1)
-        for seen in GRAPH[path]:
+        for seen in graph()[path]:
             if room_of(seen) == room and own != "__init__" and room_of(seen, 1) != own:
                 below = floor_of(room_of(seen, 1), INNER[room]) < floor_of(own, INNER[room])
                 assert below, f"{named(path)} imports {named(seen)}"
 
 
 def test_files_import_each_other_in_no_circle_those_inside_functions_counted():
-    left = {path: set(seen) for path, seen in GRAPH.items()}
+    left = {path: set(seen) for path, seen in graph().items()}
     while ready := {path for path, seen in left.items() if not seen & set(left)}:
         left = {path: seen for path, seen in left.items() if path not in ready}
     assert sorted(map(named, left)) == []
 
 
 def test_importing_the_package_imports_neither_pictures_nor_torch_nor_the_program():
-    tops = {module for module, _, at_top in imported(ast.parse(FACE.read_text()), FACE) if at_top}
-    late = {module for module, _, at_top in imported(ast.parse(FACE.read_text()), FACE) if not at_top}
+    tops = {module for module, _, at_top in imports_of(FACE) if at_top}
+    late = {module for module, _, at_top in imports_of(FACE) if not at_top}
     above = {"plot", "pytorch", "app"}
     assert {module for module in tops if module.split(".")[1:2] and module.split(".")[1] in above} == set()
     assert {module for module in late if module.count(".") > 1} == ATTACHED | {"rollingball.app.scene"}
@@ -192,7 +212,7 @@ def test_importing_the_package_imports_neither_pictures_nor_torch_nor_the_progra
 
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_heavy_packages_are_imported_inside_functions(path):
-    tops = {module.split(".")[0] for module, _, at_top in imported(ast.parse(path.read_text()), path) if at_top}
+    tops = {module.split(".")[0] for module, _, at_top in imports_of(path) if at_top}
     allowed = {"torch"} if room_of(path) == "pytorch" else set()
     assert tops & HEAVY <= allowed
 
@@ -204,7 +224,7 @@ def test_every_package_that_is_imported_is_declared():
     # the parts that may import what an extra brings
     late = {("viser", "plot"), ("usd-core", "plot"), ("rerun-sdk", "plot")}
     for path in FILES:
-        for module, _, _ in imported(ast.parse(path.read_text()), path):
+        for module, _, _ in imports_of(path):
             top = module.split(".")[0]
             if top in sys.stdlib_module_names or top == "rollingball":
                 continue
@@ -215,7 +235,7 @@ def test_every_package_that_is_imported_is_declared():
 def test_only_drawing_and_torch_parts_import_matplotlib_viser_and_torch():
     owners = {"matplotlib": {"plot", "app"}, "viser": {"plot"}, "torch": {"pytorch"}, "sympy": {"surfaces"}}
     for path in FILES:
-        for module, _, _ in imported(ast.parse(path.read_text()), path):
+        for module, _, _ in imports_of(path):
             package = module.split(".")[0]
             assert room_of(path) in owners.get(package, {room_of(path)}), f"{named(path)} imports {package}"
 
@@ -260,7 +280,7 @@ def test_the_reader_of_words_finds_what_executes_text(text):
 
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_nothing_executes_text_or_unpickles(path):
-    assert FORBIDDEN & set(words(ast.parse(path.read_text()))) == set()
+    assert FORBIDDEN & set(words(parsed(path))) == set()
 
 
 # The public face
