@@ -9,6 +9,7 @@ import pytest
 import warp as wp
 
 import rollingball
+from rollingball.core import launch
 
 wp.config.log_level = wp.LOG_WARNING
 hypothesis.settings.register_profile("truths", derandomize=True, deadline=None, max_examples=40)
@@ -29,6 +30,11 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     # before torch is imported: its threads spin for each other, and small models on busy cores step 16 times slower
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if hasattr(config, "workerinput"):
+        # One of several processes, which share the cores: with a thread for each core in each of them a short launch
+        # takes twice the time. Tests of what threads may change ask for several.
+        share = max(launch.cores() // config.workerinput["workercount"], 1)
+        launch.cores = lambda: share
 
 
 def pytest_collection_finish(session):

@@ -132,8 +132,11 @@ def device_name(device: Any) -> str:
 
 def thread_count(threads: int | None) -> int:
     """The number of CPU threads to use: ``threads``, or by default one for each core this process may run on."""
-    if threads:
-        return threads
+    return threads or cores()
+
+
+def cores() -> int:
+    """The number of cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -96,7 +96,7 @@ def agree(make, name, integrator, number, contact, friction):
 
     _total, cotangent = observed(first)
     expected = differences(moved, 2e-5, most=2e-8)
-    found = rb.derivatives(first, cotangent, parameters=name is not None, throw=False)
+    found = rb.derivatives(first, cotangent, parameters=name is not None, throw=False, threads=2)
     assume((found.status == rb.Status.RUNNING).all())
     total = (found.start[:, 0] * along["start"]).sum() + (found.spin[:, 0] * along["spin"]).sum()
     total += ((found.velocity[:, 0] + unilateral * 0.2 * found.velocity[:, 1]) * along["velocity"]).sum()
@@ -110,7 +110,7 @@ def agree(make, name, integrator, number, contact, friction):
     else:
         total += np.sum(found.parameters[name]) * along["a"]
     assert total == pytest.approx(expected, rel=0, abs=1e-7 * (1 + abs(expected)))
-    ahead = rb.sensitivities(first)
+    ahead = rb.sensitivities(first, threads=2)
     last = rb.derivatives(first, {"center": [[1.0, 0.0]] * 2})
     for key in ("start", "velocity", "spin", *SHARED):
         if getattr(ahead, key) is not None:

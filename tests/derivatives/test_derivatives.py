@@ -105,7 +105,7 @@ def test_backwards_forwards_and_differences_agree(method, ground, draw):
         close(found, by_a, size)
     else:
         close(back.parameters[name], by_a, size)
-    ahead = rb.sensitivities(first)
+    ahead = rb.sensitivities(first, threads=2)
     feet = rb.derivatives(first, {"foot": cotangent["foot"]})
     np.testing.assert_allclose(
         np.einsum("tbi,tbij->bj", cotangent["foot"], ahead.start), feet.start, rtol=1e-9, atol=1e-12
@@ -135,7 +135,7 @@ def test_steps_that_were_not_kept_are_computed_again(method):
         rb.derivatives(sparse, LAST, parameters=True),
         rb.derivatives(sparse, LAST, parameters=True, checkpoint_every=6),
         rb.derivatives(roll(method), LAST, parameters=True, checkpoint_every=1),
-        rb.derivatives(roll(method), LAST, parameters=True, checkpoint_every=50, threads=1),
+        rb.derivatives(roll(method), LAST, parameters=True, checkpoint_every=50, threads=3),
     ):
         for name in ("start", "radius", "lr", "loss_scale", "lr_steps", "radius_steps"):
             np.testing.assert_allclose(getattr(again, name), getattr(whole, name), rtol=1e-9, atol=1e-12)

@@ -59,7 +59,7 @@ def agree(make, name, flow, start, radius, weights, a, b):
         # of a quadratic the first entries are a, too
         rest = found["matrix"][0, 0] + found["linear"][0] if name == "constant" else 0.0
         close(found[name] + rest, by_a, size)
-    ahead = rb.sensitivities(first)
+    ahead = rb.sensitivities(first, threads=2)
     on_state = "foot" if isinstance(flow, rb.FootpointFlow) else "center"
     columns = cotangent[on_state].copy()
     if on_state == "center":
@@ -145,8 +145,8 @@ def test_across_events_they_are_those_of_differences():
     run, weights = wedge(), np.array([0.7, -0.4, 0.9])
     total = lambda made: (made.center * weights).sum(axis=(0, 2))  # noqa: E731
     cotangent = {"center": np.ones_like(run.center) * weights}
-    for every in (None, 4):
-        found = rb.derivatives(run, cotangent, parameters=True, checkpoint_every=every)
+    for every, threads in ((None, 1), (4, 3)):
+        found = rb.derivatives(run, cotangent, parameters=True, checkpoint_every=every, threads=threads)
         np.testing.assert_allclose(found.radius, differences(lambda h: total(wedge(radius=0.5 + h))), atol=1e-8)
         np.testing.assert_allclose(
             found.duration * 0.97, differences(lambda h: total(wedge(duration=0.97 * (1 + h)))), atol=1e-8

@@ -75,7 +75,7 @@ def test_entropy_sgd_noise_is_normal_and_seeded():
     assert abs((moves**4).mean() - 3.0) < 0.3
     correlation = np.corrcoef(moves.reshape(2, -1))[0, 1]
     assert abs(correlation) < 0.05
-    again = rb.simulate(flat, None, method, seed=3, threads=1, chunk=1, **options)
+    again = rb.simulate(flat, None, method, seed=3, threads=3, chunk=1, **options)
     other = rb.simulate(flat, None, method, seed=4, **options)
     np.testing.assert_array_equal(again.foot, run.foot)
     assert (other.foot[1:] != run.foot[1:]).mean() > 0.99
