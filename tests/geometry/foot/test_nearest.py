@@ -263,9 +263,12 @@ def polished(function, t, margin):
 # Global means global
 
 
+CENTERS = np.random.RandomState(0).uniform(-3, 3, (1000, 2))
+
+
 def wells(x):
-    """Eq. 14 in numpy: value, gradient, Hessian at x (B, 2)."""
-    centers = np.random.RandomState(0).uniform(-3, 3, (1000, 2))
+    """Eq. 14 in numpy: value, gradient, Hessian at x (B, 2); wells 0.65 away from all of x are below rounding."""
+    centers = CENTERS[(CENTERS[:, 0] > x[:, 0].min() - 0.65) & (CENTERS[:, 0] < x[:, 0].max() + 0.65)]
     away = x[:, None] - centers[None]
     e = np.exp(-(away**2).sum(axis=2) / 0.01)
     value = (x**2).sum(axis=1) - e.sum(axis=1)
@@ -279,7 +282,7 @@ def well_grid(half, spacing):
     """The heights of Eq. 14 on a grid over the square of half-side ``half``; far wells are below rounding."""
     axis = np.arange(-round(half / spacing), round(half / spacing) + 1) * spacing
     grid = axis[:, None] ** 2 + axis[None] ** 2
-    for x, y in np.random.RandomState(0).uniform(-3, 3, (1000, 2)):
+    for x, y in CENTERS:
         i, j = (slice(*np.searchsorted(axis, [c - 0.65, c + 0.65])) for c in (x, y))
         grid[i, j] -= np.exp(-((axis[i] - x) ** 2) / 0.01)[:, None] * np.exp(-((axis[j] - y) ** 2) / 0.01)[None]
     return axis, grid
@@ -303,6 +306,8 @@ def nearest_in_the_wells(points, spacing=0.01):
         starts.append(np.stack([axis[i][rows], axis[j][columns]], axis=1))
         owner.append(np.full(len(rows), k))
     x, owner = np.concatenate(starts), np.concatenate(owner)
+    order = np.argsort(x[:, 0])  # parts of which each is near few wells
+    x, owner = x[order], owner[order]
     square = np.concatenate([descend(x[part], points[owner[part]]) for part in np.array_split(np.arange(len(x)), 50)])
     best = np.full(len(points), np.inf)
     np.minimum.at(best, owner, square)
@@ -375,8 +380,8 @@ def nearest_on_riemann(points, spacing=1e-5):
     t = np.arange(low, high, spacing)
     # one period of the sum by its Fourier series at whole multiples would alias; so by parts, to save memory
     heights = np.concatenate([riemann(part) for part in np.array_split(t, 64)])
-    found = []
-    for x, up in points:
+    middle, owner = [], []
+    for k, (x, up) in enumerate(points):
         reach = abs(up - riemann(x)) + 2 * spacing
         part = slice(*np.searchsorted(t, [x - reach, x + reach]))
         square = (t[part] - x) ** 2 + (heights[part] - up) ** 2
@@ -384,15 +389,19 @@ def nearest_on_riemann(points, spacing=1e-5):
         near = near[(near > 0) & (near < len(square) - 1)]
         near = near[(square[near] <= square[near - 1]) & (square[near] <= square[near + 1])]
         near = near[np.argsort(square[near])[:24]]
-        left, right = t[part][near] - spacing, t[part][near] + spacing
-        for _ in range(45):
-            third = (right - left) / 3
-            a, b = left + third, right - third
-            both = riemann(np.concatenate([a, b]))
-            here, there = (a - x) ** 2 + (both[: len(a)] - up) ** 2, (b - x) ** 2 + (both[len(a) :] - up) ** 2
-            left, right = np.where(here < there, left, a), np.where(here < there, b, right)
-        found.append(np.sqrt(min(here.min(), there.min())))
-    return np.array(found)
+        middle.append(t[part][near])
+        owner.append(np.full(len(near), k))
+    middle, owner = np.concatenate(middle), np.concatenate(owner)
+    x, up = points[owner].T
+    left, right = middle - spacing, middle + spacing
+    for _ in range(28):  # a bracket of 1e-10, over which a square with a second derivative of 1e6 bends by 1e-14
+        third = (right - left) / 3
+        a, b = left + third, right - third
+        here, there = (a - x) ** 2 + (riemann(a) - up) ** 2, (b - x) ** 2 + (riemann(b) - up) ** 2
+        left, right = np.where(here < there, left, a), np.where(here < there, b, right)
+    best = np.full(len(points), np.inf)
+    np.minimum.at(best, owner, np.minimum(here, there))
+    return np.sqrt(best)
 
 
 def check_riemann(count, seed, spread):
@@ -412,8 +421,8 @@ def test_30_feet_on_riemann_are_the_nearest():
 
 
 @pytest.mark.slow
-def test_1000_feet_on_riemann_are_the_nearest():
-    check_riemann(1000, 2, 6.3)
+def test_300_feet_over_a_whole_period_of_riemann_are_the_nearest():
+    check_riemann(300, 2, 6.3)
 
 
 # Certificates
