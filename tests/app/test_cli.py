@@ -1,5 +1,7 @@
 """The command line, in this process: what it leaves, and how it refuses, in one line and before compiling."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -69,6 +71,15 @@ def rolled(once, tmp_path):
     return Path(shutil.copytree(once, tmp_path / "rolled"))
 
 
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The folder that ``demo`` leaves, made once, and what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as printed:
+        cli.main(["demo"])
+    return folder / "out/demo", printed.getvalue()
+
+
 def picture(path):
     """A PNG as an array, when it is one and shows something."""
     assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
@@ -91,9 +102,8 @@ def pictures_of(path):
 # What commands leave
 
 
-def test_demo_leaves_trajectories_a_scene_and_a_picture(tmp_path, capsys):
-    cli.main(["demo"])
-    out = tmp_path / "out/demo"
+def test_demo_leaves_trajectories_a_scene_and_a_picture(demo):
+    out, printed = demo
     names = load_scene("demo").names()
     others = {"scene.json", "paths.png", "roll.gif"}
     assert {path.name for path in out.iterdir()} == {f"{n}.safetensors" for n in names} | others
@@ -103,13 +113,11 @@ def test_demo_leaves_trajectories_a_scene_and_a_picture(tmp_path, capsys):
         assert run.step[-1] == getattr(load_scene("demo").run[index], "steps", run.step[-1])
         assert not any(rb.Status(status).failed for status in run.status)
     picture(out / "paths.png")
-    printed = capsys.readouterr().out
     assert all(name in printed for name in [*names, "paths.png", "roll.gif", load_scene("demo").title])
 
 
-def test_the_demo_shows_what_a_ball_does_that_gradient_descent_does_not(tmp_path):
-    cli.main(["demo", "--out", "d"])
-    descent, ball = (rb.Trajectory.load(tmp_path / f"d/{name}.safetensors") for name in load_scene("demo").names())
+def test_the_demo_shows_what_a_ball_does_that_gradient_descent_does_not(demo):
+    descent, ball = (rb.Trajectory.load(demo[0] / f"{name}.safetensors") for name in load_scene("demo").names())
     np.testing.assert_allclose(ball.center[0, :, :2], descent.foot[0], rtol=0, atol=1e-12)  # over the same points
     middle = rb.plot.Goal((0.0, 0.0), 1.0)
     assert (middle.reached(descent).sum(), middle.reached(ball).sum()) == (0, 24)

@@ -51,7 +51,7 @@ def test_the_loss_decreases(rule, options):
     model, loss = classifier()
     optimizer = ball(model.parameters(), **RULES[rule], **OPTIONS[options])
     first = loss().item()
-    for _ in range(40):
+    for _ in range(26):
         optimizer.step(closure_of(optimizer, loss))
     assert loss().item() < 0.8 * first
     with optimizer.center_parameters():

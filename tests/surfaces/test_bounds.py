@@ -103,30 +103,38 @@ CASES = {
 EACH = [(name, dim) for name, (_, dims, _) in CASES.items() for dim in dims]
 
 
-def in_balls(surface, x, reach, rng, count=60, rounds=3):
-    """Points within ``reach`` (B,) of ``x`` (B, d): random ones, poles, and then ones about the worst of them."""
+def in_balls(x, reach, rng, count=60):
+    """Points within ``reach`` (B,) of ``x`` (B, d): random ones on the border and inside, poles and the middle."""
     size, dim = x.shape
     directions = rng.normal(size=(count, size, dim))
     directions /= np.linalg.norm(directions, axis=2, keepdims=True)
     poles = np.repeat(np.concatenate([np.eye(dim), -np.eye(dim), np.zeros((1, dim))])[:, None], size, axis=1)
     shifts = np.concatenate([directions, directions[::2] * rng.uniform(size=(len(directions[::2]), size, 1)), poles])
-    points = [x + reach[:, None] * shifts]
+    return x + reach[:, None] * shifts
+
+
+def worst_in_balls(surface, x, reach, rng, count=60, rounds=3):
+    """The largest |grad f| and |Hess f| found in each ball, last about the worst points found before; NaN, where there
+    is no surface, counts as none."""
+    size, dim = x.shape
+
+    def found(points):
+        return [np.nan_to_num(score.reshape(len(points), size)) for score in norms(surface, points.reshape(-1, dim))]
+
+    tried = in_balls(x, reach, rng, count)
+    scores = found(tried)
     for step in 0.3 * 0.2 ** np.arange(rounds):
-        tried = np.concatenate(points)
-        slope, bend = norms(surface, tried.reshape(-1, dim))
-        for score in (slope, bend):
-            worst = np.argmax(np.nan_to_num(score).reshape(len(tried), size), axis=0)
-            near = tried[worst, np.arange(size)] + step * reach[:, None] * rng.normal(size=(count // 2, size, dim))
+        points = []
+        for score in scores:
+            near = tried[np.argmax(score, axis=0), np.arange(size)]
+            near = near + step * reach[:, None] * rng.normal(size=(count // 2, size, dim))
             away = near - x
             length = np.maximum(np.linalg.norm(away, axis=2, keepdims=True), 1e-300)
             points.append(x + away * np.minimum(1, reach[:, None] / length))
-    return np.concatenate(points)
-
-
-def worst_in_balls(surface, x, reach, rng):
-    """The largest |grad f| and |Hess f| found in each ball; NaN where there is no surface counts as none."""
-    y = in_balls(surface, x, reach, rng)
-    return [np.nan_to_num(found.reshape(len(y), -1)).max(axis=0) for found in norms(surface, y.reshape(-1, x.shape[1]))]
+        points = np.concatenate(points)
+        tried = np.concatenate([tried, points])
+        scores = [np.concatenate(pair) for pair in zip(scores, found(points), strict=True)]
+    return [score.max(axis=0) for score in scores]
 
 
 def test_every_surface_has_bounds():

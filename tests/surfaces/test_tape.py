@@ -63,7 +63,7 @@ def test_nothing_in_the_ball_exceeds_the_bounds_of_a_formula(tree, reach):
     slope, bend = bounds(surface, x, reach)
     assert not np.isnan([slope, bend]).any()
     assert ((slope < 0) == (bend < 0)).all()
-    y = in_balls(surface, x, np.full(len(x), reach), np.random.default_rng(0), count=10, rounds=0).reshape(-1, 2)
+    y = in_balls(x, np.full(len(x), reach), np.random.default_rng(0), count=10).reshape(-1, 2)
     expected, mass = reference(tree, y)
     over = np.tile(slope < 0, len(y) // len(x))
     assert not np.isfinite(expected[over, 0]).any(), "no surface there"
