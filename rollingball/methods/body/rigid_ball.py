@@ -41,8 +41,8 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
             and goes between two searches is not seen.
         sweep: Whether the way of every step is swept for contacts (theory, section 11, "The way"), so that none comes
             and goes unseen, however thin, and a step in flight is as long as its way is clear, whatever ``stride``. On
-            surfaces with bounds, in d <= 2. It takes a tenth more time on smooth ground, and several times as much where
-            the ground bends about as much as the ball.
+            surfaces with bounds, in d <= 2. It takes a tenth more time on smooth ground, and several times as much
+            where the ground bends about as much as the ball.
 
     Raises:
         InputError: for a value that is not one of these.

@@ -33,8 +33,8 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
         stride: The longest way of an adaptive step, at the speed with which it begins, in radii, or infinity: a contact
             that comes and goes between two searches is not seen. For a tiny radius that stands for none, infinity.
         sweep: Whether the way of every step is swept for contacts where that is not proved (theory, section 11, "The
-            way"), so that none comes and goes unseen, however thin. On surfaces with bounds, in d <= 2. It takes a tenth
-            more time on smooth ground, and several times as much where the ground bends about as much as the ball.
+            way"), so that none comes and goes unseen, however thin. On surfaces with bounds, in d <= 2. It takes a
+            tenth more time on smooth ground, and several times as much where it bends about as much as the ball.
 
     Raises:
         InputError: for a value that is not one of these.
