@@ -7,7 +7,8 @@ from typing import Any
 
 import warp as wp
 
-from rollingball.core.compiled import warp_function
+from rollingball.core.compiled import compiled, warp_function
+from rollingball.core.numeric import Numeric
 
 
 @warp_function
@@ -35,3 +36,18 @@ def center_above(foot: Any, gradient: Any, radius: Any):
 def rise_above(gradient: Any, radius: Any):
     """The height of that centre above the point p of the graph: the vertical part of rho nu(p), in float64."""
     return wp.float64(radius / steepness(gradient))
+
+
+@compiled
+def horizontal_part(numeric: Numeric) -> Any:
+    """``horizontal(v) -> x``: the first d coordinates of a vector of the space of the graph."""
+    dim, wide, space = numeric.dim, numeric.wide.vector, wp.types.vector(numeric.dim + 1, wp.float64)
+
+    @wp.func
+    def horizontal(v: space):
+        x = wide()
+        for i in range(dim):
+            x[i] = v[i]
+        return x
+
+    return horizontal

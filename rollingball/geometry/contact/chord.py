@@ -10,6 +10,7 @@ import warp as wp
 
 from rollingball.core.compiled import compiled, warp_function
 from rollingball.core.numeric import Numeric
+from rollingball.geometry.normal import horizontal_part
 from rollingball.geometry.search.bounds import change_bounds_program
 from rollingball.geometry.search.minima import MOST
 from rollingball.geometry.search.objective import parabola_minimum
@@ -46,16 +47,9 @@ def chord_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     dim, vector, wide = numeric.dim, numeric.vector, numeric.wide.vector
     space, rows = wp.types.vector(dim + 1, wp.float64), wp.types.matrix((MOST, dim), wp.float64)
     numbers, parameters, first = wp.types.vector(MOST, wp.float64), functions.parameters, functions.first
-    spread = change_bounds_program(functions, numeric)
+    spread, horizontal = change_bounds_program(functions, numeric), horizontal_part(numeric)
     zero, quarter, half_, one, two = (wp.float64(v) for v in (0.0, 0.25, 0.5, 1.0, 2.0))
     infinite, bit = wp.float64(float("inf")), wp.int64(1)
-
-    @wp.func
-    def horizontal(v: space):
-        x = wide()
-        for i in range(dim):
-            x[i] = v[i]
-        return x
 
     @wp.func
     def across(way: space, u: space):

@@ -15,10 +15,13 @@ from rollingball.core.compiled import compiled
 from rollingball.core.errors import InputError
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.chord import CLEAR, CLOSE, HIT, beside, chord_program
+from rollingball.geometry.normal import horizontal_part
 from rollingball.geometry.search.minima import MOST
 from rollingball.geometry.search.room import BELOW_ONE, WIDENED, is_provable, sharpest_program
 from rollingball.surfaces.base import Surface, SurfaceFunctions
 
+LEAST = wp.constant(wp.float64(0.1))  # in radii: so long a way is gone even where nothing could be decided
+NEARLY_WHOLE = wp.constant(wp.float64(1.0 - 1e-7))  # a share of a step at whose end contacts are sought anyway
 FINEST = wp.constant(wp.float64(1e-4))  # the shortest chord, in radii
 PRESUMED = wp.constant(wp.float64(0.05))  # in radii: the largest neighbourhood that is taken to have no other contact
 ROUGH = wp.constant(400)  # cells of a way beside a contact on ground that bends about as much as the ball
@@ -26,14 +29,17 @@ ROUGH = wp.constant(400)  # cells of a way beside a contact on ground that bends
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """The struct of a way, and ``swept(Way, p, settings) -> Swept``.
+    """The struct of a way, and two Warp functions.
 
-    Swept has ``hit``, 1 where the ball runs into something, at a ``share`` of the way that is not always the first one;
-    ``proved``, 1 where it is proved that nothing comes deeper into the ball than 1e-8 of its radius; and the ``cells``
-    examined. Without either nothing is known beyond the share.
+    with_still(Way, foot) -> Way      with a contact that the ball leaves at the start or meets at the end
+    swept(Way, p, settings) -> Swept  with the ``share`` of the way that the ball may go: 1, or up to where it runs into
+                                      something (not always the first such place), or up to where that was decided;
+                                      ``proved``, 1 where nothing comes deeper into it than 1e-8 of its radius all the
+                                      way; and the ``cells`` examined
     """
 
     way: Any
+    with_still: Any
     swept: Any
 
 
@@ -73,23 +79,17 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
     space, rows = wp.types.vector(dim + 1, wp.float64), wp.types.matrix((MOST, dim), wp.float64)
     numbers = wp.types.vector(MOST, wp.float64)
     way_type, parameters, wide = way_struct(numeric), functions.parameters, numeric.wide.vector
-    cleared, sharpest_of = chord_program(functions, numeric), sharpest_program(functions, numeric)
+    cleared, sharpest_of, horizontal = (
+        chord_program(functions, numeric), sharpest_program(functions, numeric), horizontal_part(numeric),
+    )  # fmt: skip
     zero, quarter, half_, one, two, four = (wp.float64(v) for v in (0.0, 0.25, 0.5, 1.0, 2.0, 4.0))
     infinite = wp.float64(float("inf"))
 
     @wp.struct
     class Swept:
-        hit: int
         proved: int
         share: wp.float64
         cells: int
-
-    @wp.func
-    def horizontal(v: space):
-        x = wide()
-        for i in range(dim):
-            x[i] = v[i]
-        return x
 
     @wp.func
     def given_bound(p: parameters, settings: Any):
@@ -154,10 +154,11 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
         most_cells = int(settings.nodes)
         radius = way.radius
         rounding = wp.float64(1e-12) * radius + wp.float64(1e-14) * (wp.length(way.start) + wp.length(way.end))
+        hit = bool(False)
         begun = zero
         width = one
         a, departs = place(way, zero)
-        while begun < one and result.hit == 0:
+        while begun < one and not hit:
             done = wp.min(begun + width, one)
             b, arrives = place(way, done)
             chord = b - a
@@ -207,7 +208,7 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
             else:
                 result.cells += 1
             if outcome == HIT:
-                result.hit = 1
+                hit = True
                 result.proved = 0
                 result.share = begun + share * (done - begun)
             elif outcome != CLEAR and not finest and result.cells < most_cells:
@@ -217,9 +218,12 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
                     result.proved = 0
                 if result.cells >= most_cells:
                     result.proved = 0
-                    result.share = begun
-                    if most_cells < int(settings.nodes):  # on rough ground a shorter way is no easier to decide
-                        result.share = one
+                    whole = wp.length(way.end - way.start)
+                    result.share = one
+                    if most_cells == int(settings.nodes):  # on rough ground a shorter way is no easier to decide
+                        result.share = begun
+                        if begun * whole < LEAST * radius:
+                            result.share = wp.min(LEAST * radius / whole, one)
                     break
                 a = b
                 departs = arrives
@@ -228,4 +232,14 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
                 width = two * width
         return result
 
-    return Sweep(way_type, swept)
+    @wp.func
+    def with_still(before: way_type, foot: wide):
+        way = before
+        if way.count < wp.static(MOST):
+            for i in range(dim):
+                way.before[way.count, i] = foot[i]
+                way.after[way.count, i] = foot[i]
+            way.count += 1
+        return way
+
+    return Sweep(way_type, with_still, swept)

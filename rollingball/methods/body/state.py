@@ -8,7 +8,7 @@ import warp as wp
 from rollingball.core.codes import COULOMB, FLYING, FRICTIONLESS, NO_SLIP, ROLLING, SLIDING
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.normal import steepness
+from rollingball.geometry.normal import horizontal_part, steepness
 
 SPIN: Any = wp.vec3d  # the type of an angular velocity
 STILL = wp.constant(wp.float64(1e-12))  # a slip so much slower than the ball has no direction of its own
@@ -64,13 +64,7 @@ class SpaceVectors:
 def space_vectors(numeric: Numeric) -> SpaceVectors:
     """The functions of :class:`SpaceVectors` in one dimension."""
     dim, wide, space = numeric.dim, numeric.wide.vector, wp.types.vector(numeric.dim + 1, wp.float64)
-
-    @wp.func
-    def horizontal(v: space):
-        x = wide()
-        for i in range(dim):
-            x[i] = v[i]
-        return x
+    horizontal = horizontal_part(numeric)
 
     @wp.func
     def vector(x: wide, y: wp.float64):

@@ -7,14 +7,12 @@ import warp as wp
 from rollingball.core.codes import FLYING, TOUCH
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.contact.sweep import sweep_program
-from rollingball.geometry.search.minima import MOST, minima_struct
+from rollingball.geometry.contact.sweep import NEARLY_WHOLE, sweep_program
+from rollingball.geometry.search.minima import minima_struct
 from rollingball.methods.body.events import STEPPING, Control
 from rollingball.methods.body.state import body_struct
 from rollingball.surfaces.base import SurfaceFunctions
 
-NEARLY_WHOLE = wp.constant(wp.float64(1.0 - 1e-7))  # a share of a step at whose end contacts are sought anyway
-LEAST = wp.constant(wp.float64(0.1))  # in radii: so long a way is gone even where nothing could be decided
 NEXT_TO_NOTHING = wp.constant(wp.float64(1e-9))  # a share of a step
 
 
@@ -29,20 +27,8 @@ def way_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     sweep = sweep_program(functions, numeric)
     if sweep is None:
         return None
-    way_type, swept, dim = sweep.way, sweep.swept, numeric.dim
+    way_type, with_still, swept, dim = sweep.way, sweep.with_still, sweep.swept, numeric.dim
     body, minima, parameters = body_struct(numeric), minima_struct(numeric), functions.parameters
-    one, wide = wp.float64(1.0), numeric.wide.vector
-
-    @wp.func
-    def with_still(before: way_type, foot: wide):
-        """The way with a contact that the ball leaves or meets."""
-        way = before
-        if way.count < wp.static(MOST):
-            for i in range(dim):
-                way.before[way.count, i] = foot[i]
-                way.after[way.count, i] = foot[i]
-            way.count += 1
-        return way
 
     @wp.func(inline=False)
     def shortened(
@@ -55,8 +41,7 @@ def way_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         way.end = end.center
         way.departs = span * start.velocity
         way.arrives = span * end.velocity
-        flying = start.mode == FLYING
-        if not flying:
+        if start.mode != FLYING:
             for i in range(dim):
                 way.before[0, i] = start.foot[i]
                 way.after[0, i] = end.foot[i]
@@ -69,18 +54,10 @@ def way_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             way = with_still(way, contacts.points[k])
             k += 1
         done = swept(way, p, settings)
-        until = one
-        if done.hit == 1:
-            until = done.share
-        elif done.proved == 0 and done.share < one:  # so far nothing is touched, and no farther is proved
-            length = wp.length(end.center - start.center)
-            until = done.share
-            if until * length < LEAST * start.radius:
-                until = LEAST * start.radius / length
-        if until > NEXT_TO_NOTHING and until < NEARLY_WHOLE:
+        if done.share > NEXT_TO_NOTHING and done.share < NEARLY_WHOLE:
             control = before
             control.phase = STEPPING
-            control.h = until * span
+            control.h = done.share * span
             return control, False, done.cells
         return after, True, done.cells
 

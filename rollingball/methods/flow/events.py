@@ -9,6 +9,7 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.follow import touch_struct
 from rollingball.geometry.contact.hessian import height_hessian
+from rollingball.geometry.contact.sweep import NEARLY_WHOLE
 from rollingball.geometry.search.minima import lowest_of, minima_struct
 from rollingball.methods.flow.way import way_program
 from rollingball.methods.integrators.bracket import bracket, narrowed, next_guess
@@ -17,7 +18,6 @@ from rollingball.surfaces.base import SurfaceFunctions
 
 SHORTER = wp.constant(1)  # in place of an event: the step is to be made shorter
 LOOKS = wp.constant(16)  # searches for contacts in one step, at most
-NEARLY_WHOLE = wp.constant(wp.float64(1.0 - 1e-7))  # a share of a step at whose end contacts are sought anyway
 
 
 @compiled
@@ -31,7 +31,7 @@ def crease_events(
     """
     wide, parameters = numeric.wide.vector, functions.parameters
     memory, step_type, step = crease.memory, steps.struct, steps.step
-    search, follow, begin, known_minima = crease.search, crease.follow, crease.begin, minima_struct(numeric)
+    search, follow, begin, minima_type = crease.search, crease.follow, crease.begin, minima_struct(numeric)
     top, known, with_contact = crease.top, crease.known, crease.with_contact
     hessian_of, touch_type = height_hessian(functions, numeric), touch_struct(numeric)
     zero, one, half = wp.float64(0.0), wp.float64(1.0), wp.float64(0.5)
@@ -204,7 +204,7 @@ def crease_events(
                         if result.memory.status != FOUND or jumped(x, before, result, p):
                             event = SHORTER
                             break
-            minima = known_minima()
+            minima = minima_type()
             excess = -one
             if not clear:
                 minima = search(result.x, before.radius, p, settings)

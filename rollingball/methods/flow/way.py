@@ -10,8 +10,6 @@ from rollingball.geometry.contact.sweep import sweep_program
 from rollingball.methods.integrators.stepper import Stepper
 from rollingball.surfaces.base import SurfaceFunctions
 
-LEAST = wp.constant(wp.float64(0.1))  # in radii: so long a way is gone even where nothing could be decided
-
 
 @compiled
 def way_program(crease: Any, steps: Stepper, functions: SurfaceFunctions, numeric: Numeric) -> Any:
@@ -24,9 +22,9 @@ def way_program(crease: Any, steps: Stepper, functions: SurfaceFunctions, numeri
     sweep = sweep_program(functions, numeric)
     if sweep is None:
         return None
-    way_type, swept, top = sweep.way, sweep.swept, crease.top
+    way_type, with_still, swept, top = sweep.way, sweep.with_still, sweep.swept, crease.top
     memory, step_type, wide, dim = crease.memory, steps.struct, numeric.wide.vector, numeric.dim
-    parameters, one = functions.parameters, wp.float64(1.0)
+    parameters = functions.parameters
 
     @wp.func(inline=False)
     def passes(
@@ -48,20 +46,9 @@ def way_program(crease: Any, steps: Stepper, functions: SurfaceFunctions, numeri
         way.after = result.memory.feet
         way.followed = before.count
         way.count = before.count
-        if meets and before.count < len(before.heights):
-            for i in range(dim):
-                way.before[before.count, i] = met[i]
-                way.after[before.count, i] = met[i]
-            way.count += 1
+        if meets:
+            way = with_still(way, met)
         done = swept(way, p, settings)
-        until = one
-        if done.hit == 1:
-            until = done.share
-        elif done.proved == 0 and done.share < one:  # so far nothing is touched, and no farther is proved
-            length = wp.length(way.end - way.start)
-            until = done.share
-            if until * length < LEAST * before.radius:
-                until = LEAST * before.radius / length
-        return until, done.proved == 1, done.cells
+        return done.share, done.proved == 1, done.cells
 
     return passes
