@@ -1,6 +1,6 @@
 """What it costs to sweep the way of a flow or a body for contacts, on smooth and on rough ground.
 
-Each row is the same run with ``sweep=False`` and ``sweep=True``, processor time of whole calls, medians of interleaved
+Each row is the same run with ``sweep=False`` and without, processor time of whole calls, medians of interleaved
 rounds. Nothing comes and goes between searches on these surfaces, so the ends are the same to the tolerance.
 """
 

@@ -16,7 +16,8 @@ from rollingball.runs.trajectory import Trajectory
 
 WHOLE = "a trajectory whose final state is that of this method, whole"
 RESET = ("next_frame", "events", "patience")  # of a state, what counts within one run
-ADDED = "memory.proof."  # begins the fields that states of older files lack, and which 0 stands for
+# What the fields that states of older files lack begin with, and what stands for them: of the way nothing was proved.
+ADDED = {"memory.proof.": 0, "unproved": 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,12 @@ class Continuation:
         Raises:
             InputError: for a final state of another method, or one that is not whole.
         """
-        added = {name: np.zeros_like(part) for name, part in unpacked(like).items() if name.startswith(ADDED)}
+        added = {
+            name: np.full_like(part, value)
+            for name, part in unpacked(like).items()
+            for begins, value in ADDED.items()
+            if name.startswith(begins)
+        }
         state = {**added, **(self.run.state or {})}
         counts = [value for name, value in state.items() if name.split(".")[-1] == "count"]
         shapes = {name: value.shape for name, value in unpacked(like).items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,8 @@ def to_trajectory(plan: Plan, record: Record, compact: bool = False) -> Trajecto
         events=None if events is None else {f.name: np.ascontiguousarray(events[f.name]) for f in EVENT_FIELDS},
         **columns,
     )
+    if rolls and not certified and trajectory.path_proved.all():  # the frames are on the path
+        trajectory = replace(trajectory, certified=True)
     if record.interrupted:
         raise RunInterrupted(trajectory)
     return trajectory

@@ -41,7 +41,8 @@ class Trajectory:
         seconds: The time of the rollout, without compiling and without measuring ``gap``.
         scene: What made it: surface, ball, run, seed, versions, device.
         state: The final state by field, from which a run goes on; None after slicing it away.
-        certified: Whether ``gap`` is certified.
+        certified: Whether it is proved that no ball is nearer to the surface at a frame than ``gap`` says: by the
+            search for the gap, where one with a proof was asked for, or since all paths are proved (``path_proved``).
         contacts: How many contacts a continuous method knew at each frame (T, B); None for a discrete one.
         events: Of a continuous method: ``time`` (B, E), ``kind`` (B, E), an :class:`~rollingball.Event`, ``contacts``
             (B, E) after it, ``center`` (B, E, d). None for a discrete one.
@@ -101,15 +102,16 @@ class Trajectory:
 
     @property
     def path_proved(self) -> np.ndarray:
-        """Whether it is proved of each ball that it had one contact on all its way, between the frames too (B,).
+        """Whether it is proved of each ball that nothing came into it on all its way, between the frames too (B,).
 
-        ``certified`` tells of the frames alone. It is True for balls of IronedFlow that are below the upper reach
-        wherever they come, on surfaces with known bounds (theory, section 11).
+        It is a matter of methods in continuous time, on surfaces with known bounds: of balls below the upper reach in
+        any number of dimensions, of others in one and two, where their ways are swept (theory, section 11). What comes
+        no deeper than 1e-8 of the radius does not count. False where the final state was sliced away.
         """
         state = self.state or {}
-        if "memory.proof.turn" not in state:
+        if "unproved" not in state:
             return np.zeros(self.balls, dtype=bool)
-        proved: np.ndarray = (state["memory.proof.turn"] == 1) & (state["memory.proof.returns"] == 0)
+        proved: np.ndarray = (state["unproved"] == 0) & (state["steps"] > 0)
         return proved
 
     def __len__(self) -> int:

@@ -3,6 +3,7 @@
 The needles are from 1e-3 to 1e-6 of the radius wide, and the steps as long as the way to several of them.
 """
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -50,7 +51,7 @@ def on_the_slope(middles):
 
 
 def test_a_flow_meets_every_needle_in_its_way(lanes):
-    flow = rb.IronedFlow(rb.Dopri5(1e-8, 1e-10), stride=2.0, sweep=True)
+    flow = rb.IronedFlow(rb.Dopri5(1e-8, 1e-10), stride=2.0)
 
     def roll(_rng, surface, begun):
         run = rb.simulate(surface, rb.Ball(RHO), flow, start_center=begun[:, :2], duration=FAR / TILT,
@@ -62,7 +63,7 @@ def test_a_flow_meets_every_needle_in_its_way(lanes):
 
 
 def test_a_body_that_slides_meets_every_needle_in_its_way(lanes):
-    body = rb.RigidBall(gravity=1.0, contact="unilateral", integrator=rb.Rattle(0.2), sweep=True)
+    body = rb.RigidBall(gravity=1.0, contact="unilateral", integrator=rb.Rattle(0.2))
 
     def roll(_rng, surface, begun):
         run = rb.simulate(surface, rb.Ball(RHO), body, start_center=begun[:, :2], start_velocity=[3.0, 0.0],
@@ -76,7 +77,7 @@ def test_a_body_that_slides_meets_every_needle_in_its_way(lanes):
 def test_in_flight_a_body_meets_every_needle_at_up_to_a_million_radii_a_step(lanes):
     """It flies along the slope, next to no way above it."""
     step = 4.0
-    body = rb.RigidBall(gravity=0.0, contact="unilateral", restitution=1.0, integrator=rb.Rattle(step), sweep=True)
+    body = rb.RigidBall(gravity=0.0, contact="unilateral", restitution=1.0, integrator=rb.Rattle(step))
 
     def roll(rng, surface, on_it):
         begun = on_it + 10 ** rng.uniform(-6, -4, LANES)[:, None] * NORMAL
@@ -112,6 +113,37 @@ def test_the_exact_foot_of_a_long_step_is_on_the_needle_that_is_nearest(lanes):
     np.testing.assert_allclose(away, np.minimum(to_plane, to_needle), atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    "method",
+    [
+        rb.IronedFlow(rb.Dopri5(1e-8, 1e-10), stride=2.0),
+        rb.RigidBall(gravity=1.0, contact="unilateral", integrator=rb.Rattle(0.2)),
+    ],
+)
+def test_the_path_is_proved_of_balls_that_pass_by_all_needles_and_of_none_that_was_not_swept(method, lanes):
+    surface, middles = drawn(np.random.default_rng(5), lanes // 2, TILT)
+    begun = on_the_slope(middles)
+    passes = first_touch(surface, begun, ALONG, RHO) > 9.0
+    assert 0.05 < passes.mean() < 0.5
+    options = {"start_center": begun[passes, :2], "duration": 4.0, "save_at": [0.0, 4.0], "gap": None}
+    swept = rb.simulate(surface, rb.Ball(RHO), method, **options)
+    assert swept.path_proved.mean() > 0.9
+    assert swept.certified == swept.path_proved.all()
+    again = rb.simulate(surface, rb.Ball(RHO), msgspec.structs.replace(method, sweep=False), **options)
+    assert not again.path_proved.any()
+    np.testing.assert_allclose(again.center[-1], swept.center[-1], atol=1e-9)
+
+
+def test_balls_whose_paths_are_proved_are_inside_the_surface_nowhere(lanes):
+    surface, times = rb.surfaces.rastrigin(2), np.linspace(0, 0.004, 200)
+    start = np.random.default_rng(6).uniform(-3, 3, (lanes, 2))
+    run = rb.simulate(surface, rb.Ball(0.1), rb.IronedFlow(), start_center=start, duration=0.004, save_at=times,
+                      gap=rb.GlobalProjection())  # fmt: skip
+    assert 0.3 < run.path_proved.mean() < 1
+    assert run.certified  # by the frames alone
+    assert run.gap.min() > -1e-9
+
+
 def test_the_lanes_are_far_apart():
     assert SPACING > 2 * RHO + 1
 
@@ -134,7 +166,7 @@ def test_a_sweep_of_what_cannot_be_swept_is_refused_before_anything_is_compiled(
 
 def test_a_swept_bounce_and_its_derivative_are_those_of_the_closed_form():
     e, gravity, height = 0.6, 2.0, 1.3
-    body = rb.RigidBall(contact="unilateral", gravity=gravity, restitution=e, integrator=rb.Rattle(0.5), sweep=True)
+    body = rb.RigidBall(contact="unilateral", gravity=gravity, restitution=e, integrator=rb.Rattle(0.5))
     run = rb.simulate(rb.surfaces.quadratic([[0.0]]), rb.Ball(0.5), body, start_center=[[0.0, 0.5 + height]],
                       duration=1.5, save_at=[0.0, 1.5], gap=None)  # fmt: skip
     fall = np.sqrt(2 * height / gravity)

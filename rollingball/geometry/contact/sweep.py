@@ -14,7 +14,7 @@ import warp as wp
 from rollingball.core.compiled import compiled
 from rollingball.core.errors import InputError
 from rollingball.core.numeric import Numeric
-from rollingball.geometry.contact.chord import CLEAR, CLOSE, HIT, beside, chord_program
+from rollingball.geometry.contact.chord import CLEAR, CLOSE, HIT, chord_program
 from rollingball.geometry.normal import horizontal_part
 from rollingball.geometry.search.minima import MOST
 from rollingball.geometry.search.room import BELOW_ONE, WIDENED, is_provable, sharpest_program
@@ -46,7 +46,7 @@ class Sweep:
 def check_sweep(surface: Surface) -> None:
     """Raise an InputError for a surface over which no way can be swept."""
     if surface.dim > 2 or not is_provable(surface.functions(Numeric(surface.dim))):
-        allowed = "False, on a surface without bounds, with an edge or in more than two dimensions"
+        allowed = "None or False, on a surface without bounds, with an edge or in more than two dimensions"
         raise InputError("sweep", True, allowed)
 
 
@@ -78,7 +78,8 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
     dim = numeric.dim
     space, rows = wp.types.vector(dim + 1, wp.float64), wp.types.matrix((MOST, dim), wp.float64)
     numbers = wp.types.vector(MOST, wp.float64)
-    way_type, parameters, wide = way_struct(numeric), functions.parameters, numeric.wide.vector
+    way_type, parameters, first = way_struct(numeric), functions.parameters, functions.first
+    vector, wide = numeric.vector, numeric.wide.vector
     cleared, sharpest_of, horizontal = (
         chord_program(functions, numeric), sharpest_program(functions, numeric), horizontal_part(numeric),
     )  # fmt: skip
@@ -92,29 +93,52 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
         cells: int
 
     @wp.func
-    def given_bound(p: parameters, settings: Any):
-        return p.wide.loss_scale * wp.float64(settings.hessian_bound)
+    def bound_within(x: wide, reach: wp.float64, p: parameters, settings: Any):
+        """A bound of the norm of the Hessian, or that of the user where it is smaller."""
+        given = p.wide.loss_scale * wp.float64(settings.hessian_bound)
+        return wp.min(sharpest_of(x, WIDENED * reach, p), wp.where(given > zero, given, infinite))
 
     @wp.func
-    def is_concave(x: wide, reach: wp.float64, near: wp.float64, radius: wp.float64, p: parameters, settings: Any):
-        """Whether the height over points within ``reach`` of x is concave, for balls with centres no nearer than that.
-
-        Far from its middle a ball is the rounder: its curvature there is one over its height above the point.
-        """
-        bound, given = sharpest_of(x, WIDENED * reach, p), given_bound(p, settings)
-        bound = wp.min(bound, wp.where(given > zero, given, infinite))
-        aside = wp.clamp(near - reach, zero, radius)
-        return bound * wp.sqrt(radius * radius - aside * aside) < BELOW_ONE
+    def steepness(x: wide, p: parameters):
+        _height, gradient = first(vector(x), p)
+        return wp.length(wide(gradient))
 
     @wp.func
-    def widest_concave(
-        x: wide, least: wp.float64, most: wp.float64, near: wp.float64, radius: wp.float64, p: parameters, settings: Any
+    def is_alone(
+        x: wide,
+        reach: wp.float64,
+        away: wp.float64,
+        steep: wp.float64,
+        radius: wp.float64,
+        p: parameters,
+        settings: Any,
     ):
-        """The largest reach that was found, 0 if it is not even ``least``."""
+        """Whether nothing else within ``reach`` of x is in a ball that touches the graph within ``away`` of x.
+
+        ``steep`` is the slope at x.
+        """
+        bound = bound_within(x, reach, p, settings)
+        slope = wp.max(steep - bound * away, zero)
+        if wp.static(dim == 1):  # then all of it lies up or down the slope, and is the farther away
+            level = wp.max(steep - bound * reach, zero)
+            bound = bound / (one + level * level)
+        return bound * radius < BELOW_ONE * wp.sqrt(one + slope * slope)
+
+    @wp.func
+    def widest_alone(
+        x: wide,
+        least: wp.float64,
+        most: wp.float64,
+        steep: wp.float64,
+        radius: wp.float64,
+        p: parameters,
+        settings: Any,
+    ):
+        """The largest reach that was found, 0 if it is not even ``least``, within which the contact is."""
         reach = wp.max(most, least)
         found = zero
         while found == zero and reach >= least:
-            if is_concave(x, reach, near, radius, p, settings):
+            if is_alone(x, reach, least, steep, radius, p, settings):
                 found = reach
             elif reach > least:
                 reach = wp.max(quarter * reach, least)
@@ -154,6 +178,10 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
         most_cells = int(settings.nodes)
         radius = way.radius
         rounding = wp.float64(1e-12) * radius + wp.float64(1e-14) * (wp.length(way.start) + wp.length(way.end))
+        for k in range(way.followed):
+            # a spike may stand near a contact on ground that bends little; what bends more is left out
+            if bound_within(way.before[k], zero, p, settings) * radius >= one:
+                most_cells = wp.min(most_cells, ROUGH)
         hit = bool(False)
         begun = zero
         width = one
@@ -180,14 +208,11 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
                     # all that the ball covers, to begin with
                     most = wp.length(horizontal(a) + half_ * horizontal(chord) - middle) + wp.length(horizontal(chord))
                     most += wp.float64(wp.static(1.0001 * dim**0.5)) * (radius + slack)
-                    near = beside(middle - horizontal(a), horizontal(chord)) - slack
-                    reach = widest_concave(middle, least, most, near, radius, p, settings)
+                    reach = widest_alone(middle, least, most, steepness(middle, p), radius, p, settings)
                     if reach == zero:
                         proved = False
-                        # a spike may stand near a contact on ground that bends little; what bends more is left out
-                        if not is_concave(way.before[k] + begun * run, zero, near, radius, p, settings):
-                            most_cells = wp.min(most_cells, ROUGH)
-                        elif not finest:
+                        foot = way.before[k] + begun * run
+                        if not finest and is_alone(foot, zero, zero, steepness(foot, p), radius, p, settings):
                             outcome = CLOSE
                 if reach == zero:
                     reach = two * least + FINEST * radius

@@ -69,6 +69,7 @@ def state_struct(numeric: Numeric) -> Any:
         steps: int
         events: int
         patience: int  # steps in a row on which a stop rule held
+        unproved: int  # steps on whose way it may have touched something else
         struck: wp.float64  # the time of the last impact on several contacts at once
         waits: wp.float64  # the time that the ball takes to settle, after an event
 

@@ -176,16 +176,19 @@ def body_rollout(
                         control, status, accepted = judge(
                             state.control, state.ball, span, trial.outcome, duration, settings
                         )
+                        clear = bool(False)
                         if wp.static(shortened is not None):
                             to_be_swept = accepted
                             if to_be_swept:
-                                control, accepted, cells = shortened(
+                                control, accepted, clear, cells = shortened(
                                     state.control, control, state.ball, trial.ball, trial.contacts, span, p, settings
                                 )
                                 trial.ball.evaluations += cells
                         state.control = control
                         state.status = status
                         state.ball.evaluations = trial.ball.evaluations
+                        if accepted and not clear:
+                            state.unproved += 1
                         if accepted:
                             state.end = trial.ball
                             state.count = 0

@@ -37,12 +37,12 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
             bounds, from the contacts known. ``GlobalProjection(nodes=0)`` proves nothing, takes a tenth of the time on
             Eq. 14, and may let the ball sink in there by 1e-3. None seeks none, which suits a bilateral ball whose
             radius is below the upper reach.
-        stride: The longest way of an adaptive step or of a step in flight, in radii, or infinity: a contact that comes
-            and goes between two searches is not seen.
+        stride: The longest way of an adaptive step or of a step in flight, in radii, or infinity: where ways are not
+            swept, a contact that comes and goes between two searches is not seen.
         sweep: Whether the way of every step is swept for contacts (theory, section 11, "The way"), so that none comes
-            and goes unseen, however thin, and a step in flight is as long as its way is clear, whatever ``stride``. On
-            surfaces with bounds, in d <= 2. It takes a tenth more time on smooth ground, and several times as much
-            where the ground bends about as much as the ball.
+            and goes unseen, however thin, and a step in flight is as long as its way is clear, whatever ``stride``.
+            None: on surfaces with bounds and no edge in d <= 2, with a search, but for MoreauJean; True: there alone,
+            else it is refused. False: contacts are sought at the ends of steps.
 
     Raises:
         InputError: for a value that is not one of these.
@@ -57,7 +57,7 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
     integrator: Integrator | None = None
     search: GlobalProjection | None = GlobalProjection(nodes=10_000)
     stride: float = 0.25
-    sweep: bool = False
+    sweep: bool | None = None
     rolls: ClassVar[bool] = True
     uses_radius: ClassVar[bool] = True
     state: ClassVar[str] = "center"
@@ -83,8 +83,9 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
             raise InputError("search", self.search, "a GlobalProjection or None")
         if np.ndim(self.stride) or self.stride != math.inf:
             positive_scalar("stride", self.stride)
-        if flag("sweep", self.sweep) and (self.search is None or isinstance(self.integrator, MoreauJean)):
-            raise InputError("sweep", True, "False, with MoreauJean and without a search")
+        sweeps = self.sweep is not None and flag("sweep", self.sweep)
+        if sweeps and (self.search is None or isinstance(self.integrator, MoreauJean)):
+            raise InputError("sweep", True, "None or False, with MoreauJean and without a search")
         if self.contact == "unilateral" and self.search is None:
             raise InputError("search", None, "a GlobalProjection, with unilateral contact")
         if isinstance(self.integrator, MoreauJean) and self.contact == "bilateral":

@@ -18,11 +18,11 @@ NEXT_TO_NOTHING = wp.constant(wp.float64(1e-9))  # a share of a step
 
 @compiled
 def way_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``shortened(before, after, Body, Body, Minima, span, p, settings) -> Control, whole, evaluations``.
+    """``shortened(before, after, Body, Body, Minima, span, p, settings) -> Control, whole, proved, evaluations``.
 
-    A step from one Body to another, whose end has the contacts of the Minima, is ``whole`` if nothing else is touched
-    on its way. Otherwise the Control of the next trial, which ends where something is; ``before`` and ``after`` are
-    those before and after the step was accepted. None where nothing can be proved.
+    A step from one Body to another, whose end has the contacts of the Minima, is ``whole`` if nothing else is found on
+    its way, and ``proved`` if that is certain. Otherwise the Control of the next trial, which ends where something is;
+    ``before`` and ``after`` are those before and after the step was accepted. None where nothing can be proved.
     """
     sweep = sweep_program(functions, numeric)
     if sweep is None:
@@ -58,7 +58,7 @@ def way_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             control = before
             control.phase = STEPPING
             control.h = done.share * span
-            return control, False, done.cells
-        return after, True, done.cells
+            return control, False, False, done.cells
+        return after, True, done.proved == 1, done.cells
 
     return shortened

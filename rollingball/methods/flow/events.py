@@ -24,7 +24,7 @@ LOOKS = wp.constant(16)  # searches for contacts in one step, at most
 def crease_events(
     crease: Any, steps: Stepper, functions: SurfaceFunctions, numeric: Numeric, sweeps: bool = False
 ) -> Any:
-    """``check(x, velocity, Memory, Step, h, p, settings) -> Step, share, event``: the step up to its first event.
+    """``check(x, velocity, Memory, Step, h, p, settings) -> Step, share, event, proved``: the step to its first event.
 
     Without an event the step is whole, of share 1. Where no contact is found at its end, or another one was followed by
     mistake, the event is SHORTER. With ``sweeps`` the way of the step is swept for contacts.
@@ -266,12 +266,12 @@ def crease_events(
                 result.memory = begin(result.x, before.radius, p, settings)
                 result.memory.evaluations += spent
                 event = TOUCH
-            return result, one, event
+            return result, one, event, False
         if event == TOUCH:
             result.memory = with_contact(result.memory, follow(result.x, before.radius, at, other, p, settings))
         elif event == LEAVE:
             result.memory = without(result.memory, least_active(result.memory))
-        return result, share, event
+        return result, share, event, clear
 
     return check
 
@@ -283,6 +283,6 @@ def no_events(memory: Any, steps: Stepper, numeric: Numeric) -> Any:
 
     @wp.func
     def check(x: wide, velocity: wide, before: memory, result: step_type, h: wp.float64, p: Any, settings: Any):
-        return result, one, NOTHING
+        return result, one, NOTHING, False
 
     return check

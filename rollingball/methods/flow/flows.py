@@ -30,11 +30,13 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
         reproject: Put the centre back onto the offset after every step; else its height is integrated too.
         search: How contacts are sought, at the end of every step and at every frame, where it is not proved that the
             ball has only one (theory, section 11, "Room").
-        stride: The longest way of an adaptive step, at the speed with which it begins, in radii, or infinity: a contact
-            that comes and goes between two searches is not seen. For a tiny radius that stands for none, infinity.
-        sweep: Whether the way of every step is swept for contacts where that is not proved (theory, section 11, "The
-            way"), so that none comes and goes unseen, however thin. On surfaces with bounds, in d <= 2. It takes a
-            tenth more time on smooth ground, and several times as much where it bends about as much as the ball.
+        stride: The longest way of an adaptive step, at the speed with which it begins, in radii, or infinity: where
+            ways are not swept, a contact that comes and goes between two searches is not seen. For a tiny radius that
+            stands for none, infinity.
+        sweep: Whether the way of every step is swept for contacts where it is not proved that there is only one
+            (theory, section 11, "The way"), so that none comes and goes unseen, however thin. None: on surfaces with
+            bounds and no edge in d <= 2, but for CatchUp; True: there alone, else it is refused. False: contacts are
+            sought at the ends of steps.
 
     Raises:
         InputError: for a value that is not one of these.
@@ -45,7 +47,7 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
     reproject: bool = True
     search: GlobalProjection = GlobalProjection(nodes=10_000)
     stride: float = 0.25
-    sweep: bool = False
+    sweep: bool | None = None
     rolls: ClassVar[bool] = True
     uses_radius: ClassVar[bool] = True
     state: ClassVar[str] = "center"
@@ -60,8 +62,8 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
             raise InputError("reproject", False, "True, with CatchUp")
         if np.ndim(self.stride) or self.stride != math.inf:
             positive_scalar("stride", self.stride)
-        if flag("sweep", self.sweep) and isinstance(self.integrator, CatchUp):
-            raise InputError("sweep", True, "False, with CatchUp")
+        if self.sweep is not None and flag("sweep", self.sweep) and isinstance(self.integrator, CatchUp):
+            raise InputError("sweep", True, "None or False, with CatchUp")
         if not isinstance(self.search, GlobalProjection):
             raise InputError("search", self.search, "a GlobalProjection")
 
@@ -76,7 +78,9 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
 
     def program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowFunctions:
         """The Warp functions of this flow with its integrator, on one family of surfaces."""
-        return ironed_program(type(self.integrator), functions, numeric, self.metric == "ambient", self.sweep)
+        return ironed_program(
+            type(self.integrator), functions, numeric, self.metric == "ambient", self.sweep is not False
+        )
 
     def single_program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowFunctions | None:
         """Those for balls that are proved to have one contact, or None where no such proof is possible."""

@@ -23,7 +23,9 @@ class FlowFunctions:
     around(x, radius, p, settings) -> Memory              with contacts sought all around x, for a ball whose contacts
                                                           cannot be followed: it may lie still on them
     velocity(x, Memory, p, settings) -> vector            zero where the ball rests
-    check(x, velocity, Memory, Step, h, p, settings) -> Step, share, event    the step cut at its first event
+    check(x, velocity, Memory, Step, h, p, settings) -> Step, share, event, proved
+                                                          the step cut at its first event; ``proved``: nothing but the
+                                                          contacts of the ball is touched on the way, for certain
     active(Memory) -> Memory                              without the contacts that carry nothing, after an event
     retract(x, Memory, p, settings) -> x, Memory          put back onto the crease along which the ball slides
     frame(x, Memory, p, settings) -> Frame                the record of a ball at x

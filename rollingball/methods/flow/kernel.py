@@ -53,6 +53,7 @@ def flow_rollout(
         taken: wp.float64,
         end: wp.float64,
         fall: wp.float64,
+        proved: bool,
         ball: int,
         save_at: wp.array(dtype=wp.float64),
         frames: wp.array2d(dtype=frame_type),
@@ -76,7 +77,7 @@ def flow_rollout(
                 x = result.x
                 memory = result.memory
             frame = frame_of(x, memory, p, settings)
-            if share > zero and share < one:
+            if share > zero and share < one and not proved:
                 hit, more = is_below(x, frame.center_height, memory, p, settings)
                 below = hit
                 evaluations += more
@@ -166,11 +167,15 @@ def flow_rollout(
             share = one
             event = NOTHING
             noted = NOTHING
+            proved = bool(False)
             stuck = bool(False)
             too_long = sound and fixed == 0 and result.error > one
             if sound and not too_long:
-                cut, cut_share, first_event = check(state.x, state.velocity, state.memory, result, h, p, settings)
+                cut, cut_share, first_event, clear = check(
+                    state.x, state.velocity, state.memory, result, h, p, settings
+                )
                 result = cut
+                proved = clear
                 share = cut_share
                 event = first_event
             if wp.static(gives_up):
@@ -194,7 +199,7 @@ def flow_rollout(
                 if settings.reproject == 0:
                     fall = p.wide.loss_scale * travelled(state.velocity, result, taken)
                 next_frame, below, evaluations = record_frames(
-                    state, result, taken, end, fall, ball, save_at, frames, p, settings
+                    state, result, taken, end, fall, proved, ball, save_at, frames, p, settings
                 )
                 state.next_frame = next_frame
                 result.memory.evaluations += evaluations
@@ -206,6 +211,8 @@ def flow_rollout(
                 state.height = state.height - fall
                 log_velocities(velocities, ball, state.steps - earlier, result)
                 after, what = accepted(state, result, end, event, duration, p, settings)
+                if not proved:
+                    after.unproved += 1
                 if stop.active > 0:
                     after.patience = watched(state, after, p, settings, stop)
                 state = after

@@ -94,7 +94,7 @@ def single_program(kind: Any, functions: SurfaceFunctions, numeric: Numeric, amb
         event = NOTHING
         if not is_within(before.proof, x, h * velocity, bend_of(x, velocity, result, h)):
             event = BEYOND
-        return result, one, event
+        return result, one, event, True
 
     @wp.func
     def frame(x: wide, contact: single, p: parameters, settings: Any):

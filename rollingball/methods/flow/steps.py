@@ -42,6 +42,7 @@ def state_struct(memory_type: Any, numeric: Numeric) -> Any:
         stalled: int  # steps in a row in which no time passed
         events: int
         patience: int  # steps in a row on which a stop rule held
+        unproved: int  # steps on whose way it may have touched something else
 
     return State
 
@@ -83,6 +84,7 @@ def kept_state(flow: FlowFunctions, parameters: Any, numeric: Numeric) -> tuple[
         state.stalled = kept.stalled
         state.events = kept.events
         state.patience = kept.patience
+        state.unproved = kept.unproved
         return state
 
     @wp.func
@@ -104,6 +106,7 @@ def kept_state(flow: FlowFunctions, parameters: Any, numeric: Numeric) -> tuple[
         kept.stalled = state.stalled
         kept.events = state.events
         kept.patience = state.patience
+        kept.unproved = state.unproved
         return kept
 
     return Kept, load, store

@@ -25,7 +25,7 @@ def rolled(method=None, surface=VALLEYS, ball=BALL, start=CORNERS, duration=0.1,
 
 
 def searched(monkeypatch, **options):
-    """The same run by the program that seeks all contacts in every step."""
+    """The same run by the program that seeks all contacts in every step, or sweeps its way for them."""
     with monkeypatch.context() as patch:
         program = rb.IronedFlow.program
         patch.setattr(rb.IronedFlow, "single_program", lambda *_: None)
@@ -40,17 +40,20 @@ def searched(monkeypatch, **options):
 @pytest.mark.parametrize("metric", ["parameter", "ambient"])
 def test_a_ball_below_the_reach_rolls_as_if_all_contacts_were_sought(integrator, metric, monkeypatch):
     options = {"method": flow(integrator, metric=metric), "ball": rb.Ball(0.3)}
-    alone, sought = rolled(**options), searched(monkeypatch, **options)
+    alone = rolled(**options)
     assert alone.path_proved.all()
-    assert not sought.path_proved.any()
-    assert alone.steps.tolist() == sought.steps.tolist()
-    for name in ("foot", "center", "loss"):
-        np.testing.assert_allclose(getattr(alone, name), getattr(sought, name), rtol=1e-10, atol=1e-10)
+    for sweep in (True, False):
+        sought = searched(monkeypatch, **{**options, "method": flow(integrator, metric=metric, sweep=sweep)})
+        assert sought.path_proved.all() == sought.path_proved.any() == sweep
+        assert alone.steps.tolist() == sought.steps.tolist()
+        for name in ("foot", "center", "loss"):
+            np.testing.assert_allclose(getattr(alone, name), getattr(sought, name), rtol=1e-10, atol=1e-10)
+        assert (alone.evaluations < sought.evaluations).all()
     assert (alone.evaluations < sought.evaluations / 2).all()
 
 
 def test_where_the_proof_ends_contacts_are_sought_until_it_is_found_again(monkeypatch):
-    both, sought = rolled(), searched(monkeypatch)
+    both, sought = rolled(flow(sweep=False)), searched(monkeypatch, method=flow(sweep=False))
     returns = both.state["memory.proof.returns"]
     assert (returns > 0).any()
     assert (returns == 0).any()
@@ -81,9 +84,10 @@ def test_a_run_goes_on_bit_for_bit_with_either_program(cut, tmp_path):
 
 def test_a_state_from_before_there_were_proofs_goes_on(monkeypatch):
     half = searched(monkeypatch, duration=0.05)
-    for name in [name for name in half.state if name.startswith("memory.proof.")]:
+    for name in [name for name in half.state if name.startswith("memory.proof.") or name == "unproved"]:
         del half.state[name]
     longer = rb.resume(half, duration=0.05, gap=None)
+    assert not longer.path_proved.any()  # nothing is known of the way before
     np.testing.assert_allclose(longer.center[-1], rolled().center[-1], atol=1e-10)
 
 
