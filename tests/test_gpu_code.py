@@ -50,7 +50,7 @@ def body(name, integrator):
     functions, settings = SURFACES[name].functions(numeric), layout(method.settings())
     if isinstance(integrator, rb.MoreauJean):
         return stepping_rollout(functions, settings, numeric).kernel
-    return body_rollout(type(integrator), functions, settings, numeric, integrator.adaptive, True).kernel
+    return body_rollout(type(integrator), functions, settings, numeric, integrator.adaptive, True, True).kernel
 
 
 @pytest.mark.slow

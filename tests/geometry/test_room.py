@@ -15,8 +15,10 @@ SURFACES = {
     "himmelblau": S.himmelblau(loss_scale=0.01),
     "cosines": S.cosine_sum([1.0, 0.4], [[1.0, 0.3], [-0.5, 2.0]]),
     "wells": S.gaussian_wells([[0.3, 0.1], [-0.7, 0.6]], width=0.5),
+    "bowl": S.quadratic(np.diag([2.0, 1.2])),
 }
 SEARCH = rb.GlobalProjection().settings()
+BY_SEEDS = rb.GlobalProjection(nodes=0)
 
 
 def kernel_of(surface):
@@ -35,10 +37,11 @@ def kernel_of(surface):
         center: wp.array(dtype=numeric.wide.vector),
         radius: wp.array(dtype=wp.float64),
         needed: wp.array(dtype=wp.float64),
+        slope: wp.array(dtype=numeric.wide.vector),
         found: wp.array(dtype=wp.float64),
     ):
         i = wp.tid()
-        found[i] = room(center[i], radius[i], needed[i], p, search)
+        found[i] = room(center[i], radius[i], needed[i], center[i], slope[i], p, search)
 
     return ask
 
@@ -46,8 +49,8 @@ def kernel_of(surface):
 KERNELS = {}
 
 
-def room_of(surface, center, radius, needed):
-    """The rooms of balls (B,), by the library."""
+def room_of(surface, center, radius, needed, slope=None):
+    """The rooms of balls (B,), by the library; without the slopes of their contacts as if those were level."""
     key = surface.name, surface.dim
     if key not in KERNELS:
         KERNELS[key] = kernel_of(surface)
@@ -55,6 +58,8 @@ def room_of(surface, center, radius, needed):
     found = wp.full(len(center), np.inf, dtype=wp.float64, device="cpu")
     arrays = [wp.array(center, dtype=numeric.wide.vector, device="cpu")]
     arrays += [wp.array(part, dtype=wp.float64, device="cpu") for part in (radius, needed)]
+    slope = np.zeros_like(center) if slope is None else slope
+    arrays.append(wp.array(slope, dtype=numeric.wide.vector, device="cpu"))
     inputs = [surface.parameters(numeric, "cpu"), fill(SEARCH, numeric, "cpu"), *arrays, found]
     wp.launch(KERNELS[key], dim=len(center), inputs=inputs, device="cpu")
     return found.numpy()
@@ -70,7 +75,7 @@ def largest_excess(surface, centers, radius, rng):
     return np.linalg.eigvalsh(own - ball)[:, -1].max()
 
 
-@pytest.mark.parametrize("name", SURFACES)
+@pytest.mark.parametrize("name", ["himmelblau", "cosines", "wells"])
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_within_its_room_the_height_of_a_ball_is_concave(name, data):
@@ -85,6 +90,54 @@ def test_within_its_room_the_height_of_a_ball_is_concave(name, data):
         way = rng.normal(size=(2000, 2))
         way *= (min(room[k], 3.0) * rng.uniform(0, 1, 2000) ** 0.5 / np.linalg.norm(way, axis=1))[:, None]
         assert largest_excess(surface, center[k] + way, radius[k], rng) < 0
+
+
+@pytest.mark.parametrize("name", ["himmelblau", "wells", "bowl"])
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_within_its_room_the_contact_of_a_ball_on_a_steep_slope_never_jumps(name, seed):
+    """Where another contact became as high, it would: the largest jump on a way is halved in time, again and again."""
+    surface, rng = SURFACES[name], np.random.default_rng(seed)
+    center, radius = rng.uniform(-5, 5, (512, 2)), 10 ** rng.uniform(-0.7, 0.7, 512)
+    needed, feet = radius * 10 ** rng.uniform(-3, 0.5, 512), rb.contacts(surface, center, radius)
+    slope = np.where((feet.count == 1)[:, None], feet.slopes[:, 0], 0.0)
+    room, level = room_of(surface, center, radius, needed, slope), room_of(surface, center, radius, needed)
+    assert (room[level > 0] > 0).all()
+    steep = np.flatnonzero((room > 0) & (level == 0))
+    assert len(steep) > 2
+    way = rng.normal(size=(len(steep), 2))
+    way *= (room[steep] / np.linalg.norm(way, axis=1))[:, None]
+
+    def foot_at(share):
+        """The highest contact as it is found from seeds, for each of the balls (n, shares)."""
+        at = center[steep, None] + share[..., None] * way[:, None]
+        found = rb.contacts(surface, at.reshape(-1, 2), np.repeat(radius[steep], share.shape[1]), BY_SEEDS)
+        return found.feet[:, 0].reshape(at.shape)
+
+    shares = np.tile(np.linspace(-1, 1, 33), (len(steep), 1))
+    where = foot_at(shares)
+    largest = np.linalg.norm(np.diff(where, axis=1), axis=-1).argmax(axis=1)
+    every = np.arange(len(steep))
+    ends, feet_there = (np.stack([part[every, largest], part[every, largest + 1]], axis=1) for part in (shares, where))
+    for _ in range(30):
+        middle = ends.mean(axis=1)
+        between = foot_at(middle[:, None])[:, 0]
+        first = np.linalg.norm(between - feet_there[:, 0], axis=1) > np.linalg.norm(between - feet_there[:, 1], axis=1)
+        ends[every, first.astype(int)], feet_there[every, first.astype(int)] = middle, between
+    jump = np.linalg.norm(feet_there[:, 1] - feet_there[:, 0], axis=1)
+    assert (jump < 1e-3 * radius[steep]).all()
+
+
+def test_a_ball_on_a_steep_slope_has_room_beyond_the_upper_reach():
+    """Over the rim of a parabola a ball twice as large as its reach has one contact, and on its floor two or more."""
+    bowl = S.quadratic(2 * np.eye(2))
+    feet = np.array([[1.5, 0.0], [2.5, -1.0], [0.1, 0.0]])
+    slope = 2 * feet
+    center = feet - slope / np.sqrt(1 + (slope**2).sum(1))[:, None]
+    room = room_of(bowl, center, np.full(3, 1.0), np.full(3, 0.01), slope)
+    assert (room[:2] > 0.01).all()
+    assert (room[:2] < 2.7).all()
+    assert room[2] == 0
 
 
 def test_rooms_are_neither_all_nor_none_of_the_truth():

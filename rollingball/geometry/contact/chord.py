@@ -38,11 +38,11 @@ def beside(to: Any, way: Any):
 
 @compiled
 def chord_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``cleared(a, b, slack, middles, reaches, count, radius, last, p, settings) -> outcome, share, cells``.
+    """``cleared(a, b, slack, middles, reaches, count, radius, last, allowed, p, settings) -> outcome, share, cells``.
 
     Whether a ball whose centre goes from a to b, within ``slack`` of the chord, touches anything: CLEAR, HIT or CLOSE,
     at a share of the chord, or SPENT; and the cells examined. Cells in one of the first ``count`` neighbourhoods, by
-    their middles and reaches, are left out; with ``last``, what is only close as well.
+    their middles and reaches, are left out; with ``last``, what is only close as well. At most ``allowed`` are taken.
     """
     dim, vector, wide = numeric.dim, numeric.vector, numeric.wide.vector
     space, rows = wp.types.vector(dim + 1, wp.float64), wp.types.matrix((MOST, dim), wp.float64)
@@ -97,7 +97,7 @@ def chord_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     @wp.func(inline=False)
     def cleared(
         a: space, b: space, slack: wp.float64, middles: rows, reaches: numbers, count: int, radius: wp.float64,
-        last: int, p: parameters, settings: Any,
+        last: int, allowed: int, p: parameters, settings: Any,
     ):  # fmt: skip
         outcome = CLEAR
         share = one
@@ -115,7 +115,7 @@ def chord_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         axes = wp.int64(0)  # the axis that is halved at each depth, and which of the two halves this one is
         seconds = wp.int64(0)
         cells = int(0)
-        most = wp.where(square > radius * radius, MOST_OF_LONG, MOST_CELLS)
+        most = wp.min(wp.where(square > radius * radius, MOST_OF_LONG, MOST_CELLS), allowed)
         going = bool(True)
         while going:
             cells += 1

@@ -218,15 +218,18 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     if not is_provable(functions):
         return sought
     polish, (_predicted, corrected) = objective.polish, newton_program(functions, numeric)
-    is_alone = alone_program(functions, numeric)
+    is_alone, bounds, first, one = alone_program(functions, numeric), functions.bounds, functions.first, wp.float64(1.0)
 
     @wp.func
-    def is_single(q: query, known: minima, p: parameters, settings: Any):
-        """Whether it is proved that a ball has one contact."""
+    def may_be_single(q: query, known: minima, p: parameters, settings: Any):
+        """Whether a ball may be proved to have one contact, however steep the graph is there."""
         whole = settings.nodes > 0 and known.count <= 1
         for i in range(dim):
             whole = whole and q.core[i] == wp.float64(0.0) and q.low[i] == -infinite and q.high[i] == infinite
-        return whole and is_alone(q.center, q.radius, p)
+        if not whole:
+            return False
+        steepest, sharpest = bounds(vector(q.center), q.radius, p)
+        return steepest >= wp.float64(0.0) and not (sharpest * q.radius > wp.sqrt(one + steepest * steepest))
 
     @wp.func(inline=False)
     def single(q: query, known: minima, p: parameters, settings: Any):
@@ -251,11 +254,15 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     @wp.func
     def contact_from(asked: query, known: minima, p: parameters, settings: Any):
         given = known
-        if is_single(asked, known, p, settings):
-            proved = single(asked, known, p, settings)
-            if proved.count == 1:
-                return proved
-            given.evaluations = proved.evaluations
+        if may_be_single(asked, known, p, settings):
+            alone = single(asked, known, p, settings)
+            if alone.count == 1:
+                _height, gradient = first(vector(alone.points[0]), p)
+                alone.evaluations += 1
+                tie = wp.float64(settings.tie) * wp.min(asked.radius, one)
+                if is_alone(asked.center, asked.radius, wide(gradient), tie, p):
+                    return alone
+            given.evaluations = alone.evaluations
         return sought(asked, given, p, settings)
 
     return contact_from

@@ -24,7 +24,7 @@ LEAST = wp.constant(wp.float64(0.1))  # in radii: so long a way is gone even whe
 NEARLY_WHOLE = wp.constant(wp.float64(1.0 - 1e-7))  # a share of a step at whose end contacts are sought anyway
 FINEST = wp.constant(wp.float64(1e-4))  # the shortest chord, in radii
 PRESUMED = wp.constant(wp.float64(0.05))  # in radii: the largest neighbourhood that is taken to have no other contact
-ROUGH = wp.constant(400)  # cells of a way beside a contact on ground that bends about as much as the ball
+ROUGH = wp.constant(100)  # cells of a way beside a contact on ground that bends half as much as the ball
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
         given = p.wide.loss_scale * wp.float64(settings.hessian_bound)
         return wp.min(sharpest_of(x, WIDENED * reach, p), wp.where(given > zero, given, infinite))
 
-    @wp.func
+    @wp.func(inline=False)
     def steepness(x: wide, p: parameters):
         _height, gradient = first(vector(x), p)
         return wp.length(wide(gradient))
@@ -180,7 +180,7 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
         rounding = wp.float64(1e-12) * radius + wp.float64(1e-14) * (wp.length(way.start) + wp.length(way.end))
         for k in range(way.followed):
             # a spike may stand near a contact on ground that bends little; what bends more is left out
-            if bound_within(way.before[k], zero, p, settings) * radius >= one:
+            if bound_within(way.before[k], zero, p, settings) * radius >= half_:
                 most_cells = wp.min(most_cells, ROUGH)
         hit = bool(False)
         begun = zero
@@ -204,13 +204,13 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
                 least = half_ * (done - begun) * wp.length(run) + four * wp.sqrt(slack * radius)
                 least = wp.max(least, wp.float64(1e-6) * radius)
                 reach = zero
+                steep = steepness(middle, p)
                 if k < way.followed:
                     # all that the ball covers, to begin with
                     most = wp.length(horizontal(a) + half_ * horizontal(chord) - middle) + wp.length(horizontal(chord))
                     most += wp.float64(wp.static(1.0001 * dim**0.5)) * (radius + slack)
-                    reach = widest_alone(middle, least, most, steepness(middle, p), radius, p, settings)
+                    reach = widest_alone(middle, least, most, steep, radius, p, settings)
                     if reach == zero:
-                        proved = False
                         foot = way.before[k] + begun * run
                         if not finest and is_alone(foot, zero, zero, steepness(foot, p), radius, p, settings):
                             outcome = CLOSE
@@ -218,6 +218,8 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
                     reach = two * least + FINEST * radius
                     if not finest and reach > PRESUMED * radius:
                         outcome = CLOSE
+                    # at a contact that is left or met nothing else has to be for certain, either
+                    proved = proved and k >= way.followed and is_alone(middle, reach, least, steep, radius, p, settings)
                 middles[k] = middle
                 reaches[k] = reach
                 k += 1
@@ -225,7 +227,7 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
             if outcome == CLEAR:
                 last = wp.where(finest, 1, 0)
                 outcome_of, share_of, cells = cleared(
-                    a, b, slack, middles, reaches, way.count, radius, last, p, settings
+                    a, b, slack, middles, reaches, way.count, radius, last, most_cells - result.cells, p, settings
                 )
                 outcome = outcome_of
                 share = share_of

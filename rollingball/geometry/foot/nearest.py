@@ -48,7 +48,9 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             minima.evaluations += foot.evaluations + 1
             drop = foot.height - center_height
             square = wp.length_sq(wide(foot.point) - wide(center)) + drop * drop
-            if foot.status == FOUND and is_alone(wide(center), wp.sqrt(square), p):
+            distance = wp.sqrt(square)
+            tie = wp.float64(settings.tie) * wp.min(distance, wp.float64(1.0))
+            if foot.status == FOUND and is_alone(wide(center), distance, wide(foot.gradient), tie, p):
                 minima.count = 1
                 minima.points[0] = wide(foot.point)
                 minima.values[0] = wp.float64(0.5) * square

@@ -1,7 +1,8 @@
 """How far a ball may roll while it is proved to have one contact: a certificate that lasts, from the surface's bounds.
 
-Where the norm of the Hessian of L f times the radius is below 1, the height of the ball over its place is strictly
-concave in the contact, so there is one contact only (theory, section 11).
+Where the norm K of the Hessian of L f times the radius is below 1, the height of the ball over its place is strictly
+concave in the contact, so there is one contact only; and so there is where K rho is below w at a contact: nothing else
+comes as far above the tangent plane there as the ball leaves it (theory, section 11).
 """
 
 from typing import Any
@@ -31,7 +32,7 @@ def sharpest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     vector, wide, parameters, bounds = numeric.vector, numeric.wide.vector, functions.parameters, functions.bounds
     infinite = wp.float64(float("inf"))
 
-    @wp.func
+    @wp.func(inline=False)  # bounds may be long, as those of a formula
     def sharpest(x: wide, reach: wp.float64, p: parameters):
         slope, curvature = bounds(vector(x), reach, p)
         return wp.where(slope >= wp.float64(0.0), curvature, infinite)
@@ -41,30 +42,41 @@ def sharpest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 @compiled
 def alone_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``is_alone(center, radius, p) -> bool``: whether it is proved that a ball has one contact.
+    """``is_alone(center, radius, slope, tie, p) -> bool``: whether it is proved that a ball has one contact.
 
-    It takes one evaluation of bounds. ``radius`` may be the distance of a point above the graph to a foot of it; then
-    that foot is proved to be the nearest.
+    ``slope`` is that of the graph at the contact known; no other one is within ``tie`` of the ball, either. It takes
+    one evaluation of bounds. ``radius`` may be the distance of a point above the graph to a foot of it; then that foot
+    is proved to be the nearest.
     """
     wide, parameters, sharpest = numeric.wide.vector, functions.parameters, sharpest_program(functions, numeric)
+    half, one, two = wp.float64(0.5), wp.float64(1.0), wp.float64(2.0)
 
     @wp.func
-    def is_alone(center: wide, radius: wp.float64, p: parameters):
-        return sharpest(center, WIDENED * radius, p) * radius < BELOW_ONE
+    def is_alone(center: wide, radius: wp.float64, slope: wide, tie: wp.float64, p: parameters):
+        bound = sharpest(center, WIDENED * (radius + tie), p)
+        w = wp.sqrt(one + wp.length_sq(slope))
+        left = one - bound * radius / w
+        if bound * radius < BELOW_ONE or not (left > one - BELOW_ONE):
+            return bound * radius < BELOW_ONE
+        # what is so near to the ball is so near to the contact, and there the height of the ball is concave
+        near = wp.sqrt(two * radius * tie / left)
+        cap = radius / w + w * near + half * bound * near * near
+        return bound * cap < BELOW_ONE
 
     return is_alone
 
 
 @compiled
 def room_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``room(center, radius, needed, p, settings) -> float64``: how far the centre may go in the parameter space.
+    """``room(center, radius, needed, at, slope, p, settings) -> float64``: how far the centre may go aside.
 
-    As long as the centre stays within that distance the ball has one contact. 0: not even ``needed`` is proved;
+    As long as the centre stays within that distance of ``center``, in the parameter space, the ball has one contact.
+    ``slope`` is that of a contact which the ball has when its centre is ``at``. 0: not even ``needed`` is proved;
     infinity: the ball is below the upper reach wherever it is.
     """
     wide, parameters, sharpest_of = numeric.wide.vector, functions.parameters, sharpest_program(functions, numeric)
     dim, share, diagonal = numeric.dim, wp.float64(1 / CELLS), wp.float64((1 + 1e-9) * numeric.dim**0.5)
-    zero, quarter, infinite = wp.float64(0.0), wp.float64(0.25), wp.float64(float("inf"))
+    zero, quarter, one, two, infinite = (wp.float64(v) for v in (0.0, 0.25, 1.0, 2.0, float("inf")))
 
     @wp.func
     def sharpest(x: wide, reach: wp.float64, p: parameters, settings: Any):
@@ -96,14 +108,31 @@ def room_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             k += 1
         return convex
 
+    @wp.func
+    def stays_steep(bend: wp.float64, way: wp.float64, slope: wide):
+        """Whether a contact with this slope stays the only one while the centre goes no farther than ``way``, in radii.
+
+        ``bend`` is the bound K of the Hessian times the radius. The contact goes at most 1 / (1 - bend / w) times as
+        far as the centre, and its slope changes by at most ``bend`` times that way.
+        """
+        steep = wp.length(slope)
+        left = one - bend / wp.sqrt(one + steep * steep)
+        if not (left > zero):
+            return False
+        farthest = two * way / left
+        least = wp.max(steep - bend * farthest, zero)
+        w = wp.sqrt(one + least * least)
+        return bend < BELOW_ONE * w and way <= farthest * (one - bend / w)
+
     @wp.func(inline=False)
-    def room(center: wide, radius: wp.float64, needed: wp.float64, p: parameters, settings: Any):
+    def room(center: wide, radius: wp.float64, needed: wp.float64, at: wide, slope: wide, p: parameters, settings: Any):
         if sharpest(center, infinite, p, settings) * radius < BELOW_ONE:
             return infinite
         least = wp.max(needed, wp.float64(1e-6) * radius)
         trial = wp.max(radius, wp.float64(16.0) * least)
         while trial >= least:
-            if sharpest(center, WIDENED * (radius + trial), p, settings) * radius < BELOW_ONE:
+            bend = sharpest(center, WIDENED * (radius + trial), p, settings) * radius
+            if bend < BELOW_ONE or stays_steep(bend, (wp.length(center - at) + trial) / radius, slope):
                 return trial
             trial = trial * quarter
         if wp.static(dim <= 2):

@@ -70,7 +70,7 @@ def crease_events(
             k += 1
         return contacts
 
-    @wp.func(inline=False)
+    @wp.func
     def jumped(x: wide, before: memory, result: step_type, p: parameters):
         """Whether a slope changed by more than the Hessians at both ends explain: another contact was followed."""
         moved = result.x - x
@@ -97,7 +97,6 @@ def crease_events(
         x: wide,
         velocity: wide,
         before: memory,
-        ended: step_type,
         h: wp.float64,
         after: wp.float64,
         share_before: wp.float64,
@@ -110,12 +109,11 @@ def crease_events(
         p: parameters,
         settings: Any,
     ):
-        """The step up to an event between two shares of it, and the share of the event; below 0 if it is lost."""
-        result = ended
+        """The share of an event between two shares of a step, below 0 if it is lost; and the evaluations."""
         share = share_before
         ends = bracket(at_start, share_before, at_end)
         ends.low = after
-        evaluations = ended.memory.evaluations
+        evaluations = int(0)
         rounds = int(0)
         while rounds < 80 and ends.high - ends.low > wp.float64(1e-15):
             rounds += 1
@@ -130,8 +128,7 @@ def crease_events(
                 rounds = 80
             else:
                 ends = narrowed(ends, share, value)
-        result.memory.evaluations = evaluations
-        return result, share
+        return share, evaluations
 
     @wp.func(inline=False)
     def parted(
@@ -172,43 +169,43 @@ def crease_events(
     @wp.func
     def check(x: wide, velocity: wide, before: memory, whole: step_type, h: wp.float64, p: parameters, settings: Any):
         result = whole
+        evaluations = whole.memory.evaluations
         share = one
         event = NOTHING
         at = x
         other = wide()
         tolerance = wp.float64(1e-11) * before.radius + wp.float64(1e-14) * wp.abs(before.heights[0])
-        jump = jumped(x, before, result, p)
-        result.memory.evaluations += 2 * before.count
         under = bool(True)
         clear = bool(False)  # whether it is proved that nothing else is touched on the way
+        unknown = bool(True)  # whether that is still to be decided
+        settled = bool(False)
         looks = int(0)
-        if jump:
-            event = SHORTER
-            looks = LOOKS + 1
-        while looks < LOOKS:
+        while looks < LOOKS and not settled:
             looks += 1
+            if looks > 1:
+                result = step(x, velocity, before, share * h, p, settings)
+                evaluations += result.memory.evaluations - before.evaluations
+            evaluations += 2 * before.count
+            if result.memory.status != FOUND or jumped(x, before, result, p):
+                break
             if wp.static(passes is not None):
-                unknown = not clear
-                if unknown:
+                due = unknown
+                unknown = False
+                if due:
                     until, proved, cost = passes(
                         x, velocity, before, result, share * h, event == TOUCH, other, p, settings
                     )
-                    result.memory.evaluations += cost
+                    evaluations += cost
                     clear = proved
                     if until < NEARLY_WHOLE:
-                        spent = result.memory.evaluations
                         share = until * share
-                        result = step(x, velocity, before, share * h, p, settings)
-                        result.memory.evaluations += spent - before.evaluations
                         event = NOTHING
-                        if result.memory.status != FOUND or jumped(x, before, result, p):
-                            event = SHORTER
-                            break
+                        continue
             minima = minima_type()
             excess = -one
             if not clear:
                 minima = search(result.x, before.radius, p, settings)
-                result.memory.evaluations += minima.evaluations
+                evaluations += minima.evaluations
                 excess = -minima.best - top(result.memory)
             least = result.memory.weights[least_active(result.memory)]
             begun = zero
@@ -218,18 +215,18 @@ def crease_events(
             candidate = NOTHING
             if minima.count == 0 and not clear:
                 under = False
-                candidate = SHORTER
-            elif excess > tolerance:
+                break
+            if excess > tolerance:
                 candidate = TOUCH
                 at = result.x
                 other = minima.points[lowest_of(minima)]  # the objective is minus the height
                 touch = follow(x, before.radius, at, other, p, settings)
-                result.memory.evaluations += touch.evaluations
+                evaluations += touch.evaluations
                 if not known(before, touch.foot):
                     at_start = touch.height - top(before)
                 if wp.abs(at_start) <= tolerance:
                     apart, number, cost = parted(x, velocity, before, h, share, at_end, touch, p, settings)
-                    result.memory.evaluations += cost
+                    evaluations += cost
                     if number < zero:
                         begun = apart
                         at_start = number
@@ -238,33 +235,28 @@ def crease_events(
                 at_end = -least
                 at_start = -before.weights[least_active(before)]
                 width = wp.float64(1e-12)
-            if candidate == NOTHING:
+            settled = candidate == NOTHING
+            if settled or at_start >= zero:  # where it was so from the start, all are sought afresh
                 break
             event = candidate
-            if candidate == SHORTER or at_start >= zero:  # where it was so from the start, all are sought afresh
-                event = SHORTER
-                break
             # before this event there may have been another: it is looked for at the event
-            cut, cut_share = located(
-                x, velocity, before, result, h, begun, share, event, at, other, at_start, at_end, width, p, settings
+            event_at, cost = located(
+                x, velocity, before, h, begun, share, event, at, other, at_start, at_end, width, p, settings
             )
-            result = cut
-            share = cut_share
-            lost = jumped(x, before, result, p)
-            result.memory.evaluations += 2 * before.count
-            if share < zero or lost:
-                event = SHORTER
+            evaluations += cost
+            share = event_at
+            unknown = not clear
+            if share < zero:
                 break
-            if looks == LOOKS:
-                event = SHORTER  # more contacts than can be told apart in a step as long as this
-        if event == SHORTER:
-            spent = result.memory.evaluations
+        result.memory.evaluations = evaluations
+        if not settled:  # lost, or more contacts than can be told apart in a step as long as this
+            event = SHORTER
             result = whole
-            result.memory.evaluations = spent
+            result.memory.evaluations = evaluations
             if under and wp.length(result.x - x) <= wp.float64(1e-9) * before.radius:
                 # a contact that splits in two cannot be followed: after a tiny step all are sought afresh
                 result.memory = begin(result.x, before.radius, p, settings)
-                result.memory.evaluations += spent
+                result.memory.evaluations += evaluations
                 event = TOUCH
             return result, one, event, False
         if event == TOUCH:

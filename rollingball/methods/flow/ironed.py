@@ -120,7 +120,9 @@ def searched_turns(functions: SurfaceFunctions, numeric: Numeric) -> Turns:
         elif contacts.count == 1 and contacts.proof.returns < MOST_RETURNS:
             way = h * velocity
             contacts.proof.center = x + half * way
-            contacts.proof.room = room(contacts.proof.center, before.radius, two * wp.length(way), p, settings)
+            contacts.proof.room = room(
+                contacts.proof.center, before.radius, two * wp.length(way), x, before.slopes[0], p, settings
+            )
             if contacts.proof.room > zero:
                 contacts.proof.turn = SINGLE
                 contacts.proof.returns += 1

@@ -51,17 +51,17 @@ def single_program(kind: Any, functions: SurfaceFunctions, numeric: Numeric, amb
         contact.count = 1
         contact.status = FOUND
         contact.proof.turn = UNPLACED
-        contact.proof.room = room(x, radius, wp.float64(1e-3) * radius, p, settings)
+        touch = follow(x, radius, x, x, p, settings)
+        contact.evaluations = touch.evaluations
+        if touch.found == 1:
+            contact.proof.room = room(x, radius, wp.float64(1e-3) * radius, x, touch.slope, p, settings)
         if contact.proof.room > wp.float64(0.0):
-            touch = follow(x, radius, x, x, p, settings)
-            contact.evaluations = touch.evaluations
-            if touch.found == 1:
-                contact.foot = touch.foot
-                contact.slope = touch.slope
-                contact.proof.turn = SINGLE
-                contact.proof.center = x
-                for i in range(len(x)):
-                    contact.proof.derivative[i, i] = one
+            contact.foot = touch.foot
+            contact.slope = touch.slope
+            contact.proof.turn = SINGLE
+            contact.proof.center = x
+            for i in range(len(x)):
+                contact.proof.derivative[i, i] = one
         return contact
 
     @wp.func
@@ -167,7 +167,7 @@ def single_turns(functions: SurfaceFunctions, numeric: Numeric) -> Turns:
         way = h * velocity
         if not is_within(before.proof, x, way, half * wp.length(way)):
             contact.proof.center = x + half * way
-            contact.proof.room = room(contact.proof.center, before.radius, wp.length(way), p, settings)
+            contact.proof.room = room(contact.proof.center, before.radius, wp.length(way), x, before.slope, p, settings)
             if contact.proof.room == zero:
                 contact.proof.turn = STEPPED
         return contact

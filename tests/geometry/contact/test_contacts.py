@@ -190,7 +190,10 @@ def test_a_ball_on_a_quadratic_below_its_reach(dim):
     np.testing.assert_allclose(found.feet[:, 0], p, atol=1e-8)
     np.testing.assert_allclose(found.height, 0.5 * (p * g).sum(axis=1) + 1 / w, atol=1e-10)
     np.testing.assert_allclose(found.slope, g, atol=1e-7)
-    assert (found.certified == (PROVEN if dim == 2 else NONE)).all()
+    proved = (dim == 2) | (w > 2)  # where K rho = 2 is below w, by one bound in any dimension
+    clearly = np.abs(w - 2) > 0.1
+    assert (proved & clearly).sum() > 3
+    assert (found.certified == np.where(proved, PROVEN, NONE))[clearly].all()
 
 
 # Several contacts
