@@ -140,7 +140,7 @@ def main() -> None:
     print(f"\nballs x steps per second, one thread, median of {repeats}; {balls} balls here, one there")
     cases = [("incline", incline, incline_model(), [0.0, 0.0]), ("bowl", bowl, bowl_model(points), [0.8, 0.0])]
     for name, surface, model, start in cases:
-        for label, search in (("contact followed", None), ("all contacts sought", rb.GlobalProjection(nodes=0))):
+        for label, search in (("contact followed", None), ("all contacts sought", rb.GlobalProjection(nodes=10_000))):
             mine, theirs = rates(
                 surface, model, start, [0.0, 1.0], balls if search is None else balls // 10, repeats, search
             )

@@ -1,4 +1,4 @@
-"""What it costs to sweep the way of a flow or a body for contacts, on smooth and on rough ground.
+"""What it costs to sweep the way of a flow for contacts, on smooth and on rough ground.
 
 Each row is the same run with ``sweep=False`` and without, processor time of whole calls, medians of interleaved
 rounds. Nothing comes and goes between searches on these surfaces, so the ends are the same to the tolerance.
@@ -13,16 +13,11 @@ import rollingball as rb
 
 ROUNDS, BALLS = 5, 8
 S = rb.surfaces
-TILTED = S.quadratic(np.zeros((2, 2)), [0.5, 0.0])
 FLOWS = {
     "IronedFlow, Eq. 14": (S.gaussian_wells(), (0.03, 0.3, 3.0), 2.0, 0.05),
     "IronedFlow, rastrigin": (S.rastrigin(2), (0.03, 0.3, 3.0), 3.0, 0.5),
     "IronedFlow, himmelblau": (S.himmelblau(), (0.03, 0.3, 3.0), 4.0, 0.5),
     "IronedFlow, ackley": (S.ackley(2), (0.03, 0.3, 3.0), 3.0, 0.5),
-}
-BODIES = {
-    "Rattle, incline": (TILTED, (0.3,), 1.0, 1.0),
-    "Rattle, bowl": (S.quadratic(0.5 * np.eye(2)), (0.3,), 1.0, 1.0),
 }
 
 
@@ -30,7 +25,7 @@ def main() -> None:
     print(hardware())
     print(f"{BALLS} balls; medians of {ROUNDS} interleaved rounds; processor ms of whole calls")
     print(f"{'method and surface':26}{'radius':>8}{'steps':>8}{'searches':>10}{'sweeps':>9}{'ratio':>7}{'apart':>9}")
-    for name, (surface, radii, box, duration) in {**FLOWS, **BODIES}.items():
+    for name, (surface, radii, box, duration) in FLOWS.items():
         for radius in radii:
             start = np.random.default_rng(0).uniform(-box, box, (BALLS, 2))
             took: dict[bool, list[float]] = {False: [], True: []}
@@ -38,8 +33,6 @@ def main() -> None:
             for turn in range(ROUNDS + 1):
                 for sweep in (False, True):
                     method = rb.IronedFlow(sweep=sweep)
-                    if name in BODIES:
-                        method = rb.RigidBall(integrator=rb.Rattle(1e-3), contact="unilateral", sweep=sweep)
                     began = time.process_time()
                     run = rb.simulate(surface, rb.Ball(radius), method, start_center=start, duration=duration,
                                       save_at=[duration], gap=None, threads=1)  # fmt: skip

@@ -17,7 +17,7 @@ from rollingball.runs.trajectory import Trajectory
 WHOLE = "a trajectory whose final state is that of this method, whole"
 RESET = ("next_frame", "events", "patience")  # of a state, what counts within one run
 # What the fields that states of older files lack begin with, and what stands for them: of the way nothing was proved.
-ADDED = {"memory.proof.": 0, "unproved": 1}
+ADDED = {"memory.proof.": 0, "room.": 0, "unproved": 1}
 
 
 @dataclass(frozen=True, eq=False)

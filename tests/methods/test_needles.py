@@ -156,6 +156,7 @@ def test_the_lanes_are_far_apart():
         (rb.surfaces.sine(), lambda: rb.IronedFlow(rb.CatchUp(0.1), sweep=True)),
         (rb.surfaces.sine(), lambda: rb.RigidBall(contact="unilateral", integrator=rb.MoreauJean(0.1), sweep=True)),
         (rb.surfaces.sine(), lambda: rb.RigidBall(search=None, sweep=True)),
+        (rb.surfaces.sine(), lambda: rb.IronedFlow(search=rb.GlobalProjection(nodes=0), sweep=True)),
         (rb.surfaces.sine(), lambda: rb.IronedFlow(sweep=1.5)),
     ],
 )

@@ -23,6 +23,7 @@ from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.search.minima import MOST
 from rollingball.methods.body.impact import impact_program
+from rollingball.methods.body.room import room_struct
 from rollingball.methods.body.state import body_struct, contact_laws, space_vectors
 from rollingball.methods.integrators.bracket import Bracket
 
@@ -52,7 +53,7 @@ class Control:
 @compiled
 def state_struct(numeric: Numeric) -> Any:
     """The Warp struct of one ball and of how far its run has come."""
-    dim, body = numeric.dim, body_struct(numeric)
+    dim, body, room_type = numeric.dim, body_struct(numeric), room_struct(numeric)
     table = wp.types.matrix((MOST, dim), wp.float64)
 
     @wp.struct
@@ -72,6 +73,7 @@ def state_struct(numeric: Numeric) -> Any:
         unproved: int  # steps on whose way it may have touched something else
         struck: wp.float64  # the time of the last impact on several contacts at once
         waits: wp.float64  # the time that the ball takes to settle, after an event
+        room: room_type
 
     return State
 

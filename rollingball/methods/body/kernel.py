@@ -27,6 +27,7 @@ from rollingball.methods.body.events import FRAMING, LANDING, SLACK, STEPPING, b
 from rollingball.methods.body.legs import leg_program, leg_struct
 from rollingball.methods.body.phases import TINY, phase_program
 from rollingball.methods.body.record import record_program, record_struct
+from rollingball.methods.body.room import kept_program
 from rollingball.methods.body.state import body_struct, contact_laws, initial_ball, space_vectors
 from rollingball.methods.body.watch import watch_program
 from rollingball.methods.body.way import way_program
@@ -66,6 +67,7 @@ def body_rollout(
     settings_type, moves = struct(settings_layout, numeric), dynamics(kind, functions, numeric)
     state_type, record_type, event_type = state_struct(numeric), record_struct(numeric), event_struct(numeric)
     shortened = way_program(functions, numeric) if sweeps else None
+    kept = kept_program(functions, numeric) if shortened is not None else None
     phases = phase_program(moves, parameters, numeric, adaptive, seeks, shortened is not None)
     happens = body_events(numeric)
     next_span, attempt, judge = phases.next_span, phases.attempt, phases.judge
@@ -179,6 +181,11 @@ def body_rollout(
                         clear = bool(False)
                         if wp.static(shortened is not None):
                             to_be_swept = accepted
+                            if to_be_swept:
+                                known, is_kept = kept(state.room, state.ball, trial.ball, span, p, settings)
+                                state.room = known
+                                clear = is_kept
+                                to_be_swept = not clear
                             if to_be_swept:
                                 control, accepted, clear, cells = shortened(
                                     state.control, control, state.ball, trial.ball, trial.contacts, span, p, settings

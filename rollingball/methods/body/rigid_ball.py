@@ -41,8 +41,8 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
             swept, a contact that comes and goes between two searches is not seen.
         sweep: Whether the way of every step is swept for contacts (theory, section 11, "The way"), so that none comes
             and goes unseen, however thin, and a step in flight is as long as its way is clear, whatever ``stride``.
-            None: on surfaces with bounds and no edge in d <= 2, with a search, but for MoreauJean; True: there alone,
-            else it is refused. False: contacts are sought at the ends of steps.
+            None: on surfaces with bounds and no edge in d <= 2, with a search that proves, but for MoreauJean; True:
+            there alone, else it is refused. False: contacts are sought at the ends of steps.
 
     Raises:
         InputError: for a value that is not one of these.
@@ -83,13 +83,18 @@ class RigidBall(msgspec.Struct, frozen=True, tag="rigid-ball", tag_field="method
             raise InputError("search", self.search, "a GlobalProjection or None")
         if np.ndim(self.stride) or self.stride != math.inf:
             positive_scalar("stride", self.stride)
-        sweeps = self.sweep is not None and flag("sweep", self.sweep)
-        if sweeps and (self.search is None or isinstance(self.integrator, MoreauJean)):
-            raise InputError("sweep", True, "None or False, with MoreauJean and without a search")
+        if self.sweep is not None and flag("sweep", self.sweep) and not self.sweeps:
+            raise InputError("sweep", True, "None or False, with MoreauJean and without a search that proves")
         if self.contact == "unilateral" and self.search is None:
             raise InputError("search", None, "a GlobalProjection, with unilateral contact")
         if isinstance(self.integrator, MoreauJean) and self.contact == "bilateral":
             raise InputError("contact", self.contact, "'unilateral', with MoreauJean")
+
+    @property
+    def sweeps(self) -> bool:
+        """Whether ways are swept where the surface allows it."""
+        has_proof = self.search is not None and self.search.nodes > 0
+        return self.sweep is not False and has_proof and not isinstance(self.integrator, MoreauJean)
 
     @property
     def chosen(self) -> Any:

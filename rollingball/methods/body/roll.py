@@ -71,7 +71,7 @@ def body_launcher(plan: BodyPlan, rests: bool = True) -> BodyLauncher:
     if isinstance(integrator, MoreauJean):
         program = stepping_rollout(functions, layout(settings), numeric)
     else:
-        seeks, sweeps = method.search is not None, method.search is not None and method.sweep is not False
+        seeks, sweeps = method.search is not None, method.sweeps
         kind = type(integrator)
         program = body_rollout(kind, functions, layout(settings), numeric, integrator.adaptive, seeks, sweeps)
     space: Any = wp.types.vector(numeric.dim + 1, wp.float64)

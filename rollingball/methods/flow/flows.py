@@ -35,8 +35,8 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
             stands for none, infinity.
         sweep: Whether the way of every step is swept for contacts where it is not proved that there is only one
             (theory, section 11, "The way"), so that none comes and goes unseen, however thin. None: on surfaces with
-            bounds and no edge in d <= 2, but for CatchUp; True: there alone, else it is refused. False: contacts are
-            sought at the ends of steps.
+            bounds and no edge in d <= 2, with a search that proves, but for CatchUp; True: there alone, else it is
+            refused. False: contacts are sought at the ends of steps.
 
     Raises:
         InputError: for a value that is not one of these.
@@ -62,10 +62,15 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
             raise InputError("reproject", False, "True, with CatchUp")
         if np.ndim(self.stride) or self.stride != math.inf:
             positive_scalar("stride", self.stride)
-        if self.sweep is not None and flag("sweep", self.sweep) and isinstance(self.integrator, CatchUp):
-            raise InputError("sweep", True, "None or False, with CatchUp")
         if not isinstance(self.search, GlobalProjection):
             raise InputError("search", self.search, "a GlobalProjection")
+        if self.sweep is not None and flag("sweep", self.sweep) and not self.sweeps:
+            raise InputError("sweep", True, "None or False, with CatchUp and without a search that proves")
+
+    @property
+    def sweeps(self) -> bool:
+        """Whether ways are swept where the surface allows it."""
+        return self.sweep is not False and self.search.nodes > 0 and not isinstance(self.integrator, CatchUp)
 
     def settings(self) -> dict[str, Any]:
         """The numbers of the search, the integrator and the flow, as the kernel takes them."""
@@ -78,9 +83,7 @@ class IronedFlow(msgspec.Struct, frozen=True, tag="ironed-flow", tag_field="meth
 
     def program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowFunctions:
         """The Warp functions of this flow with its integrator, on one family of surfaces."""
-        return ironed_program(
-            type(self.integrator), functions, numeric, self.metric == "ambient", self.sweep is not False
-        )
+        return ironed_program(type(self.integrator), functions, numeric, self.metric == "ambient", self.sweeps)
 
     def single_program(self, functions: SurfaceFunctions, numeric: Numeric) -> FlowFunctions | None:
         """Those for balls that are proved to have one contact, or None where no such proof is possible."""
