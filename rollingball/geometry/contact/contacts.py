@@ -19,7 +19,7 @@ from rollingball.geometry.hull import least_norm_program
 from rollingball.geometry.search.bounds import hessian_estimate_program
 from rollingball.geometry.search.branch_and_bound import search_program
 from rollingball.geometry.search.minima import COMPLETE, MOST, certificates, minima_struct, ordered
-from rollingball.geometry.search.room import alone_program, is_provable
+from rollingball.geometry.search.room import WIDENED, alone_program, bounds_program, is_provable
 from rollingball.surfaces.base import Surface, SurfaceFunctions, checked_surface, kernel_options
 
 
@@ -218,18 +218,16 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     if not is_provable(functions):
         return sought
     polish, (_predicted, corrected) = objective.polish, newton_program(functions, numeric)
-    is_alone, bounds, first, one = alone_program(functions, numeric), functions.bounds, functions.first, wp.float64(1.0)
+    bounds_within, is_alone = bounds_program(functions, numeric), alone_program(numeric)
+    first, one = functions.first, wp.float64(1.0)
 
     @wp.func
-    def may_be_single(q: query, known: minima, p: parameters, settings: Any):
-        """Whether a ball may be proved to have one contact, however steep the graph is there."""
+    def is_whole(q: query, known: minima, settings: Any):
+        """Whether the contacts of a whole ball on the whole graph are sought, of which at most one is known."""
         whole = settings.nodes > 0 and known.count <= 1
         for i in range(dim):
             whole = whole and q.core[i] == wp.float64(0.0) and q.low[i] == -infinite and q.high[i] == infinite
-        if not whole:
-            return False
-        steepest, sharpest = bounds(vector(q.center), q.radius, p)
-        return steepest >= wp.float64(0.0) and not (sharpest * q.radius > wp.sqrt(one + steepest * steepest))
+        return whole
 
     @wp.func(inline=False)
     def single(q: query, known: minima, p: parameters, settings: Any):
@@ -254,15 +252,18 @@ def contact_from_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     @wp.func
     def contact_from(asked: query, known: minima, p: parameters, settings: Any):
         given = known
-        if may_be_single(asked, known, p, settings):
-            alone = single(asked, known, p, settings)
-            if alone.count == 1:
-                _height, gradient = first(vector(alone.points[0]), p)
-                alone.evaluations += 1
-                tie = wp.float64(settings.tie) * wp.min(asked.radius, one)
-                if is_alone(asked.center, asked.radius, wide(gradient), tie, p):
-                    return alone
-            given.evaluations = alone.evaluations
+        if is_whole(asked, known, settings):
+            tie = wp.float64(settings.tie) * wp.min(asked.radius, one)
+            steepest, sharpest = bounds_within(asked.center, WIDENED * (asked.radius + tie), p, settings)
+            # however steep the graph is at its contact, no other ball can be proved to have one
+            if wp.isfinite(sharpest) and sharpest * asked.radius <= wp.sqrt(one + steepest * steepest):
+                alone = single(asked, known, p, settings)
+                if alone.count == 1:
+                    _height, gradient = first(vector(alone.points[0]), p)
+                    alone.evaluations += 1
+                    if is_alone(sharpest, asked.radius, wide(gradient), tie):
+                        return alone
+                given.evaluations = alone.evaluations
         return sought(asked, given, p, settings)
 
     return contact_from

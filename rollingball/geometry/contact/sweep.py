@@ -17,7 +17,7 @@ from rollingball.core.numeric import Numeric
 from rollingball.geometry.contact.chord import CLEAR, CLOSE, HIT, chord_program
 from rollingball.geometry.normal import horizontal_part
 from rollingball.geometry.search.minima import MOST
-from rollingball.geometry.search.room import BELOW_ONE, WIDENED, is_provable, sharpest_program
+from rollingball.geometry.search.room import BELOW_ONE, WIDENED, bounds_program, is_provable
 from rollingball.surfaces.base import Surface, SurfaceFunctions
 
 LEAST = wp.constant(wp.float64(0.1))  # in radii: so long a way is gone even where nothing could be decided
@@ -80,23 +80,16 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
     numbers = wp.types.vector(MOST, wp.float64)
     way_type, parameters, first = way_struct(numeric), functions.parameters, functions.first
     vector, wide = numeric.vector, numeric.wide.vector
-    cleared, sharpest_of, horizontal = (
-        chord_program(functions, numeric), sharpest_program(functions, numeric), horizontal_part(numeric),
+    cleared, bounds_within, horizontal = (
+        chord_program(functions, numeric), bounds_program(functions, numeric), horizontal_part(numeric),
     )  # fmt: skip
     zero, quarter, half_, one, two, four = (wp.float64(v) for v in (0.0, 0.25, 0.5, 1.0, 2.0, 4.0))
-    infinite = wp.float64(float("inf"))
 
     @wp.struct
     class Swept:
         proved: int
         share: wp.float64
         cells: int
-
-    @wp.func
-    def bound_within(x: wide, reach: wp.float64, p: parameters, settings: Any):
-        """A bound of the norm of the Hessian, or that of the user where it is smaller."""
-        given = p.wide.loss_scale * wp.float64(settings.hessian_bound)
-        return wp.min(sharpest_of(x, WIDENED * reach, p), wp.where(given > zero, given, infinite))
 
     @wp.func(inline=False)
     def steepness(x: wide, p: parameters):
@@ -117,7 +110,7 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
 
         ``steep`` is the slope at x.
         """
-        bound = bound_within(x, reach, p, settings)
+        _steepest, bound = bounds_within(x, WIDENED * reach, p, settings)
         slope = wp.max(steep - bound * away, zero)
         if wp.static(dim == 1):  # then all of it lies up or down the slope, and is the farther away
             level = wp.max(steep - bound * reach, zero)
@@ -180,7 +173,8 @@ def sweep_program(functions: SurfaceFunctions, numeric: Numeric) -> Sweep | None
         rounding = wp.float64(1e-12) * radius + wp.float64(1e-14) * (wp.length(way.start) + wp.length(way.end))
         for k in range(way.followed):
             # a spike may stand near a contact on ground that bends little; what bends more is left out
-            if bound_within(way.before[k], zero, p, settings) * radius >= half_:
+            _steepest, bound = bounds_within(way.before[k], zero, p, settings)
+            if bound * radius >= half_:
                 most_cells = wp.min(most_cells, ROUGH)
         hit = bool(False)
         begun = zero

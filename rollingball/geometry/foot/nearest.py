@@ -13,7 +13,7 @@ from rollingball.geometry.foot.newton import newton_program
 from rollingball.geometry.search.bounds import hessian_estimate_program
 from rollingball.geometry.search.branch_and_bound import search_program
 from rollingball.geometry.search.minima import COMPLETE, lowest_of, minima_struct
-from rollingball.geometry.search.room import alone_program, is_provable
+from rollingball.geometry.search.room import WIDENED, alone_program, bounds_program, is_provable
 from rollingball.geometry.search.samples import golden_ratios
 from rollingball.surfaces.base import SurfaceFunctions
 
@@ -35,7 +35,7 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     vector, wide, parameters = numeric.vector, numeric.wide.vector, functions.parameters
     height_of, minima_type = functions.height, minima_struct(numeric)
     foot_type, near_foot = foot_struct(numeric), newton_program(functions, numeric)
-    is_alone = alone_program(functions, numeric)
+    bounds_within, is_alone = bounds_program(functions, numeric), alone_program(numeric)
 
     @wp.func
     def nearest(center: vector, center_height: wp.float64, first: wide, p: parameters, settings: Any):
@@ -50,7 +50,8 @@ def nearest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             square = wp.length_sq(wide(foot.point) - wide(center)) + drop * drop
             distance = wp.sqrt(square)
             tie = wp.float64(settings.tie) * wp.min(distance, wp.float64(1.0))
-            if foot.status == FOUND and is_alone(wide(center), distance, wide(foot.gradient), tie, p):
+            _steepest, bound = bounds_within(wide(center), WIDENED * (distance + tie), p, settings)
+            if foot.status == FOUND and is_alone(bound, distance, wide(foot.gradient), tie):
                 minima.count = 1
                 minima.points[0] = wide(foot.point)
                 minima.values[0] = wp.float64(0.5) * square

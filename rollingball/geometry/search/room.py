@@ -16,6 +16,7 @@ from rollingball.surfaces.base import SurfaceFunctions
 BELOW_ONE = wp.constant(wp.float64(1.0 - 1e-9))
 WIDENED = wp.constant(wp.float64(1.0 + 1e-9))  # for rounding
 CELLS = 8  # along each axis
+LONGEST_WAIT = wp.constant(16)  # steps without a trial, where the last ones proved nothing
 
 
 def is_provable(functions: SurfaceFunctions) -> bool:
@@ -24,36 +25,38 @@ def is_provable(functions: SurfaceFunctions) -> bool:
 
 
 @compiled
-def sharpest_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``sharpest(x, reach, p) -> float64``: a bound of the norm of the Hessian of L f within ``reach`` of a point.
+def bounds_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
+    """``bounds_within(x, reach, p, settings) -> steepest, sharpest``: bounds within ``reach`` of a point.
 
-    Infinity where the graph may end there. The family of surfaces has to be provable (:func:`is_provable`).
+    They are of the slope and of the norm of the Hessian of L f; the second is that of the user (``hessian_bound``)
+    where it is smaller. Both are infinite where the graph may end there. The family of surfaces has to be provable.
     """
     vector, wide, parameters, bounds = numeric.vector, numeric.wide.vector, functions.parameters, functions.bounds
-    infinite = wp.float64(float("inf"))
+    zero, infinite = wp.float64(0.0), wp.float64(float("inf"))
 
     @wp.func(inline=False)  # bounds may be long, as those of a formula
-    def sharpest(x: wide, reach: wp.float64, p: parameters):
-        slope, curvature = bounds(vector(x), reach, p)
-        return wp.where(slope >= wp.float64(0.0), curvature, infinite)
+    def bounds_within(x: wide, reach: wp.float64, p: parameters, settings: Any):
+        steepest, sharpest = bounds(vector(x), reach, p)
+        if not (steepest >= zero):
+            return infinite, infinite
+        given = p.wide.loss_scale * wp.float64(settings.hessian_bound)
+        return steepest, wp.min(sharpest, wp.where(given > zero, given, infinite))
 
-    return sharpest
+    return bounds_within
 
 
 @compiled
-def alone_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
-    """``is_alone(center, radius, slope, tie, p) -> bool``: whether it is proved that a ball has one contact.
+def alone_program(numeric: Numeric) -> Any:
+    """``is_alone(bound, radius, slope, tie) -> bool``: whether it is proved that a ball has one contact.
 
-    ``slope`` is that of the graph at the contact known; no other one is within ``tie`` of the ball, either. It takes
-    one evaluation of bounds. ``radius`` may be the distance of a point above the graph to a foot of it; then that foot
-    is proved to be the nearest.
+    ``bound`` is one of the norm of the Hessian within ``radius + tie`` of the centre. ``slope`` is that of the graph at
+    the contact known; no other one is within ``tie`` of the ball, either. ``radius`` may be the distance of a point
+    above the graph to a foot of it; then that foot is proved to be the nearest.
     """
-    wide, parameters, sharpest = numeric.wide.vector, functions.parameters, sharpest_program(functions, numeric)
-    half, one, two = wp.float64(0.5), wp.float64(1.0), wp.float64(2.0)
+    wide, half, one, two = numeric.wide.vector, wp.float64(0.5), wp.float64(1.0), wp.float64(2.0)
 
     @wp.func
-    def is_alone(center: wide, radius: wp.float64, slope: wide, tie: wp.float64, p: parameters):
-        bound = sharpest(center, WIDENED * (radius + tie), p)
+    def is_alone(bound: wp.float64, radius: wp.float64, slope: wide, tie: wp.float64):
         w = wp.sqrt(one + wp.length_sq(slope))
         left = one - bound * radius / w
         if bound * radius < BELOW_ONE or not (left > one - BELOW_ONE):
@@ -67,6 +70,17 @@ def alone_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
 
 @compiled
+def wait_program() -> Any:
+    """``longer(waited, proved) -> int``: for how many steps no proof is sought after a trial: ever longer in vain."""
+
+    @wp.func
+    def longer(waited: int, proved: bool):
+        return wp.where(proved, 0, wp.min(2 * waited + 1, LONGEST_WAIT))
+
+    return longer
+
+
+@compiled
 def room_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``room(center, radius, needed, at, slope, p, settings) -> float64``: how far the centre may go aside.
 
@@ -74,15 +88,9 @@ def room_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     ``slope`` is that of a contact which the ball has when its centre is ``at``. 0: not even ``needed`` is proved;
     infinity: the ball is below the upper reach wherever it is.
     """
-    wide, parameters, sharpest_of = numeric.wide.vector, functions.parameters, sharpest_program(functions, numeric)
+    wide, parameters, bounds_within = numeric.wide.vector, functions.parameters, bounds_program(functions, numeric)
     dim, share, diagonal = numeric.dim, wp.float64(1 / CELLS), wp.float64((1 + 1e-9) * numeric.dim**0.5)
     zero, quarter, one, two, infinite = (wp.float64(v) for v in (0.0, 0.25, 1.0, 2.0, float("inf")))
-
-    @wp.func
-    def sharpest(x: wide, reach: wp.float64, p: parameters, settings: Any):
-        """The bound, or that of the user where it is smaller."""
-        given = p.wide.loss_scale * wp.float64(settings.hessian_bound)
-        return wp.min(sharpest_of(x, reach, p), wp.where(given > zero, given, infinite))
 
     @wp.func
     def is_convex(center: wide, radius: wp.float64, way: wp.float64, p: parameters, settings: Any):
@@ -104,7 +112,8 @@ def room_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             near = wp.max(wp.length(x - center) - across - way, zero)
             if near < radius:
                 cap = wp.sqrt(radius * radius - near * near)
-                convex = sharpest(x, across, p, settings) * cap < BELOW_ONE
+                _steepest, sharpest = bounds_within(x, across, p, settings)
+                convex = sharpest * cap < BELOW_ONE
             k += 1
         return convex
 
@@ -126,12 +135,14 @@ def room_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
 
     @wp.func(inline=False)
     def room(center: wide, radius: wp.float64, needed: wp.float64, at: wide, slope: wide, p: parameters, settings: Any):
-        if sharpest(center, infinite, p, settings) * radius < BELOW_ONE:
+        _steepest, everywhere = bounds_within(center, infinite, p, settings)
+        if everywhere * radius < BELOW_ONE:
             return infinite
         least = wp.max(needed, wp.float64(1e-6) * radius)
         trial = wp.max(radius, wp.float64(16.0) * least)
         while trial >= least:
-            bend = sharpest(center, WIDENED * (radius + trial), p, settings) * radius
+            _steepest, sharpest = bounds_within(center, WIDENED * (radius + trial), p, settings)
+            bend = sharpest * radius
             if bend < BELOW_ONE or stays_steep(bend, (wp.length(center - at) + trial) / radius, slope):
                 return trial
             trial = trial * quarter

@@ -8,12 +8,11 @@ from rollingball.core.codes import FLYING
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.normal import horizontal_part
-from rollingball.geometry.search.room import room_program
+from rollingball.geometry.search.room import room_program, wait_program
 from rollingball.methods.body.state import body_struct
 from rollingball.surfaces.base import SurfaceFunctions
 
 STEPS_OF_ROOM = wp.constant(wp.float64(8.0))  # for so many steps room is sought, at least
-LONGEST_WAIT = wp.constant(16)  # steps without a trial, where the last ones proved nothing
 
 
 @compiled
@@ -39,7 +38,7 @@ def kept_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """
     body, room_type = body_struct(numeric), room_struct(numeric)
     wide, parameters, room = numeric.wide.vector, functions.parameters, room_program(functions, numeric)
-    horizontal = horizontal_part(numeric)
+    horizontal, longer = horizontal_part(numeric), wait_program()
     zero, half, third = wp.float64(0.0), wp.float64(0.5), wp.float64(2.0 / 3.0)
 
     @wp.func
@@ -66,7 +65,7 @@ def kept_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
             known.center = half * (a + b)
             known.far = room(known.center, start.radius, STEPS_OF_ROOM * way, a, start.slope, p, settings)
             proved = known.far > zero and is_within(known, a, b, departs, arrives)
-            known.waited = wp.where(proved, 0, wp.min(2 * known.waited + 1, LONGEST_WAIT))
+            known.waited = longer(known.waited, proved)
             known.wait = known.waited
         return known, proved
 

@@ -9,12 +9,12 @@ import warp as wp
 from rollingball.core.compiled import compiled
 from rollingball.core.numeric import Numeric
 from rollingball.geometry.search.minima import lowest_of
-from rollingball.geometry.search.room import is_provable, room_program
+from rollingball.geometry.search.room import is_provable, room_program, wait_program
 from rollingball.methods.flow.catching_up import catching_up
 from rollingball.methods.flow.crease import Crease, crease_program, memory_struct
 from rollingball.methods.flow.events import crease_events, no_events
 from rollingball.methods.flow.functions import FlowFunctions, Turns, framed_program, jacobian_program
-from rollingball.methods.flow.proof import LONGEST_WAIT, MOST_RETURNS, SEARCHED, SINGLE, STEPPED, UNPLACED
+from rollingball.methods.flow.proof import MOST_RETURNS, SEARCHED, SINGLE, STEPPED, UNPLACED
 from rollingball.methods.integrators.integrators import CatchUp, stepper
 from rollingball.methods.integrators.rosenbrock import jacobian_by_differences
 from rollingball.surfaces.base import SurfaceFunctions
@@ -98,7 +98,7 @@ def _once(step: Any, memory: Any, functions: SurfaceFunctions, numeric: Numeric)
 def searched_turns(functions: SurfaceFunctions, numeric: Numeric) -> Turns:
     """When a ball whose contacts are sought is left to the program for those that are proved to have one."""
     memory, wide, parameters = memory_struct(numeric), numeric.wide.vector, functions.parameters
-    room, zero = room_program(functions, numeric), wp.float64(0.0)
+    room, longer, zero = room_program(functions, numeric), wait_program(), wp.float64(0.0)
     half, two = wp.float64(0.5), wp.float64(2.0)
     identity = numeric.wide.matrix(*np.eye(numeric.dim).ravel().tolist())
 
@@ -128,10 +128,8 @@ def searched_turns(functions: SurfaceFunctions, numeric: Numeric) -> Turns:
                 contacts.proof.returns += 1
                 contacts.proof.derivative = identity
                 contacts.proof.way = wide()
-                contacts.proof.waited = 0
-            else:
-                contacts.proof.waited = wp.min(2 * contacts.proof.waited + 1, LONGEST_WAIT)
-                contacts.proof.wait = contacts.proof.waited
+            contacts.proof.waited = longer(contacts.proof.waited, contacts.proof.room > zero)
+            contacts.proof.wait = contacts.proof.waited
         return contacts
 
     return Turns(begun, mine, ready)

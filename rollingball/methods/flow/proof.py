@@ -12,7 +12,6 @@ SEARCHED = wp.constant(0)  # of the program that seeks all contacts
 SINGLE = wp.constant(1)  # of that for balls which are proved to have one
 STEPPED = wp.constant(2)  # of the first, for at least one step
 UNPLACED = wp.constant(-1)  # of the first, which places the ball too
-LONGEST_WAIT = wp.constant(16)  # steps without a trial, where the last ones proved nothing
 MOST_RETURNS = wp.constant(16)  # to the program for one contact; then all are sought to the end
 
 
