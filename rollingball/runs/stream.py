@@ -91,6 +91,8 @@ def _side_by_side(family: Family, plan: Any) -> Trajectory:
     with Interruption(), ThreadPoolExecutor(len(edges) - 1) as pool:
         ended = list(pool.map(work, range(len(edges) - 1)))
     frames = min(len(run) for run, _interrupted in ended)
+    while any(run.step[frames - 1] != ended[0][0].step[frames - 1] for run, _interrupted in ended):
+        frames -= 1  # interrupted between two frames, each part ended at a step of its own
     run: Trajectory = abreast(
         [run if len(run) == frames else run[:frames] for run, _interrupted in ended], scene_of(plan)
     )

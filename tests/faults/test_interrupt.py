@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import rollingball as rb
+from rollingball.methods.discrete import roll
 
+SINE, BALL = rb.surfaces.sine(), rb.Ball(0.5)
 BEGIN = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
@@ -20,7 +22,8 @@ sine, starts = rb.surfaces.sine(), np.linspace(-1.2, 1.2, 200)[:, None]
 def roll(share):
     if sys.argv[1] == "flow":
         return rb.simulate(sine, rb.Ball(0.4), rb.FootpointFlow(rb.RK4(1e-6)), start=starts, duration=share, gap=None)
-    return rb.simulate(sine, None, rb.GradientDescent(1e-6), start=starts, steps=int(share * 1e7), every=1_000_000)
+    steps = int(share * 1e7)
+    return rb.simulate(sine, None, rb.GradientDescent(1e-6), start=starts, steps=steps, every=steps)
 roll(1e-5)  # compiles
 print("rolling", flush=True)
 try:
@@ -45,8 +48,39 @@ def test_a_run_that_takes_hours_ends_within_a_second_and_keeps_its_frames(kind, 
         assert process.wait(60) == 130
     run = rb.Trajectory.load(path)
     assert len(run) == frames >= 1
+    if kind == "discrete":  # of two frames, the second is where the balls were
+        assert 0 < run.step[-1] < 1e9
     assert np.isfinite(run.foot).all()
     assert np.isfinite(run.center).all()
+
+
+def test_a_run_that_was_interrupted_between_two_frames_goes_on_bit_for_bit(interruptible, monkeypatch):
+    method, launches = rb.MomentumRBO(0.02), []
+    given = {"start": [[-1.0], [0.4]], "gap": None}
+    whole = rb.simulate(SINE, BALL, method, steps=30, **given)
+
+    def interrupted(*arguments):
+        launch(*arguments)
+        launches.append(arguments)
+        if len(launches) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    launch = roll.launch
+    monkeypatch.setattr(roll, "launch", interrupted)
+    with pytest.raises(rb.RunInterrupted) as ended:
+        rb.simulate(SINE, BALL, method, steps=30, every=10, chunk=4, **given)
+    run = ended.value.trajectory
+    assert run.step.tolist() == [0, 8]
+    longer = rb.resume(run, steps=22, gap=None)
+    for name in ("foot", "center", "loss", "residual", "time"):
+        np.testing.assert_array_equal(getattr(run, name), getattr(whole, name)[run.step], err_msg=name)
+        np.testing.assert_array_equal(getattr(longer, name)[-1], getattr(whole, name)[-1], err_msg=name)
+
+
+def test_a_callback_sees_whole_frames():
+    seen = []
+    rb.simulate(SINE, BALL, rb.FootpointRBO(0.02), start=[0.4], steps=25, every=10, chunk=4, callback=seen.append)
+    assert [now.step for now in seen] == [10, 20, 25]
 
 
 @pytest.fixture

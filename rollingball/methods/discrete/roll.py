@@ -76,7 +76,8 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
 
     def advance(size: int) -> float:
         nonlocal done, begin, order
-        size = min(max(size // plan.every, 1) * plan.every, plan.steps - done)  # ends on a recorded frame
+        whole = (done + size) // plan.every * plan.every - done  # up to a frame, where so many steps reach one
+        size = min(whole if whole > 0 else size, plan.steps - done)
         if sorts_balls(plan):
             points = begins if begin == 1 else column(states, "foot.point", numeric.vector)
             order = counted_from(by_place(points, corners(plan.surface), numeric, first), first, 0)
@@ -84,7 +85,8 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
         launch(program.kernel, balls, [*inputs, *numbers, *outputs], device, plan.threads, block, first)
         wp.synchronize_device(device)
         done, begin = done + size, 0
-        ended = plan.callback is not None and _answer(plan.callback(_progress(plan, record, done)))
+        asked = plan.callback is not None and (done % plan.every == 0 or done >= plan.steps)
+        ended = asked and _answer(plan.callback(_progress(plan, record, done)))
         return 1.0 if ended or done >= plan.steps else done / plan.steps
 
     bar = (plan.surface.name, plan.steps, "step") if plan.progress else None
