@@ -9,7 +9,7 @@ import warp as wp
 
 from rollingball.core.launch import launch, load
 from rollingball.runs.clock import share_done
-from rollingball.runs.launches import rolled
+from rollingball.runs.launches import first_steps, rolled
 from rollingball.runs.states import column
 from rollingball.surfaces.base import Surface
 from rollingball.surfaces.tape_functions import advice
@@ -65,7 +65,9 @@ class Launcher:
         frames, events = (array.numpy() for array in self._outputs)
         return frames, events, self.now()
 
-    def roll(self, duration: float, most: int, progress: bool, surface: Surface) -> tuple[float, bool]:
+    def roll(
+        self, duration: float, most: int, progress: bool, surface: Surface, settings: dict[str, Any]
+    ) -> tuple[float, bool]:
         """Launch until no ball rolls any more.
 
         Args:
@@ -73,6 +75,7 @@ class Launcher:
             most: The most steps of a launch.
             progress: Whether to show a bar.
             surface: The surface, whose name is its title.
+            settings: Those of the method, which say whether it searches.
 
         Returns:
             The seconds that it took, and whether Ctrl-C ended it.
@@ -83,4 +86,5 @@ class Launcher:
             return share_done(self.clocks(), duration)
 
         bar = (surface.name, 100, "%") if progress else None
-        return rolled(advance, len(self.states), most, bar, advice=advice(surface))
+        first = first_steps(len(self.states), settings)
+        return rolled(advance, first, most, bar, advice=advice(surface))

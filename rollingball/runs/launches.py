@@ -11,14 +11,22 @@ from rollingball.core.interrupt import Interruption
 
 LAUNCH_SECONDS = 0.2  # a launch is sized to take about this long
 FIRST_STEPS = 20_000  # steps of all balls together in the first launch, at most
-FEW_STEPS = 64  # of each ball in it, at most: one step may take long
+FIRST_SEARCHES = 16  # likewise, where each step may search
+FEW_STEPS = 64  # of each ball in it, at most
 MOST_GROWTH = 8.0
+FADING = 0.5  # how much of the slowest pace so far counts after one more launch: some steps search, others do not
 ADVICE_SECONDS = 20.0  # a run that takes so long says once how it would be faster
+
+
+def first_steps(balls: int, settings: dict[str, Any]) -> int:
+    """The steps of each ball in the first launch of a run, few where a method with these settings searches."""
+    together = FIRST_SEARCHES if settings.get("nodes", 0) > 0 else FIRST_STEPS
+    return max(min(together // max(balls, 1), FEW_STEPS), 1)
 
 
 def rolled(
     advance: Callable[[int], float],
-    balls: int,
+    first: int,
     most: int,
     title: tuple[str, int, str] | None,
     size: int | None = None,
@@ -29,7 +37,7 @@ def rolled(
     Args:
         advance: Makes up to so many steps more of every ball, and returns how much of the whole run is done, in
             [0, 1]; 1 ends it.
-        balls: How many balls there are, for the size of the first launch.
+        first: The steps of the first launch.
         most: The most steps of one launch.
         title: The title, the length and the unit of a bar to show, or None.
         size: The steps of every launch; by default as many as take about LAUNCH_SECONDS.
@@ -38,7 +46,7 @@ def rolled(
     Returns:
         The seconds that it took, and whether Ctrl-C ended it.
     """
-    steps = size or max(min(FIRST_STEPS // max(balls, 1), FEW_STEPS, most), 1)
+    steps, slowest = size or min(first, most), 0.0
     shown = bar(*title) if title else None
     began, share = time.perf_counter(), 0.0
     with Interruption() as interruption:
@@ -51,8 +59,8 @@ def rolled(
                     shown.write(advice, file=sys.stderr)
                     advice = ""
             if size is None:
-                took = max(time.perf_counter() - launched, 1e-6)
-                steps = int(min(max(steps * min(LAUNCH_SECONDS / took, MOST_GROWTH), 1), most))
+                slowest = max((time.perf_counter() - launched) / steps, FADING * slowest, 1e-9)
+                steps = int(min(max(min(LAUNCH_SECONDS / slowest, MOST_GROWTH * steps), 1), most))
     if shown is not None:
         shown.close()
     return time.perf_counter() - began, share < 1.0

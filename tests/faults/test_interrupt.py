@@ -10,6 +10,7 @@ import pytest
 
 import rollingball as rb
 from rollingball.methods.discrete import roll
+from rollingball.runs import launcher, launches
 
 SINE, BALL = rb.surfaces.sine(), rb.Ball(0.5)
 BEGIN = """
@@ -102,19 +103,58 @@ def test_the_first_interrupt_waits_for_the_launch_and_the_second_does_not(interr
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_launch_is_sized_by_time_however_many_balls_there_are():
-    from rollingball.runs.launches import LAUNCH_SECONDS, rolled
+class Clock:
+    """A clock that a test moves on; it stands for ``time`` in the module of launches."""
 
-    took, done = [], 0
+    now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+@pytest.mark.parametrize("first", [1, 10, 500])
+def test_a_launch_is_sized_by_time(first, monkeypatch):
+    clock, took = Clock(), []
+    monkeypatch.setattr(launches, "time", clock)
+
+    def advance(steps):
+        took.append(steps * 1e-3)  # a millisecond a step
+        clock.now += took[-1]
+        return clock.now / 20
+
+    seconds, interrupted = launches.rolled(advance, first, 1_000_000, None)
+    assert not interrupted
+    assert seconds == pytest.approx(sum(took))
+    assert max(took[1:]) <= 1.001 * launches.LAUNCH_SECONDS
+    assert len(took) < 20 / launches.LAUNCH_SECONDS + 5
+
+
+def test_quick_steps_between_slow_ones_make_no_long_launch(monkeypatch):
+    """As of bodies that fly, which need no search, and land."""
+    clock, took, done = Clock(), [], 0
+    monkeypatch.setattr(launches, "time", clock)
 
     def advance(steps):
         nonlocal done
-        done += steps
-        took.append(steps * 1e-3)  # a millisecond a step
-        time.sleep(took[-1])
-        return done / 2000
+        took.append(sum(0.4 if step % 5 < 3 else 1e-4 for step in range(done, done + steps)))
+        done, clock.now = done + steps, clock.now + took[-1]
+        return done / 200
 
-    seconds, interrupted = rolled(advance, 10, 1_000_000, None)
-    assert not interrupted
-    assert seconds >= sum(took)
-    assert max(took) <= 2 * LAUNCH_SECONDS
+    launches.rolled(advance, 1, 1_000_000, None)
+    assert max(took) < 1.0
+
+
+@pytest.mark.parametrize("method", [rb.FootpointRBO(0.02), rb.IronedFlow(), rb.RigidBall()])
+def test_where_steps_may_search_the_first_launch_of_many_balls_is_one_step(method, monkeypatch):
+    firsts = []
+
+    def noted(advance, first, *more, **options):
+        firsts.append(first)
+        return launches.rolled(advance, first, *more, **options)
+
+    for module in (roll, launcher):
+        monkeypatch.setattr(module, "rolled", noted)
+    lasting = {"steps": 2} if isinstance(method, rb.FootpointRBO) else {"duration": 0.01}
+    rb.simulate(SINE, BALL, method, start=np.linspace(-1, 1, 300)[:, None], gap=None, **lasting)
+    rb.simulate(SINE, None, rb.GradientDescent(0.02), start=np.linspace(-1, 1, 300)[:, None], steps=2)
+    assert firsts == [1, launches.FEW_STEPS]

@@ -17,7 +17,7 @@ from rollingball.methods.discrete.order import by_place
 from rollingball.methods.discrete.placing import fitted
 from rollingball.methods.discrete.plan import DiscretePlan, Progress, plan_discrete
 from rollingball.methods.discrete.record import recorded
-from rollingball.runs.launches import rolled
+from rollingball.runs.launches import first_steps, rolled
 from rollingball.runs.plan import Family
 from rollingball.runs.record import gap_kernels, to_trajectory
 from rollingball.runs.states import column, packed
@@ -90,7 +90,8 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
         return 1.0 if ended or done >= plan.steps else done / plan.steps
 
     bar = (plan.surface.name, plan.steps, "step") if plan.progress else None
-    seconds, interrupted = rolled(advance, balls, MOST_STEPS, bar, plan.chunk, advice(plan.surface))
+    begin_with = first_steps(balls, settings)
+    seconds, interrupted = rolled(advance, begin_with, MOST_STEPS, bar, plan.chunk, advice(plan.surface))
     return {**record, "states": states, "seconds": seconds, "done": done, "interrupted": interrupted}
 
 

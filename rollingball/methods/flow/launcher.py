@@ -68,10 +68,12 @@ class FlowLauncher(Launcher):
             self.late += time.perf_counter() - began
             self._run(kernel, budget, log)
 
-    def roll(self, duration: float, most: int, progress: bool, surface: Any) -> tuple[float, bool]:
+    def roll(
+        self, duration: float, most: int, progress: bool, surface: Any, settings: dict[str, Any]
+    ) -> tuple[float, bool]:
         """As for every launcher; what is compiled on the way is not counted."""
         self.late = 0.0
-        seconds, interrupted = super().roll(duration, most, progress, surface)
+        seconds, interrupted = super().roll(duration, most, progress, surface, settings)
         return seconds - self.late, interrupted
 
     def _waits(self, single: bool) -> bool:
