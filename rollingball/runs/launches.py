@@ -24,6 +24,26 @@ def first_steps(balls: int, settings: dict[str, Any]) -> int:
     return max(min(together // max(balls, 1), FEW_STEPS), 1)
 
 
+class Pace:
+    """How many steps to launch at once, so that a launch takes about LAUNCH_SECONDS.
+
+    Args:
+        first: The steps of the first launch.
+        most: The most steps of one.
+
+    Attributes:
+        steps: Those of the next one.
+    """
+
+    def __init__(self, first: int, most: int) -> None:
+        self.steps, self._most, self._slowest = min(first, most), most, 0.0
+
+    def took(self, steps: int, seconds: float) -> None:
+        """Note how long a launch of so many steps took."""
+        self._slowest = max(seconds / steps, FADING * self._slowest, 1e-9)
+        self.steps = int(min(max(min(LAUNCH_SECONDS / self._slowest, MOST_GROWTH * self.steps), 1), self._most))
+
+
 def rolled(
     advance: Callable[[int], float],
     first: int,
@@ -46,28 +66,27 @@ def rolled(
     Returns:
         The seconds that it took, and whether Ctrl-C ended it.
     """
-    steps, slowest = size or min(first, most), 0.0
+    pace = Pace(size or first, size or most)
     shown = bar(*title) if title else None
     began, share = time.perf_counter(), 0.0
     with Interruption() as interruption:
         while share < 1.0 and not interruption.asked:
             launched = time.perf_counter()
-            share = advance(steps)
+            share = advance(pace.steps)
             if shown is not None:
                 shown.update(int(shown.total * share) - shown.n)
                 if advice and time.perf_counter() - began > ADVICE_SECONDS:
                     shown.write(advice, file=sys.stderr)
                     advice = ""
             if size is None:
-                slowest = max((time.perf_counter() - launched) / steps, FADING * slowest, 1e-9)
-                steps = int(min(max(min(LAUNCH_SECONDS / slowest, MOST_GROWTH * steps), 1), most))
+                pace.took(pace.steps, time.perf_counter() - launched)
     if shown is not None:
         shown.close()
     return time.perf_counter() - began, share < 1.0
 
 
-def bar(title: str, length: int, unit: str) -> Any:
-    """A bar in the terminal."""
+def bar(title: str, length: int, unit: str, after: float = 0.0) -> Any:
+    """A bar in the terminal, which is shown once ``after`` seconds have passed."""
     from tqdm import tqdm
 
-    return tqdm(total=length, unit=unit, desc=title)
+    return tqdm(total=length, unit=unit, desc=title, delay=after)

@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import RunInterrupted
-from rollingball.core.status import Certificate, Status
+from rollingball.core.status import Status
 from rollingball.core.version import __version__
-from rollingball.geometry.foot.footpoints import foot_kernel, nearest_points
 from rollingball.runs.fields import COLUMNS, EVENT_FIELDS
+from rollingball.runs.gaps import gaps
 from rollingball.runs.plan import Plan
-from rollingball.runs.request import SEEDS
 from rollingball.runs.trajectory import Trajectory
 from rollingball.runs.words import cuts
 
 LARGE = 2**22  # frames x balls
-MEASURED = 2**18  # frames of balls whose gap is searched for at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,16 +58,18 @@ def to_trajectory(plan: Plan, record: Record, compact: bool = False) -> Trajecto
             large runs have none in any case.
 
     Raises:
-        RunInterrupted: with the trajectory up to then, where Ctrl-C ended the run; its gap is not measured.
+        RunInterrupted: with the trajectory up to then, where Ctrl-C ended the run or the measuring of its gap, which is
+            NaN where it was not measured.
     """
     surface, columns, status = plan.surface, dict(record.columns), record.status.astype(np.int32)
     shape, dim = record.radius.shape, surface.dim
     compact_columns = compact or record.radius.size > LARGE
     rolls = plan.ball is not None and plan.method.rolls
-    unmeasured, certified = np.nan if rolls else 0.0, False
+    unmeasured, certified, interrupted = np.nan if rolls else 0.0, False, record.interrupted
     gap = np.broadcast_to(unmeasured, shape) if compact_columns else np.full(shape, unmeasured)
-    if rolls and plan.gap is not None and not record.interrupted:
-        gap, below, certified = gaps(plan, columns["foot"], columns["center"], record.radius)
+    if rolls and plan.gap is not None and not interrupted:
+        found = gaps(plan, columns["foot"], columns["center"], record.radius)
+        gap, below, certified, interrupted = found.gap, found.below, found.proved, found.interrupted
         rolled = np.isin(status, (Status.RUNNING, Status.CONVERGED))
         status[rolled & cuts(gap, record.radius, columns["center"], columns["foot"].dtype)] = Status.INSIDE
         status[rolled & below] = Status.TUNNELLED
@@ -99,7 +99,7 @@ def to_trajectory(plan: Plan, record: Record, compact: bool = False) -> Trajecto
     )
     if rolls and not certified and trajectory.path_proved.all():  # the frames are on the path
         trajectory = replace(trajectory, certified=True)
-    if record.interrupted:
+    if interrupted:
         raise RunInterrupted(trajectory)
     return trajectory
 
@@ -110,39 +110,6 @@ def scene_of(plan: Plan) -> dict[str, Any]:
     recipe = surface.recipe or {"name": surface.name, "dim": surface.dim, "loss_scale": surface.loss_scale}
     lifted = {"lift": True} if plan.lift else {}  # told by captions
     return {"surface": recipe, "ball": ball, "run": run, "versions": versions(), **lifted}
-
-
-def gap_kernels(plan: Plan) -> list[Any]:
-    """The kernel that measures the gap of a run, or none, for a run to load with its own."""
-    return [foot_kernel(plan.surface, plan.gap)] if plan.ball and plan.method.rolls and plan.gap else []
-
-
-def gaps(plan: Plan, foot: np.ndarray, center: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    """The gap of every frame (T, B), which balls were ever below the graph (B,), and whether all of it is proved.
-
-    It is measured for some balls at a time: what a search finds takes more memory than what is kept of it.
-    """
-    frames, balls = radius.shape
-    gap, below, proved = np.empty(radius.shape), np.zeros(balls, dtype=bool), True
-    few = max(MEASURED // max(frames, 1), 1)
-    for first in range(0, balls, few):
-        part = slice(first, first + few)
-        distance, below[part], certified = _distances(plan, foot[:, part], center[:, part])
-        np.subtract(distance, radius[:, part], out=gap[:, part])
-        proved &= certified
-    return gap, below, proved
-
-
-def _distances(plan: Plan, foot: np.ndarray, center: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    """The distance of every centre to the graph, which balls were ever below it, and whether all of it is proved."""
-    moved = np.ones(center.shape[:2], dtype=bool)
-    moved[1:] = (center[1:] != center[:-1]).any(axis=-1)  # a ball that rests is searched for once
-    guess, search = foot[moved].astype(np.float64), plan.gap or SEEDS
-    near = nearest_points(plan.surface, center[moved], guess, search, plan.device, plan.threads)
-    latest = np.where(moved, np.cumsum(moved.ravel()).reshape(moved.shape) - 1, 0)
-    latest = np.maximum.accumulate(latest, axis=0)
-    below: np.ndarray = np.any((~near.above & (near.count > 0))[latest], axis=0)
-    return near.distance[latest], below, bool((near.certified == Certificate.PROVEN).all())
 
 
 def versions() -> dict[str, str]:

@@ -17,9 +17,10 @@ from rollingball.methods.discrete.order import by_place
 from rollingball.methods.discrete.placing import fitted
 from rollingball.methods.discrete.plan import DiscretePlan, Progress, plan_discrete
 from rollingball.methods.discrete.record import recorded
+from rollingball.runs.gaps import gap_kernels
 from rollingball.runs.launches import first_steps, rolled
 from rollingball.runs.plan import Family
-from rollingball.runs.record import gap_kernels, to_trajectory
+from rollingball.runs.record import to_trajectory
 from rollingball.runs.states import column, packed
 from rollingball.runs.stop import stop_rule
 from rollingball.runs.trajectory import Trajectory

@@ -12,9 +12,10 @@ from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods.flow.flows import FLOWS, IronedFlow
 from rollingball.methods.flow.launcher import SHELF, flow_kernel, launcher_key
 from rollingball.methods.flow.plan import FlowPlan, plan_flow
+from rollingball.runs.gaps import gap_kernels
 from rollingball.runs.placing import refuse, sunk
 from rollingball.runs.plan import Family
-from rollingball.runs.record import gap_kernels, to_trajectory
+from rollingball.runs.record import to_trajectory
 from rollingball.runs.timed import timed_record
 from rollingball.runs.trajectory import Trajectory
 
