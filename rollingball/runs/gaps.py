@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.interrupt import Interruption
+from rollingball.core.pace import Pace
 from rollingball.core.status import Certificate
 from rollingball.geometry.foot.footpoints import foot_kernel, nearest_points
-from rollingball.runs.launches import Pace, bar
+from rollingball.runs.launches import bar
 from rollingball.runs.plan import Plan
 from rollingball.runs.request import SEEDS
 

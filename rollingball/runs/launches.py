@@ -8,13 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from rollingball.core.interrupt import Interruption
+from rollingball.core.pace import Pace
 
-LAUNCH_SECONDS = 0.2  # a launch is sized to take about this long
 FIRST_STEPS = 20_000  # steps of all balls together in the first launch, at most
 FIRST_SEARCHES = 16  # likewise, where each step may search
 FEW_STEPS = 64  # of each ball in it, at most
-MOST_GROWTH = 8.0
-FADING = 0.5  # how much of the slowest pace so far counts after one more launch: some steps search, others do not
 ADVICE_SECONDS = 20.0  # a run that takes so long says once how it would be faster
 
 
@@ -22,26 +20,6 @@ def first_steps(balls: int, settings: dict[str, Any]) -> int:
     """The steps of each ball in the first launch of a run, few where a method with these settings searches."""
     together = FIRST_SEARCHES if settings.get("nodes", 0) > 0 else FIRST_STEPS
     return max(min(together // max(balls, 1), FEW_STEPS), 1)
-
-
-class Pace:
-    """How many steps to launch at once, so that a launch takes about LAUNCH_SECONDS.
-
-    Args:
-        first: The steps of the first launch.
-        most: The most steps of one.
-
-    Attributes:
-        steps: Those of the next one.
-    """
-
-    def __init__(self, first: int, most: int) -> None:
-        self.steps, self._most, self._slowest = min(first, most), most, 0.0
-
-    def took(self, steps: int, seconds: float) -> None:
-        """Note how long a launch of so many steps took."""
-        self._slowest = max(seconds / steps, FADING * self._slowest, 1e-9)
-        self.steps = int(min(max(min(LAUNCH_SECONDS / self._slowest, MOST_GROWTH * self.steps), 1), self._most))
 
 
 def rolled(
@@ -60,7 +38,7 @@ def rolled(
         first: The steps of the first launch.
         most: The most steps of one launch.
         title: The title, the length and the unit of a bar to show, or None.
-        size: The steps of every launch; by default as many as take about LAUNCH_SECONDS.
+        size: The steps of every launch; by default as many as a Pace says.
         advice: A line that is shown above the bar when the run has taken ADVICE_SECONDS.
 
     Returns:

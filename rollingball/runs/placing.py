@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rollingball.core.errors import InputError
-from rollingball.geometry.contact.contacts import contacts
+from rollingball.geometry.contact.contacts import Contacts, contacts
 from rollingball.geometry.foot.footpoints import nearest_points
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.surfaces.base import Surface
@@ -25,15 +25,15 @@ def refuse(start: np.ndarray, radius: np.ndarray, depth: np.ndarray, otherwise: 
 
 def sunk(
     surface: Surface, feet: np.ndarray, radius: np.ndarray, device: str, threads: int | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The horizontal centres (B, d) of balls that touch at ``feet``, and how much too low they are (B,), or 0.
+) -> tuple[np.ndarray, np.ndarray, Contacts]:
+    """The horizontal centres (B, d) of balls that touch at ``feet``, how much too low they are (B,), and their rests.
 
-    They are computed on a device.
+    A rest has the contacts of a ball that was lifted off the graph from far below. 0 stands for a ball that fits.
     """
     center, height, sound = _centers(surface, feet, radius, device)
     resting = contacts(surface, np.where(sound[:, None], center, 0.0), radius, device=device, threads=threads)
     depth = np.where(sound, resting.height - height, 0.0)
-    return center, np.where(depth > _rounding(radius, height), depth, 0.0)
+    return center, np.where(depth > _rounding(radius, height), depth, 0.0), resting
 
 
 def overlaps(surface: Surface, feet: np.ndarray, radius: np.ndarray, device: str, threads: int | None) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import rollingball as rb
+from rollingball.core import pace
 from rollingball.methods.discrete import roll
 from rollingball.runs import launcher, launches
 
@@ -125,8 +126,8 @@ def test_a_launch_is_sized_by_time(first, monkeypatch):
     seconds, interrupted = launches.rolled(advance, first, 1_000_000, None)
     assert not interrupted
     assert seconds == pytest.approx(sum(took))
-    assert max(took[1:]) <= 1.001 * launches.LAUNCH_SECONDS
-    assert len(took) < 20 / launches.LAUNCH_SECONDS + 5
+    assert max(took[1:]) <= 1.001 * pace.LAUNCH_SECONDS
+    assert len(took) < 20 / pace.LAUNCH_SECONDS + 5
 
 
 def test_quick_steps_between_slow_ones_make_no_long_launch(monkeypatch):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import rollingball as rb
-from rollingball.runs import gaps, launches
+from rollingball.core import pace
+from rollingball.runs import gaps
 
 WELLS = rb.surfaces.gaussian_wells()
 STARTS = np.random.default_rng(4).uniform(-2, 2, (9, 2))
@@ -23,7 +24,7 @@ def rolled(**more):
 def test_it_does_not_depend_on_where_launches_end(at_once, search, monkeypatch):
     whole = rolled(gap=search)
     monkeypatch.setattr(gaps, "MEASURED", at_once)
-    monkeypatch.setattr(launches, "LAUNCH_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "LAUNCH_SECONDS", 0.0)
     parts = rolled(gap=search)
     np.testing.assert_array_equal(parts.gap, whole.gap)
     np.testing.assert_array_equal(parts.status, whole.status)

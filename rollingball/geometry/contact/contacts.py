@@ -9,8 +9,9 @@ import warp as wp
 from rollingball.core.codes import FOUND
 from rollingball.core.compiled import compiled
 from rollingball.core.errors import InputError, not_negative, numbers, points, positive, whole
-from rollingball.core.launch import device_name, launch
+from rollingball.core.launch import device_name
 from rollingball.core.numeric import Numeric, fill, layout, struct
+from rollingball.core.pace import launch_in_parts
 from rollingball.core.status import Status
 from rollingball.geometry.contact.follow import newton_program
 from rollingball.geometry.contact.lowered_ball import contact_objective, contact_query
@@ -114,7 +115,7 @@ def contacts(
         slopes,
         slope,
     ]
-    launch(kernel, count, arguments, device, threads)
+    launch_in_parts(kernel, count, arguments, device, threads)
     minima = minima_array.numpy()
     counts, values, feet, at_feet = ordered(minima, slopes.numpy())
     fine = counts > 0

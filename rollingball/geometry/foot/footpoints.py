@@ -9,8 +9,9 @@ import warp as wp
 from rollingball.core.compiled import compiled
 from rollingball.core.errors import points as checked_points
 from rollingball.core.errors import positive, whole
-from rollingball.core.launch import device_name, launch
+from rollingball.core.launch import device_name
 from rollingball.core.numeric import Numeric, fill, layout, struct
+from rollingball.core.pace import launch_in_parts
 from rollingball.core.status import Status
 from rollingball.geometry.foot.foot import foot_struct
 from rollingball.geometry.foot.nearest import nearest_program
@@ -110,7 +111,7 @@ def nearest_points(
         status,
         above,
     ]
-    launch(kernel, count, arguments, device, threads)
+    launch_in_parts(kernel, count, arguments, device, threads)
     minima = minima_array.numpy()
     counts, values, feet = ordered(minima)
     known = functions.bounds is not None or getattr(projection, "hessian_bound", None) is not None

@@ -165,18 +165,17 @@ def starts(plan: BodyPlan) -> Starts:
     surface, dim, radius = plan.surface, plan.surface.dim, plan.radius
     touching = np.ones(plan.balls, dtype=np.int32)
     if plan.start is not None:
-        centers, depth = sunk(surface, plan.start, radius, plan.device, plan.threads)
+        centers, depth, resting = sunk(surface, plan.start, radius, plan.device, plan.threads)
         if not plan.lift:
             refuse(plan.start, radius, depth)
         raised = depth > 0
     else:
         assert plan.start_center is not None
         centers, raised = plan.start_center[:, :dim], np.ones(plan.balls, dtype=bool)
+        resting = contacts(surface, centers, radius, device=plan.device, threads=plan.threads)
     foot = np.full((plan.balls, dim), np.nan) if plan.start is None else plan.start.copy()
     height = np.zeros(plan.balls)
-    if raised.any():
-        resting = contacts(surface, centers[raised], radius[raised], device=plan.device, threads=plan.threads)
-        foot[raised], height[raised] = resting.feet[:, 0], resting.height
+    foot[raised], height[raised] = resting.feet[raised, 0], resting.height[raised]
     slope = surface.loss_scale * surface.gradient(foot)
     w = np.sqrt(1 + (slope**2).sum(axis=1))
     height[~raised] = (surface.loss_scale * surface.value(foot) + radius / w)[~raised]

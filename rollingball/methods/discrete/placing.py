@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from rollingball.geometry.contact.contacts import contacts
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods.discrete.plan import DiscretePlan
 from rollingball.runs.placing import overlaps, refuse, sunk
@@ -28,10 +27,9 @@ def fitted(plan: DiscretePlan) -> DiscretePlan:
     if not len(low):
         return plan
     feet, radius = plan.start[low], radius[low]
-    centers, depth = sunk(surface, feet, radius, **where)
+    _centers, depth, resting = sunk(surface, feet, radius, **where)
     if not plan.lift:
         refuse(feet, radius, depth, "; projection=NewtonProjection() rolls on from where it is")
-    resting = contacts(surface, centers, radius, **where)
     start = plan.start.copy()
     start[low[depth > 0]] = resting.feet[depth > 0, 0]
     return msgspec.structs.replace(plan, start=start)

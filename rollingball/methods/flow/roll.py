@@ -48,7 +48,7 @@ def _centers(plan: FlowPlan) -> np.ndarray:
     """Where the centres begin: as given, or above the footpoints given, whose balls have to fit."""
     if plan.on_center:
         return plan.start
-    centers, depth = sunk(plan.surface, plan.start, plan.radius, plan.device, plan.threads)
+    centers, depth, _resting = sunk(plan.surface, plan.start, plan.radius, plan.device, plan.threads)
     if not plan.lift:
         refuse(plan.start, plan.radius, depth)
     return centers
