@@ -26,9 +26,9 @@ def refuse(start: np.ndarray, radius: np.ndarray, depth: np.ndarray, otherwise: 
 def sunk(
     surface: Surface, feet: np.ndarray, radius: np.ndarray, device: str, threads: int | None
 ) -> tuple[np.ndarray, np.ndarray, Contacts]:
-    """The horizontal centres (B, d) of balls that touch at ``feet``, how much too low they are (B,), and their rests.
+    """The horizontal centres (B, d) of balls that touch at ``feet``, how much too low they are (B,), and their contacts.
 
-    A rest has the contacts of a ball that was lifted off the graph from far below. 0 stands for a ball that fits.
+    A ball that fits is 0 too low. The contacts are those of the balls lowered onto the graph at these centres.
     """
     center, height, sound = _centers(surface, feet, radius, device)
     resting = contacts(surface, np.where(sound[:, None], center, 0.0), radius, device=device, threads=threads)
