@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -77,6 +78,29 @@ def test_a_run_that_was_interrupted_between_two_frames_goes_on_bit_for_bit(inter
     for name in ("foot", "center", "loss", "residual", "time"):
         np.testing.assert_array_equal(getattr(run, name), getattr(whole, name)[run.step], err_msg=name)
         np.testing.assert_array_equal(getattr(longer, name)[-1], getattr(whole, name)[-1], err_msg=name)
+
+
+def test_parts_that_ended_at_steps_of_their_own_keep_the_frames_of_all(interruptible, monkeypatch):
+    given = {"start": [[-1.0], [0.4]], "gap": None, "steps": 30_000}
+    whole, begun = rb.simulate(SINE, BALL, rb.FootpointRBO(1e-4), **given), []
+
+    def interrupted(kernel, count, arguments, *more):
+        if more[-1] == 1:  # the part with the second ball is behind by a launch
+            wait = len(begun) == 0
+            begun.append(arguments)
+            if wait:
+                time.sleep(0.05)
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+                time.sleep(0.05)
+        launch(kernel, count, arguments, *more)
+
+    launch = roll.launch
+    monkeypatch.setattr(roll, "launch", interrupted)
+    with pytest.raises(rb.RunInterrupted) as ended:
+        rb.simulate(SINE, BALL, rb.FootpointRBO(1e-4), every=10, chunk=4, device=["cpu", "cpu"], **given)
+    run = ended.value.trajectory
+    assert 0 <= run.step[-1] < 30_000
+    np.testing.assert_array_equal(run.foot, whole.foot[run.step])
 
 
 def test_a_callback_sees_whole_frames():
