@@ -26,7 +26,7 @@ def refuse(start: np.ndarray, radius: np.ndarray, depth: np.ndarray, otherwise: 
 def sunk(
     surface: Surface, feet: np.ndarray, radius: np.ndarray, device: str, threads: int | None
 ) -> tuple[np.ndarray, np.ndarray, Contacts]:
-    """The horizontal centres (B, d) of balls that touch at ``feet``, how much too low they are (B,), and their contacts.
+    """The horizontal centres (B, d) of balls that touch at ``feet``, how much they are too low (B,), and contacts.
 
     A ball that fits is 0 too low. The contacts are those of the balls lowered onto the graph at these centres.
     """
