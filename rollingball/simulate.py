@@ -87,7 +87,7 @@ def simulate(
         record: The names of the columns to record, of ``foot``, ``center``, ``loss``, ``gap``, ``residual``, ``radius``
             and those of balls with mass; by default all. The others take no memory: they are NaN, or None.
         threads: CPU threads; by default one a core. The result does not depend on it.
-        chunk: Steps between callbacks, in whole frames; by default about 0.2 s of work.
+        chunk: Steps between callbacks, rounded down to whole frames and at least one; by default about 0.2 s of work.
         progress: Show a bar.
         callback: Called between launches with a :class:`Progress`; a true answer ends the run there.
         out: A folder to write the record to as it is rolled, whatever its size: what is returned reads from there what

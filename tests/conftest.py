@@ -2,6 +2,7 @@ import importlib
 import json
 import os
 import pkgutil
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -58,6 +59,14 @@ def cuda():
     if not wp.is_cuda_available():
         pytest.skip("no CUDA device")
     return "cuda:0"
+
+
+@pytest.fixture
+def interruptible():
+    """Python's own answer to Ctrl-C, which is ignored where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from rollingball.derivatives.taken import Taken, whole_record
 from rollingball.methods.discrete.plan import DiscretePlan
 from rollingball.methods.discrete.program import state_struct
 from rollingball.methods.discrete.reverse import reverse_rollout
-from rollingball.methods.discrete.roll import roll_plan
+from rollingball.methods.discrete.roll import roll_whole
 from rollingball.runs.derivatives import Derivatives, on_device, on_host
 from rollingball.runs.states import unpacked
 from rollingball.runs.trajectory import Trajectory
@@ -37,10 +37,10 @@ def parts_of(plan: DiscretePlan, trajectory: Trajectory, every: int | None) -> I
         states: list[Any] = [None]
         for mark in marks[:-1]:
             part = msgspec.structs.replace(plan, state=states[-1], earlier=mark, steps=every, every=every)
-            states.append(unpacked(roll_plan(part)["states"].numpy()))
+            states.append(unpacked(roll_whole(part)["states"].numpy()))
         for mark, state in zip(reversed(marks), reversed(states), strict=True):
             part = msgspec.structs.replace(plan, state=state, earlier=mark, steps=min(every, total - mark))
-            yield mark, roll_plan(part), state
+            yield mark, roll_whole(part), state
 
 
 def backwards(

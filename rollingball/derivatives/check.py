@@ -17,7 +17,7 @@ from rollingball.derivatives.backwards import backwards
 from rollingball.derivatives.taken import Taken
 from rollingball.methods.differentiable import is_tested
 from rollingball.methods.discrete.plan import DiscretePlan
-from rollingball.methods.discrete.roll import roll_plan
+from rollingball.methods.discrete.roll import roll_whole
 
 MOST_BALLS, STEPS = 3, 2  # a second step, since a method may remember something of the first
 MOVES = {"start": 1e-4, "radius": 1e-3, "lr": 1e-2}  # of a difference; those of radius and lr are shares of them
@@ -79,7 +79,7 @@ def _few(taken: Taken) -> DiscretePlan:
 
 
 def _rolled(plan: DiscretePlan) -> dict[str, Any]:
-    record = roll_plan(plan)
+    record = roll_whole(plan)
     host = {name: record[name].numpy() for name in ("foot", "center", "center_height", "states")}
     return {**host, "status": host["states"]["status"]}
 

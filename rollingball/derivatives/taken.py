@@ -12,7 +12,7 @@ from rollingball.core.numeric import fill, layout
 from rollingball.methods import METHODS
 from rollingball.methods.discrete.memory import velocities
 from rollingball.methods.discrete.plan import DiscretePlan
-from rollingball.methods.discrete.roll import roll_plan
+from rollingball.methods.discrete.roll import roll_whole
 from rollingball.runs.derivatives import on_device
 from rollingball.runs.trajectory import Trajectory
 from rollingball.surfaces.differentiable import blank_notes, differentiable
@@ -26,7 +26,7 @@ ASKED: dict[Any, int] = {}  # by program: at how many points a step evaluates th
 def whole_record(plan: DiscretePlan, trajectory: Trajectory) -> dict[str, Any]:
     """Feet and centres of every step: as recorded, or computed again."""
     if len(trajectory) != plan.steps + 1:
-        return roll_plan(plan)
+        return roll_whole(plan)
     center = trajectory.center
     return {"foot": trajectory.foot, "center": center[..., :-1], "center_height": center[..., -1]}
 

@@ -65,9 +65,7 @@ class Launcher:
         frames, events = (array.numpy() for array in self._outputs)
         return frames, events, self.now()
 
-    def roll(
-        self, duration: float, most: int, progress: bool, surface: Surface, settings: dict[str, Any]
-    ) -> tuple[float, bool]:
+    def roll(self, duration: float, most: int, progress: bool, surface: Surface, searches: bool) -> tuple[float, bool]:
         """Launch until no ball rolls any more.
 
         Args:
@@ -75,16 +73,16 @@ class Launcher:
             most: The most steps of a launch.
             progress: Whether to show a bar.
             surface: The surface, whose name is its title.
-            settings: Those of the method, which say whether it searches.
+            searches: Whether each step may search, which takes long.
 
         Returns:
             The seconds that it took, and whether Ctrl-C ended it.
         """
 
-        def advance(budget: int) -> float:
+        def advance(budget: int) -> tuple[int, float]:
             self.launch(budget)
-            return share_done(self.clocks(), duration)
+            return budget, share_done(self.clocks(), duration)
 
         bar = (surface.name, 100, "%") if progress else None
-        first = first_steps(len(self.states), settings)
+        first = first_steps(len(self.states), searches)
         return rolled(advance, first, most, bar, advice=advice(surface))

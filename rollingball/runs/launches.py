@@ -11,53 +11,51 @@ from rollingball.core.interrupt import Interruption
 from rollingball.core.pace import Pace
 
 FIRST_STEPS = 20_000  # steps of all balls together in the first launch, at most
-FIRST_SEARCHES = 16  # likewise, where each step may search
+FIRST_SEARCHES = 16  # searches of all balls together in it, about, where each step may search
 FEW_STEPS = 64  # of each ball in it, at most
 ADVICE_SECONDS = 20.0  # a run that takes so long says once how it would be faster
 
 
-def first_steps(balls: int, settings: dict[str, Any]) -> int:
-    """The steps of each ball in the first launch of a run, few where a method with these settings searches."""
-    together = FIRST_SEARCHES if settings.get("nodes", 0) > 0 else FIRST_STEPS
+def first_steps(balls: int, searches: bool) -> int:
+    """The steps of each ball in the first launch of a run, few where each of them may search."""
+    together = FIRST_SEARCHES if searches else FIRST_STEPS
     return max(min(together // max(balls, 1), FEW_STEPS), 1)
 
 
 def rolled(
-    advance: Callable[[int], float],
+    advance: Callable[[int], tuple[int, float]],
     first: int,
     most: int,
     title: tuple[str, int, str] | None,
-    size: int | None = None,
     advice: str = "",
 ) -> tuple[float, bool]:
     """Advance all balls until they have arrived.
 
     Args:
-        advance: Makes up to so many steps more of every ball, and returns how much of the whole run is done, in
-            [0, 1]; 1 ends it.
+        advance: Makes up to so many steps more of every ball, and returns how many, and how much of the whole run is
+            done, in [0, 1]; 1 ends it.
         first: The steps of the first launch.
         most: The most steps of one launch.
         title: The title, the length and the unit of a bar to show, or None.
-        size: The steps of every launch; by default as many as a Pace says.
         advice: A line that is shown above the bar when the run has taken ADVICE_SECONDS.
 
     Returns:
         The seconds that it took, and whether Ctrl-C ended it.
     """
-    pace = Pace(size or first, size or most)
+    pace = Pace(first, most)
     shown = bar(*title) if title else None
     began, share = time.perf_counter(), 0.0
     with Interruption() as interruption:
-        while share < 1.0 and not interruption.asked:
-            launched = time.perf_counter()
-            share = advance(pace.steps)
+        begun = False  # at least one launch is made, so that there is a first frame
+        while share < 1.0 and not (begun and interruption.asked):
+            launched, begun = time.perf_counter(), True
+            made, share = advance(pace.steps)
             if shown is not None:
                 shown.update(int(shown.total * share) - shown.n)
                 if advice and time.perf_counter() - began > ADVICE_SECONDS:
                     shown.write(advice, file=sys.stderr)
                     advice = ""
-            if size is None:
-                pace.took(pace.steps, time.perf_counter() - launched)
+            pace.took(made, time.perf_counter() - launched)
     if shown is not None:
         shown.close()
     return time.perf_counter() - began, share < 1.0

@@ -50,6 +50,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):  # a dataclass takes four
         return int(self.radius.shape[-1])
 
     @property
+    def searches(self) -> bool:
+        """Whether each step may search for contacts or for the nearest foot, by branch and bound: it may take long."""
+        search = getattr(self.method, "search", None) or getattr(self.method, "projection", None)
+        return isinstance(search, GlobalProjection) and search.nodes > 0
+
+    @property
     def length(self) -> int:
         """The number of frames T."""
         raise NotImplementedError

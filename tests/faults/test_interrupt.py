@@ -12,6 +12,7 @@ import pytest
 import rollingball as rb
 from rollingball.core import pace
 from rollingball.methods.discrete import roll
+from rollingball.methods.flow.launcher import FlowLauncher, KeptLauncher
 from rollingball.runs import launcher, launches
 
 SINE, BALL = rb.surfaces.sine(), rb.Ball(0.5)
@@ -58,23 +59,25 @@ def test_a_run_that_takes_hours_ends_within_a_second_and_keeps_its_frames(kind, 
 
 
 def test_a_run_that_was_interrupted_between_two_frames_goes_on_bit_for_bit(interruptible, monkeypatch):
-    method, launches = rb.MomentumRBO(0.02), []
+    method, made = rb.MomentumRBO(0.02), []
     given = {"start": [[-1.0], [0.4]], "gap": None}
     whole = rb.simulate(SINE, BALL, method, steps=30, **given)
 
     def interrupted(*arguments):
         launch(*arguments)
-        launches.append(arguments)
-        if len(launches) == 2:
+        made.append(arguments)
+        if len(made) == 2:
             signal.raise_signal(signal.SIGINT)
 
     launch = roll.launch
     monkeypatch.setattr(roll, "launch", interrupted)
+    monkeypatch.setattr(launches, "FEW_STEPS", 4)
+    monkeypatch.setattr(pace, "LAUNCH_SECONDS", 0.0)
     with pytest.raises(rb.RunInterrupted) as ended:
-        rb.simulate(SINE, BALL, method, steps=30, every=10, chunk=4, **given)
+        rb.simulate(SINE, BALL, method, steps=30, every=10, **given)
     run = ended.value.trajectory
-    assert run.step.tolist() == [0, 8]
-    longer = rb.resume(run, steps=22, gap=None)
+    assert run.step.tolist() == [0, 5]
+    longer = rb.resume(run, steps=25, gap=None)
     for name in ("foot", "center", "loss", "residual", "time"):
         np.testing.assert_array_equal(getattr(run, name), getattr(whole, name)[run.step], err_msg=name)
         np.testing.assert_array_equal(getattr(longer, name)[-1], getattr(whole, name)[-1], err_msg=name)
@@ -96,25 +99,44 @@ def test_parts_that_ended_at_steps_of_their_own_keep_the_frames_of_all(interrupt
 
     launch = roll.launch
     monkeypatch.setattr(roll, "launch", interrupted)
+    monkeypatch.setattr(pace, "LAUNCH_SECONDS", 0.0)
     with pytest.raises(rb.RunInterrupted) as ended:
-        rb.simulate(SINE, BALL, rb.FootpointRBO(1e-4), every=10, chunk=4, device=["cpu", "cpu"], **given)
+        rb.simulate(SINE, BALL, rb.FootpointRBO(1e-4), every=10, device=["cpu", "cpu"], **given)
     run = ended.value.trajectory
     assert 0 <= run.step[-1] < 30_000
     np.testing.assert_array_equal(run.foot, whole.foot[run.step])
 
 
-def test_a_callback_sees_whole_frames():
-    seen = []
-    rb.simulate(SINE, BALL, rb.FootpointRBO(0.02), start=[0.4], steps=25, every=10, chunk=4, callback=seen.append)
-    assert [now.step for now in seen] == [10, 20, 25]
+@pytest.mark.parametrize(("chunk", "asked"), [(4, [10, 20, 30, 35]), (29, [20, 35]), (99, [35])])
+def test_a_callback_sees_whole_frames_however_launches_end(chunk, asked, monkeypatch):
+    seen, sizes, launch = [], [], roll.launch
+    monkeypatch.setattr(roll, "launch", lambda *given: (sizes.append(given), launch(*given)))
+    given = {"start": [0.4], "steps": 35, "every": 10, "chunk": chunk, "callback": seen.append}
+    run = rb.simulate(SINE, BALL, rb.FootpointRBO(0.02), **given)
+    assert [now.step for now in seen] == asked
+    assert len(sizes) <= 5
+    for now in seen:
+        np.testing.assert_array_equal(now.foot, run.foot[run.step == now.step][0])
 
 
-@pytest.fixture
-def interruptible():
-    """Python's own answer to Ctrl-C, which is ignored where the tests run in the background of a shell."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+def test_derivatives_are_whole_or_none_at_all(interruptible, monkeypatch):
+    """A run that is rolled again for its derivatives and was interrupted is no run."""
+    run = rb.simulate(SINE, BALL, rb.MomentumRBO(0.02), start=[[-1.0], [0.4]], steps=60, every=60, gap=None)
+    cotangent = {"center": np.ones((2, 2, 2))}
+    whole = rb.derivatives(run, cotangent, checkpoint_every=20)
+
+    def interrupted(*given):
+        launch(*given)
+        signal.raise_signal(signal.SIGINT)
+
+    launch = roll.launch
+    monkeypatch.setattr(roll, "launch", interrupted)
+    monkeypatch.setattr(launches, "FEW_STEPS", 4)
+    for every in (20, None):
+        with pytest.raises(KeyboardInterrupt):
+            rb.derivatives(run, cotangent, checkpoint_every=every)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(rb.derivatives(run, cotangent, checkpoint_every=20).start, whole.start)
 
 
 def test_the_first_interrupt_waits_for_the_launch_and_the_second_does_not(interruptible):
@@ -145,7 +167,7 @@ def test_a_launch_is_sized_by_time(first, monkeypatch):
     def advance(steps):
         took.append(steps * 1e-3)  # a millisecond a step
         clock.now += took[-1]
-        return clock.now / 20
+        return steps, clock.now / 20
 
     seconds, interrupted = launches.rolled(advance, first, 1_000_000, None)
     assert not interrupted
@@ -163,13 +185,13 @@ def test_quick_steps_between_slow_ones_make_no_long_launch(monkeypatch):
         nonlocal done
         took.append(sum(0.4 if step % 5 < 3 else 1e-4 for step in range(done, done + steps)))
         done, clock.now = done + steps, clock.now + took[-1]
-        return done / 200
+        return steps, done / 200
 
     launches.rolled(advance, 1, 1_000_000, None)
     assert max(took) < 1.0
 
 
-@pytest.mark.parametrize("method", [rb.FootpointRBO(0.02), rb.IronedFlow(), rb.RigidBall()])
+@pytest.mark.parametrize("method", [rb.FootpointRBO(0.02), rb.RigidBall()])
 def test_where_steps_may_search_the_first_launch_of_many_balls_is_one_step(method, monkeypatch):
     firsts = []
 
@@ -183,3 +205,19 @@ def test_where_steps_may_search_the_first_launch_of_many_balls_is_one_step(metho
     rb.simulate(SINE, BALL, method, start=np.linspace(-1, 1, 300)[:, None], gap=None, **lasting)
     rb.simulate(SINE, None, rb.GradientDescent(0.02), start=np.linspace(-1, 1, 300)[:, None], steps=2)
     assert firsts == [1, launches.FEW_STEPS]
+
+
+@pytest.mark.parametrize("radius", [0.5, 3.0])
+def test_the_searches_of_a_flow_have_a_pace_of_their_own(radius, monkeypatch):
+    made, run = [], FlowLauncher._run
+
+    def noted(self, kernel, budget, log=None):
+        made.append((kernel is self._kernel, budget))
+        run(self, kernel, budget, log)
+
+    monkeypatch.setattr(FlowLauncher, "_run", noted)
+    monkeypatch.setattr(KeptLauncher, "_run", noted)
+    starts = np.linspace(-1, 1, 300)[:, None]
+    rb.simulate(SINE, rb.Ball(radius), rb.IronedFlow(rb.RK4(0.01)), start_center=starts, duration=0.2, gap=None)
+    first = [next(budget for proved, budget in made if proved == kind) for kind in {proved for proved, _ in made}]
+    assert first == ([launches.FEW_STEPS] if radius < 1 else [1, launches.FEW_STEPS])

@@ -1,11 +1,15 @@
 """simulate from tensors: the host's run, bit for bit, without copies of the start."""
 
+import signal
+
 import numpy as np
 import pytest
 import torch
 
 import rollingball as rb
+from rollingball.methods.discrete import roll
 from rollingball.pytorch import simulate
+from rollingball.runs import launches
 
 SURFACE = rb.formula("0.5*x**2 + 1.5*y**2 + sin(x)", variables=("x", "y"), loss_scale=2.0)
 METHOD, BALL = rb.FootpointRBO(lr=0.1, projection=rb.NewtonProjection()), rb.Ball(radius=0.2)
@@ -72,6 +76,23 @@ def test_the_start_is_read_where_it_is(monkeypatch):
     start = torch.tensor(START, dtype=torch.float64)
     simulate(SURFACE, BALL, METHOD, start, steps=2)
     assert seen == [start.data_ptr()]
+
+
+def test_ctrl_c_ends_the_run_with_where_its_balls_were(interruptible, monkeypatch):
+    def interrupted(*given):
+        launch(*given)
+        signal.raise_signal(signal.SIGINT)
+
+    whole = simulate(SURFACE, BALL, METHOD, torch.tensor(START), steps=20)
+    launch = roll.launch
+    monkeypatch.setattr(roll, "launch", interrupted)
+    monkeypatch.setattr(launches, "FEW_STEPS", 4)
+    with pytest.raises(rb.RunInterrupted) as ended:
+        simulate(SURFACE, BALL, METHOD, torch.tensor(START), steps=20, every=10)
+    run = ended.value.trajectory
+    assert run.step.tolist() == [0, 4]
+    for name in ("foot", "center", "loss", "residual", "time"):
+        assert torch.equal(getattr(run, name), getattr(whole, name)[run.step]), name
 
 
 def test_a_callback_ends_the_run():

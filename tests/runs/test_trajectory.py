@@ -584,7 +584,7 @@ def test_resume_keeps_stop_rules_and_their_patience(cut):
 
 
 def test_resume_after_a_callback_ended_the_run():
-    # launches end on recorded frames, so that the last frame is the state from which the run goes on
+    # callbacks are asked at recorded frames, so that the last frame is the state from which the run goes on
     part = rolled(20, every=3, chunk=4, callback=lambda progress: progress.step >= 4)
     resumed = rb.resume(part, steps=20 - int(part.step[-1]), gap=None)
     whole = rolled(20)

@@ -1,5 +1,6 @@
 """The nearest points of the graph to given points, their distance, and whether they are proved to be the nearest."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,9 +91,13 @@ def project(
 
 
 def nearest_points(
-    surface: Surface, at: np.ndarray, first: np.ndarray, projection: Projection, device: str, threads: int | None
-) -> Footpoints:
-    """The nearest points to ``at`` (B, d + 1), searched from the points ``first`` (B, d) on."""
+    surface: Surface, at: np.ndarray, first: np.ndarray, projection: Projection, device: str, threads: int | None,
+    tell: Callable[[int], None] | None = None,
+) -> Footpoints:  # fmt: skip
+    """The nearest points to ``at`` (B, d + 1), searched from the points ``first`` (B, d) on.
+
+    ``tell`` is called now and then with the number of points that are done.
+    """
     numeric, count = Numeric(surface.dim), len(at)
     functions, settings = surface.functions(numeric), projection.settings()
     kernel = foot_kernel(surface, projection)
@@ -111,7 +116,7 @@ def nearest_points(
         status,
         above,
     ]
-    launch_in_parts(kernel, count, arguments, device, threads)
+    launch_in_parts(kernel, count, arguments, device, threads, tell)
     minima = minima_array.numpy()
     counts, values, feet = ordered(minima)
     known = functions.bounds is not None or getattr(projection, "hessian_bound", None) is not None

@@ -29,7 +29,8 @@ def bounds_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
     """``bounds_within(x, reach, p, settings) -> steepest, sharpest``: bounds within ``reach`` of a point.
 
     They are of the slope and of the norm of the Hessian of L f; the second is that of the user (``hessian_bound``)
-    where it is smaller. Both are infinite where the graph may end there. The family of surfaces has to be provable.
+    where it is smaller. It is infinite where the graph may have a crease there, of which no bound of a Hessian knows,
+    and so are both where the graph may end. The family of surfaces has to be provable (:func:`is_provable`).
     """
     vector, wide, parameters, bounds = numeric.vector, numeric.wide.vector, functions.parameters, functions.bounds
     zero, infinite = wp.float64(0.0), wp.float64(float("inf"))
@@ -40,7 +41,9 @@ def bounds_program(functions: SurfaceFunctions, numeric: Numeric) -> Any:
         if not (steepest >= zero):
             return infinite, infinite
         given = p.wide.loss_scale * wp.float64(settings.hessian_bound)
-        return steepest, wp.min(sharpest, wp.where(given > zero, given, infinite))
+        if given > zero and sharpest < infinite:
+            return steepest, wp.min(sharpest, given)
+        return steepest, sharpest
 
     return bounds_within
 

@@ -17,14 +17,8 @@ SUMMED = 2**20  # learning rates that are summed at a time
 
 def recorded(plan: DiscretePlan, record: dict[str, Any]) -> Record:
     """The record of a plan from what its launches gave, up to where a callback or Ctrl-C ended it."""
-    frames, states = plan.frames[plan.frames <= record["done"]], record["states"].numpy()
-    columns = {name: array for name, array in on_host(record).items() if plan.keeps(name)}
-    if frames[-1] < record["done"]:  # Ctrl-C came between two frames: where the balls are by then is the last one
-        for name, now in newest(states).items():
-            if name in columns:
-                columns[name][len(frames)] = now
-        frames = np.append(frames, record["done"])
-    columns = {name: array[: len(frames)] for name, array in columns.items()}
+    frames, states = record["frames"], record["states"].numpy()
+    columns = {name: array[: len(frames)] for name, array in on_host(record).items() if plan.keeps(name)}
     step = plan.earlier + frames
     rolling = np.isin(states["status"], (Status.RUNNING, Status.CONVERGED))
     if "residual" in columns:
@@ -40,13 +34,6 @@ def recorded(plan: DiscretePlan, record: dict[str, Any]) -> Record:
         interrupted=record["interrupted"],
         state=unpacked(states),
     )
-
-
-def newest(states: np.ndarray) -> dict[str, np.ndarray]:
-    """The columns of a frame at which the balls are in these states, the structs of the kernel (B,)."""
-    foot = states["foot"]
-    center = np.concatenate([states["center"], states["center_height"][:, None]], axis=1)
-    return {"foot": foot["point"], "center": center, "height": foot["height"], "residual": foot["residual"]}
 
 
 def radii(plan: DiscretePlan, step: np.ndarray) -> np.ndarray:

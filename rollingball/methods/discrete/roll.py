@@ -31,6 +31,10 @@ BLOCK = LANES  # threads that share the sums of a ball on a CUDA device
 CENTERS = "centers"  # the parameter of a surface whose loss is a long sum
 FEW_BALLS = 4096  # up to so many balls, on a long sum, a CUDA device gives each ball a block
 MOST_STEPS = 1_000_000  # of one launch
+NEWEST = {  # the columns of a frame, by the field of a state
+    "foot": "foot.point", "center": "center", "center_height": "center_height", "height": "foot.height",
+    "residual": "foot.residual",
+}  # fmt: skip
 
 
 def roll_discrete(plan: DiscretePlan, compact: bool = False) -> Trajectory:
@@ -75,10 +79,13 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
     done, begin = 0, 1 if plan.state is None else 2
     order: Any = wp.zeros(0, dtype=wp.int32, device=device)
 
-    def advance(size: int) -> float:
+    between = max(plan.chunk // plan.every, 1) * plan.every if plan.chunk else plan.every  # steps between callbacks
+
+    def advance(most: int) -> tuple[int, float]:
         nonlocal done, begin, order
-        whole = (done + size) // plan.every * plan.every - done  # up to a frame, where so many steps reach one
-        size = min(whole if whole > 0 else size, plan.steps - done)
+        size = min(most, between - done % between) if plan.chunk else most
+        to_frame = (done + size) // plan.every * plan.every - done  # where so many steps reach a frame, up to there
+        size = min(to_frame if to_frame > 0 else size, plan.steps - done)
         if sorts_balls(plan):
             points = begins if begin == 1 else column(states, "foot.point", numeric.vector)
             order = counted_from(by_place(points, corners(plan.surface), numeric, first), first, 0)
@@ -86,14 +93,30 @@ def roll_plan(plan: DiscretePlan, start: Any = None) -> dict[str, Any]:
         launch(program.kernel, balls, [*inputs, *numbers, *outputs], device, plan.threads, block, first)
         wp.synchronize_device(device)
         done, begin = done + size, 0
-        asked = plan.callback is not None and (done % plan.every == 0 or done >= plan.steps)
+        asked = plan.callback is not None and (done % between == 0 or done >= plan.steps)
         ended = asked and _answer(plan.callback(_progress(plan, record, done)))
-        return 1.0 if ended or done >= plan.steps else done / plan.steps
+        return size, 1.0 if ended or done >= plan.steps else done / plan.steps
 
     bar = (plan.surface.name, plan.steps, "step") if plan.progress else None
-    begin_with = first_steps(balls, settings)
-    seconds, interrupted = rolled(advance, begin_with, MOST_STEPS, bar, plan.chunk, advice(plan.surface))
-    return {**record, "states": states, "seconds": seconds, "done": done, "interrupted": interrupted}
+    seconds, interrupted = rolled(advance, first_steps(balls, plan.searches), MOST_STEPS, bar, advice(plan.surface))
+    frames = plan.frames[plan.frames <= done]  # a callback may have ended the run
+    if frames[-1] < done:  # Ctrl-C came between two frames: where the balls are by then is the last one
+        for name, field in NEWEST.items():
+            wp.copy(record[name][len(frames)], column(states, field, record[name].dtype))
+        frames = np.append(frames, done)
+    return {**record, "states": states, "seconds": seconds, "frames": frames, "interrupted": interrupted}
+
+
+def roll_whole(plan: DiscretePlan) -> dict[str, Any]:
+    """The record of :func:`roll_plan`, for what needs all of it.
+
+    Raises:
+        KeyboardInterrupt: where Ctrl-C ended the run.
+    """
+    record = roll_plan(plan)
+    if record["interrupted"]:
+        raise KeyboardInterrupt
+    return record
 
 
 def shares_sums(plan: DiscretePlan) -> bool:

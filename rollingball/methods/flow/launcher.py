@@ -15,11 +15,13 @@ import warp as wp
 from rollingball.core.errors import some
 from rollingball.core.launch import blank, load, recorded
 from rollingball.core.numeric import Numeric, fill, layout
+from rollingball.core.pace import Pace
 from rollingball.methods.flow.kernel import flow_rollout
 from rollingball.methods.flow.plan import FlowPlan
 from rollingball.methods.flow.proof import SINGLE
 from rollingball.runs.clock import rolling
 from rollingball.runs.launcher import Launcher
+from rollingball.runs.launches import first_steps
 from rollingball.runs.states import column
 from rollingball.runs.stop import stop_rule
 from rollingball.surfaces.base import Surface
@@ -44,6 +46,7 @@ class FlowLauncher(Launcher):
     duration: float
     others: Callable[[], Any] | None = None  # makes the kernel of balls that are not proved to have one contact
     late: float = 0.0  # seconds for that, since it is compiled or read when a ball first needs it
+    searching: Pace | None = None  # of its launches
 
     def arguments(self, budget: int, log: list[Any] | None = None) -> list[Any]:
         """The arguments of the next launch.
@@ -65,15 +68,22 @@ class FlowLauncher(Launcher):
             began = time.perf_counter()
             kernel = self.others()
             load(kernel, self._device)
-            self.late += time.perf_counter() - began
-            self._run(kernel, budget, log)
+            launched = time.perf_counter()
+            self.late += launched - began
+            pace = self.searching if log is None else None
+            few = min(budget, pace.steps) if pace else budget
+            self._run(kernel, few, log)
+            if pace:
+                wp.synchronize_device(self._device)
+                pace.took(few, time.perf_counter() - launched)
 
-    def roll(
-        self, duration: float, most: int, progress: bool, surface: Any, settings: dict[str, Any]
-    ) -> tuple[float, bool]:
-        """As for every launcher; what is compiled on the way is not counted."""
-        self.late = 0.0
-        seconds, interrupted = super().roll(duration, most, progress, surface, settings)
+    def roll(self, duration: float, most: int, progress: bool, surface: Any, searches: bool) -> tuple[float, bool]:
+        """As for every launcher; what is compiled on the way is not counted.
+
+        Where a flow has two kernels, the first one searches nothing, and the other one has a pace of its own.
+        """
+        self.late, self.searching = 0.0, Pace(first_steps(len(self.states), searches), most)
+        seconds, interrupted = super().roll(duration, most, progress, surface, searches and self.others is None)
         return seconds - self.late, interrupted
 
     def _waits(self, single: bool) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rollingball.core.errors import InputError
+from rollingball.core.errors import InputError, RunInterrupted
 from rollingball.core.status import Status
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods import BODIES, FLOWS
@@ -206,7 +206,7 @@ def _directly(
     places = wp.from_torch(start.expand(balls, -1).contiguous(), dtype=numeric.vector)
     with _stream(start):
         record = roll_plan(plan, places)
-        frames = plan.frames[plan.frames <= record["done"]]  # a callback may have ended the run
+        frames = record["frames"]
         count = len(frames)
         names = ("foot", "center", "center_height", "height", "residual")
         parts = {name: wp.to_torch(record[name])[:count] for name in names}
@@ -234,7 +234,10 @@ def _directly(
         "steps": there(states["steps"].astype(np.int64)),
         "evaluations": there(states["evaluations"].astype(np.int64)),
     }
-    return TorchTrajectory(tensors, record["seconds"])
+    run = TorchTrajectory(tensors, record["seconds"])
+    if record["interrupted"]:
+        raise RunInterrupted(run)
+    return run
 
 
 def _is_exact(method: Any, surface: Any) -> bool:

@@ -160,6 +160,14 @@ def test_arctan_is_ironed_slowly(oracle):
     assert (found.certified == PROVEN).all()
 
 
+def test_no_bound_of_a_hessian_knows_of_a_crease():
+    """A ball in the corner of |x| has two contacts, though the Hessian is 0 wherever there is one."""
+    corner, search = rb.surfaces.max_of_planes([[1.0], [-1.0]]), rb.GlobalProjection(hessian_bound=0.5)
+    assert rb.contacts(corner, [[0.0]], 1.0, search).count.tolist() == [2]
+    near = rb.project(corner, [[0.01, 0.8], [-0.02, 0.7]], search)
+    np.testing.assert_allclose(near.foot[:, 0], [0.405, -0.36], atol=1e-9)
+
+
 def test_convex_duality(oracle):
     # f_rho(x) = sup over p of p x - f*(p) + rho sqrt(1 + p^2), and for f = k x^2 / 2 the conjugate is p^2 / (2 k)
     case = oracle("P02")
