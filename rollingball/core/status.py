@@ -43,11 +43,11 @@ _MESSAGES = {
     "footpoints; lower step_size or use NewtonProjection",
     Status.TUNNELLED: "tunnelled: the centre passed below the surface, so this is no longer a ball on a graph; a foot "
     "is local, and a ball beyond the upper reach can roll through a wall: use a smaller radius or lr",
-    Status.NOT_FINITE: "not finite: the loss or its gradient was NaN or infinite; the last good state was kept; lower "
-    "lr, or start inside the domain",
+    Status.NOT_FINITE: "not finite: the loss or its gradient was NaN, infinite, or so large that no foot can be told "
+    "from another; the last good state was kept; lower lr, or start inside the domain",
     Status.RESTING: "resting: the slopes of its contacts balance, so the ball lies still",
-    Status.STEP_TOO_SMALL: "step too small: the integrator could not keep its tolerance; raise rtol and atol, or use "
-    "Rosenbrock",
+    Status.STEP_TOO_SMALL: "step too small: the flow is stiff, or the ball reaches over the edge of where the loss is "
+    "defined; use Rosenbrock, raise rtol and atol, or start elsewhere",
     Status.WEDGED: "wedged: the ball touches at several places at once and still moves; use MoreauJean, which "
     "solves for all of them",
     Status.KINK: "kink: the ball touches at several places at once, one more contact only grazes, a crease ends, or a "

@@ -107,7 +107,8 @@ class _Writer:
             "cos": (f"-wp::sin({u})", f"-{value}"),
             "tan": (f"T(1) + {value} * {value}", f"T(2) * {value} * (T(1) + {value} * {value})"),
             "exp": (value, value),
-            "log": (f"T(1) / {u}", f"T(-1) / ({u} * {u})"),
+            # outside of the domain all is NaN
+            "log": (f"({u} < T(0) ? {value} : T(1) / {u})", f"({u} < T(0) ? {value} : T(-1) / ({u} * {u}))"),
             "sqrt": (f"T(0.5) / {value}", f"T(-0.25) / ({value} * {u})"),
             # 1 - tanh^2 would cancel
             "tanh": (f"T(1) / wp::cosh({u}) / wp::cosh({u})", f"T(-2) * {value} / wp::cosh({u}) / wp::cosh({u})"),

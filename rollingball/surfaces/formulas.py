@@ -128,7 +128,7 @@ def _operation(kind: str, u: list[Any], depends: list[bool]) -> tuple[Any, list[
             "cos": lambda: (np.cos(a), -np.sin(a)),
             "tan": lambda: (np.tan(a), 1 + np.tan(a) ** 2),
             "exp": lambda: (np.exp(a), np.exp(a)),
-            "log": lambda: (np.log(a), 1 / a),
+            "log": lambda: (np.log(a), np.where(np.real(a) < 0, np.nan, 1 / a)),
             "sqrt": lambda: (np.sqrt(a), 0.5 / np.sqrt(a)),
             "tanh": lambda: (np.tanh(a), 1 - np.tanh(a) ** 2),
             "atan": lambda: (np.arctan(a), 1 / (1 + a * a)),

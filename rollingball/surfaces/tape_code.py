@@ -78,7 +78,7 @@ struct Tape {
             break;
         case @log@:
             v = wp::log(u);
-            f = T(1) / u;
+            f = u < T(0) ? v : T(1) / u;  // outside of the domain all is NaN
             ff = -f * f;
             break;
         case @sqrt@:

@@ -134,8 +134,9 @@ def test_variables_as_a_list():
 @pytest.mark.parametrize("compiled", [False, True])
 def test_outside_its_domain_a_formula_is_nan(text, compiled):
     surface = rb.formula(text, "x", {"k": 0.3} if "k" in text else None, compiled=compiled)
-    assert np.isnan(surface.value([-1.0]))
-    assert np.isfinite(surface.value([1.0]))
+    for derivative in (surface.value, surface.gradient, surface.hessian):
+        assert np.isnan(derivative([-1.0])).all()
+        assert np.isfinite(derivative([1.0])).all()
 
 
 def test_constants_are_arguments():

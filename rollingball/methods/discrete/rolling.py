@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import msgspec
 import warp as wp
 
-from rollingball.core.codes import DIVERGED, FOUND
+from rollingball.core.codes import DIVERGED, FOUND, NOT_FINITE
 from rollingball.core.compiled import compiled
 from rollingball.core.errors import flag
 from rollingball.core.numeric import Numeric
@@ -152,12 +152,19 @@ def _distance_program(project: Any, surface: SurfaceFunctions, numeric: Numeric)
 @compiled
 def _projected(project: Any, surface: SurfaceFunctions, numeric: Numeric) -> Any:
     state_type, parameters = state_struct(numeric), surface.parameters
+    rounding = wp.float64(2e-15)  # of a distance, relative
 
     @wp.func
     def projected(state: state_type, p: parameters, settings: Any):
         """The state with the foot of its centre."""
+        before = state.foot.point
         state.foot = project(state.center, state.center_height, state.foot, p, settings)
         state.status = state.foot.status
+        # a foot of which the distance is not known to within its own way could as well be another point
+        far = wp.float64(wp.length(state.center - state.foot.point)) + wp.abs(state.center_height - state.foot.height)
+        way = wp.float64(wp.length(state.foot.point - before)) + wp.float64(state.radius)
+        if state.foot.status == FOUND and rounding * far > way:
+            state.status = NOT_FINITE
         if state.foot.status == DIVERGED:  # the paper's projector has no test: count it, and roll on
             state.diverged += 1
             state.status = FOUND

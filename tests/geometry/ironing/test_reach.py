@@ -323,3 +323,10 @@ def test_more_bad_arguments_name_their_field(name, no_compiling):
     make, field = UNCHECKED[name]
     with pytest.raises(rb.InputError, match=rf"^{field}: got"):
         make()
+
+
+@pytest.mark.parametrize("text", ["log(x)", "sqrt(x)", "x**0.5"])
+@pytest.mark.parametrize("measure", [rb.reach, rb.upper_reach])
+def test_a_box_over_the_edge_of_a_domain_is_refused(measure, text):
+    with pytest.raises(rb.InputError, match="box"):
+        measure(rb.formula(text, "x"), [[-1, 1]])

@@ -178,3 +178,11 @@ def test_a_scene_may_name_no_projection():
     assert told(to_scene(table).roll(0)) == "global"
     table["run"][0]["projection"] = {"type": "newton"}
     assert told(to_scene(table).roll(0)) == "newton"
+
+
+@pytest.mark.parametrize("start", [0.5, 0.7, 1.0])
+def test_a_ball_that_is_flung_away_at_the_edge_of_the_domain_has_no_foot_by_chance(start):
+    """Where sqrt ends its slope is infinite, and the centre goes so far that all points are at one distance."""
+    run = rb.simulate(rb.formula("sqrt(x)", "x"), rb.Ball(0.5), rb.FootpointRBO(0.01), start=[start], steps=300)
+    assert run.status.tolist() == [rb.Status.NOT_FINITE]
+    assert (np.diff(run.foot[:, 0, 0]) <= 0).all()
