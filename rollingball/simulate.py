@@ -10,12 +10,14 @@ import numpy as np
 
 from rollingball.core.ball import Ball
 from rollingball.core.errors import BallError, InputError, flag
+from rollingball.core.files import checked_path
 from rollingball.core.status import Status
 from rollingball.geometry.foot.projection import GlobalProjection
 from rollingball.methods import Flow, Method, RigidBall
 from rollingball.methods.discrete.plan import Callback
 from rollingball.methods.families import family_of
 from rollingball.methods.rebuild import rebuilt, rebuilt_scene
+from rollingball.runs.continuation import with_places
 from rollingball.runs.index import RUN
 from rollingball.runs.request import SEEDS, Request
 from rollingball.runs.size import memory_of
@@ -103,7 +105,7 @@ def simulate(
         RunInterrupted: when Ctrl-C was pressed, a KeyboardInterrupt; its ``trajectory`` is what was rolled until then.
     """
     request = Request(
-        surface=surface, ball=ball, method=method, start=start, steps=steps, start_center=start_center,
+        surface=surface, ball=ball, method=method, start=with_places(start), steps=steps, start_center=start_center,
         start_velocity=start_velocity, start_spin=start_spin, duration=duration, save_at=save_at, every=every,
         stop=stop, device=device, dtype=dtype, seed=seed, lift=lift, gap=gap, record=record, threads=threads,
         chunk=chunk, progress=progress, callback=callback, out=out, processes=processes,
@@ -141,9 +143,9 @@ def resume(
     """Go on with a saved run: its surface, ball and method are built again from its scene.
 
     Args:
-        trajectory: A run with its final state, on a surface of the catalogue; or the folder of a run that was written
-            with ``out`` and did not end, which is rolled to the end that was asked for, bit for bit as if nothing had
-            been between.
+        trajectory: A run with its final state, on a surface of the catalogue, or the file of one; or the folder of a
+            run that was written with ``out`` and did not end, which is rolled to the end that was asked for, bit for
+            bit as if nothing had been between.
         steps: How many more steps, of a discrete method.
         duration: How much more time, of a flow or a ball with mass.
         options: As for :func:`simulate`; of a folder ``device``, ``threads``, ``progress``, ``processes``, ``throw``
@@ -157,9 +159,13 @@ def resume(
 
     Raises:
         InputError: for a trajectory without its final state, or whose surface cannot be built from its scene.
+        FileError: for a path where there is no run.
     """
     if isinstance(trajectory, (str, Path)):
-        return _resume_folder(Path(trajectory), steps, duration, options)
+        path = checked_path(trajectory, "trajectory", "a Trajectory, or the path of its file or folder")
+        if path.is_dir():
+            return _resume_folder(path, steps, duration, options)
+        trajectory = Trajectory.load(path)
     for name in ("surface", "ball", "method", "start"):
         if name in options:
             raise InputError(

@@ -17,6 +17,7 @@ from rollingball.app.scene_tables import TABLES, BallTable, CompareTable, IronTa
 from rollingball.app.scene_text import as_expected, nearest, parts_of, put, read_toml, value_of
 from rollingball.core.ball import Ball
 from rollingball.core.errors import FileError, InputError
+from rollingball.core.files import checked_path
 from rollingball.core.limits import LIMITS, within
 from rollingball.core.registry import built, table_of
 from rollingball.core.schedule import Schedule
@@ -99,8 +100,28 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         pairs = zip(self.names(), written, strict=True)
         return {name: title if written.count(title) == 1 else name for name, title in pairs}
 
-    def arguments(self, index: int) -> tuple[Ball | None, Method | Flow | RigidBall, dict[str, Any]]:
-        """The ball, the method and the options of ``simulate`` for one run; each radius rolls from each start."""
+    def number_of(self, run: int | str) -> int:
+        """The number of a run, from 0, that is given by it or by its file name.
+
+        Raises:
+            InputError: for a run that is not there.
+        """
+        names = self.names()
+        if isinstance(run, str) and run in names:
+            return names.index(run)
+        is_number = isinstance(run, (int, np.integer)) and not isinstance(run, bool)
+        if is_number and -len(names) <= run < len(names):
+            return int(run) % len(names)
+        named = f"or a name of {', '.join(names)}" if names else "the scene has no runs"
+        raise InputError("index", run, f"a whole number within [-{len(names)}, {len(names)}), {named}")
+
+    def arguments(self, index: int | str) -> tuple[Ball | None, Method | Flow | RigidBall, dict[str, Any]]:
+        """The ball, the method and the options of ``simulate`` for one run; each radius rolls from each start.
+
+        Raises:
+            InputError: for a run that is not there, and for values that cannot be used.
+        """
+        index = self.number_of(index)
         assert self.ball is not None  # a scene with a run has one
         run, starts = self.run[index], self.ball.points()
         method = built(run)
@@ -181,13 +202,13 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             except InputError as error:
                 raise error.under("$.ball" if error.field in ("start", "radius") else "$.compare") from None
 
-    def memory(self, index: int) -> int:
+    def memory(self, index: int | str) -> int:
         """About the bytes that one run takes in memory, where it is not written to a folder."""
         ball, method, options = self.arguments(index)
         return check(self.build_surface(), ball, method, **options, out=Path())
 
-    def roll(self, index: int, **options: Any) -> Trajectory:
-        """Simulate one run; ``options`` go to :func:`rollingball.simulate`."""
+    def roll(self, index: int | str, **options: Any) -> Trajectory:
+        """Simulate one run, given by its number or its file name; ``options`` go to :func:`rollingball.simulate`."""
         ball, method, arguments = self.arguments(index)
         return simulate(self.build_surface(), ball, method, **{**arguments, **options})
 
@@ -301,7 +322,7 @@ def shipped() -> dict[str, Path]:
 
 def find_scene(source: str | Path) -> Path:
     """The file of a scene: an existing path, or a shipped scene by name (``demo``, ``scenes/demo.toml``)."""
-    path = Path(source)
+    path = checked_path(source, allowed=f"the path of a scene, or the name of one of {', '.join(shipped())}")
     if path.is_file():
         return path
     known = shipped()

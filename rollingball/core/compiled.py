@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import warp as wp
 
+from rollingball.core.errors import InputError
+
 # Warp reads the source of functions and builds modules without a lock of its own. The lock is re-entrant: a kernel's
 # factory calls those of its functions.
 BUILDING = threading.RLock()
@@ -29,7 +31,12 @@ def compiled(build: Callable[..., Built]) -> Callable[..., Built]:
 
     Args:
         build: A function of hashable arguments that builds Warp functions, structs or kernels.
+
+    Raises:
+        InputError: for what is no function.
     """
+    if not callable(build):
+        raise InputError("build", build, "a function that builds Warp functions, structs or kernels")
     cached = functools.cache(build)
 
     @functools.wraps(build)

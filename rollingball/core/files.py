@@ -12,12 +12,23 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rollingball.core.errors import FileError
+from rollingball.core.errors import FileError, InputError
 
 try:
     import fcntl
 except ImportError:  # not on Windows, which deletes no file that a program has open
     fcntl = None  # type: ignore[assignment]
+
+
+def checked_path(path: Any, field: str = "path", allowed: str = "the path of a file") -> Path:
+    """``path`` as a Path.
+
+    Raises:
+        InputError: for what is no path, and for an empty one, which would be the folder that is current.
+    """
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(name := os.fspath(path), str) or not name:
+        raise InputError(field, path, allowed)
+    return Path(name)
 
 
 def beside(path: Path) -> Path:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from rollingball.core.errors import InputError, positive_scalar
-from rollingball.core.files import write_beside
+from rollingball.core.errors import InputError, one_of, positive_scalar
+from rollingball.core.files import checked_path, write_beside
 from rollingball.runs.trajectory import Trajectory
 
 
@@ -71,7 +71,7 @@ class Comparison:
             FileError: when the file cannot be written.
         """
         table = {name: _plain(value) for name, value in asdict(self).items()}
-        write_beside(Path(path), json.dumps(table, indent=1).encode())
+        write_beside(checked_path(path), json.dumps(table, indent=1).encode())
 
 
 def compare(
@@ -93,23 +93,11 @@ def compare(
         A :class:`Comparison`; ``print`` shows it as a table.
 
     Raises:
-        InputError: for runs of other balls or dimensions, or that share no time.
+        InputError: for runs in the wrong place, of other balls or dimensions, or that share no time.
     """
-    if not isinstance(discrete, (Trajectory, Iterable)):
-        raise InputError("discrete", discrete, "a Trajectory, or several")
-    runs = [discrete] if isinstance(discrete, Trajectory) else list(discrete)
-    if not runs or not all(isinstance(run, Trajectory) for run in runs):
-        raise InputError("discrete", discrete, "a Trajectory, or several")
-    if not isinstance(continuous, Trajectory):
-        raise InputError("continuous", continuous, "a Trajectory of a continuous method")
-    if on not in ("horizontal", "center", "foot"):
-        raise InputError("on", on, "'horizontal', 'center', 'foot'")
+    one_of("on", on, ("horizontal", "center", "foot"))
     positive_scalar("tolerance", tolerance)
-    for run in runs:
-        if run.balls != continuous.balls or run.dim != continuous.dim:
-            raise InputError("discrete", run, f"{continuous.balls} balls in d = {continuous.dim}")
-        if run.time.ndim != 1:
-            raise InputError("discrete", run, "balls that share their learning rate")
+    runs = _checked(discrete, continuous)
     rates = np.array([_rate(run) for run in runs])
     order = np.argsort(-rates, kind="stable")
     runs, rates = [runs[i] for i in order], rates[order]
@@ -142,6 +130,36 @@ def compare(
     )
 
 
+def _checked(discrete: Any, continuous: Any) -> list[Trajectory]:
+    """The discrete runs, where all of them can be compared with the continuous one."""
+    several = "a Trajectory of a discrete method, or several"
+    if not isinstance(discrete, (Trajectory, Iterable)):
+        raise InputError("discrete", discrete, several)
+    runs = [discrete] if isinstance(discrete, Trajectory) else list(discrete)
+    if not runs or not all(isinstance(run, Trajectory) for run in runs):
+        raise InputError("discrete", discrete, several)
+    for run in runs:
+        if run.contacts is not None:
+            raise InputError("discrete", run, f"{several}; this one is continuous, which is the second argument")
+        if len(run) < 2 or run.step[-1] == run.step[0]:
+            raise InputError("discrete", run, "a run of one step or more, with two frames or more")
+    one = "a Trajectory of a continuous method: a flow, or a ball with mass"
+    if not isinstance(continuous, Trajectory):
+        raise InputError("continuous", continuous, one)
+    if continuous.contacts is None:
+        raise InputError("continuous", continuous, f"{one}; this one is discrete, which is the first argument")
+    if len(continuous) < 2:
+        raise InputError("continuous", continuous, "a run with two frames or more")
+    if not continuous.balls:
+        raise InputError("continuous", continuous, "a run of one ball or more")
+    for run in runs:
+        if run.balls != continuous.balls or run.dim != continuous.dim:
+            raise InputError("discrete", run, f"{continuous.balls} balls in d = {continuous.dim}")
+        if run.time.ndim != 1:
+            raise InputError("discrete", run, "balls that share their learning rate")
+    return runs
+
+
 def _points(run: Trajectory, on: str) -> np.ndarray:
     """The paths that are compared (T, B, d or d + 1)."""
     if on == "foot":
@@ -151,8 +169,7 @@ def _points(run: Trajectory, on: str) -> np.ndarray:
 
 def _rate(run: Trajectory) -> float:
     """The mean learning rate of a discrete run."""
-    steps = int(run.step[-1] - run.step[0])
-    return float((run.time[-1] - run.time[0]) / steps) if steps else float("nan")
+    return float((run.time[-1] - run.time[0]) / int(run.step[-1] - run.step[0]))
 
 
 def _orders(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -89,6 +90,27 @@ class Continuation:
             raise InputError("start", self.run, WHOLE)
         if values.shape not in (known.shape, (1,)) or not (values == known).all():
             raise InputError(field, values, f"that of the earlier run, {known}")
+
+
+def with_places(start: Any) -> Any:
+    """A run to go on from whose last frame has feet and centres: where it did not record them, those of its state.
+
+    Anything but a run with a final state is given back as it is, for the methods to judge.
+    """
+    if not isinstance(start, Trajectory) or start.state is None or not len(start) or not start.balls:
+        return start
+    last, filled = start[-1:], {}
+    for name, keys in (("foot", ("foot.point", "ball.foot", "x")), ("center", ("center", "ball.center", "x"))):
+        recorded = np.array(getattr(last, name))
+        known = next((start.state[key] for key in keys if key in start.state), None)
+        if known is None or np.isfinite(recorded).all():
+            continue
+        known, width = np.asarray(known), min(known.shape[-1], recorded.shape[-1])  # of centres maybe without height
+        if known.shape[:-1] == recorded.shape[1:-1]:
+            places = recorded[0, :, :width]
+            recorded[0, :, :width] = np.where(np.isfinite(places), places, known[:, :width])
+            filled[name] = recorded
+    return replace(last, **filled) if filled else start
 
 
 def continuation(request: Request) -> Continuation | None:

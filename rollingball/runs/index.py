@@ -49,11 +49,20 @@ def read_run(folder: Path) -> tuple[Shards, dict[str, Any]]:
     except FileError:
         raise
     except OSError as error:
-        reason = error.strerror or error
-        raise FileError(f"{path}: cannot be read: {reason}; is it a folder that simulate(out=...) wrote?") from None
+        hint = one_of_them(folder) or "is it a folder that simulate(out=...) wrote?"
+        raise FileError(f"{path}: cannot be read: {error.strerror or error}; {hint}") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileError(f"{path}: not what simulate(out=...) writes ({error})") from None
     return Shards(folder, grid, run["dim"]), run
+
+
+def one_of_them(folder: Path) -> str:
+    """Which run to name instead of a folder of several runs, in words; empty where it holds none."""
+    with contextlib.suppress(OSError):
+        for path in sorted(folder.iterdir()):
+            if path.suffix == ".safetensors" or (path / RUN).is_file():
+                return f"it is a folder of runs, of which one is {path}"
+    return ""
 
 
 def write_index(shards: Shards) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ def to_dataframe(run: Any) -> Any:
             values = values[:, None]
         elif "T" not in letters:
             values = values[None]
-        values = np.broadcast_to(values, (frames, balls, *values.shape[2:])).reshape(frames * balls, -1)
+        values = np.broadcast_to(values, (frames, balls, *values.shape[2:]))
+        values = values.reshape(frames * balls, math.prod(values.shape[2:]))
         for number in range(values.shape[1]):
             last = letters.endswith("h") and number == run.dim
             name = f"{field.name}_{'height' if last and field.name == 'center' else number}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rollingball.core.errors import InputError, numbers, within_rounding
+from rollingball.core.files import checked_path
 from rollingball.runs import tables, trajectory_file
 from rollingball.runs.fields import FIELDS
 from rollingball.runs.joining import joined
@@ -171,7 +172,11 @@ class Trajectory:
         Raises:
             InputError: for a time outside the run, or balls with times of their own.
         """
+        if not len(self):
+            raise InputError("time", time, "times of a run with a frame or more; this one has none")
         if self.time.ndim != 1:
+            if not self.balls:
+                raise InputError("time", time, "times of a run with a ball or more; this one has none")
             if (self.time != self.time[:, :1]).any():
                 raise InputError("time", time, "balls that share their learning rate; select one ball first")
             return replace(self, time=self.time[:, 0]).at(time)
@@ -201,7 +206,7 @@ class Trajectory:
         if not isinstance(later, Trajectory):
             raise InputError("later", later, "a Trajectory")
         kinds = [[getattr(run, field.name) is None for field in FIELDS] for run in (self, later)]
-        same = later.foot.shape[1:] == self.foot.shape[1:] and kinds[0] == kinds[1]
+        same = later.foot.shape[1:] == self.foot.shape[1:] and kinds[0] == kinds[1] and len(self) and len(later)
         if not same or not np.array_equal(later.foot[0], self.foot[-1], equal_nan=True):
             raise InputError("later", later, "a trajectory whose first frame is this one's last")
         return self.followed_by(later)
@@ -292,7 +297,7 @@ class Trajectory:
         Raises:
             FileError: when the file cannot be written.
         """
-        trajectory_file.save(self, Path(path))
+        trajectory_file.save(self, checked_path(path))
 
     @staticmethod
     def load(path: str | Path) -> Trajectory:
@@ -306,7 +311,7 @@ class Trajectory:
         Raises:
             FileError: for a file that is missing, truncated, foreign or newer than this version.
         """
-        return Trajectory(**trajectory_file.load(Path(path)))
+        return Trajectory(**trajectory_file.load(checked_path(path, allowed="the path of a file, or of a folder")))
 
 
 def _pick(field: str, chosen: Any, count: int) -> Any:

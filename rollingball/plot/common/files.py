@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rollingball.core.errors import InputError
-from rollingball.core.files import write_beside
+from rollingball.core.files import checked_path, write_beside
 from rollingball.plot.common.style import STYLE
 
 
@@ -42,10 +42,10 @@ def save(figure: Any, path: str | Path) -> None:
         path: The file; its suffix gives the format: .png, .svg or .pdf.
 
     Raises:
-        InputError: for another suffix.
+        InputError: for another suffix, and for what is no figure.
         FileError: when the file cannot be written.
     """
-    path = Path(path)
+    path = checked_path(path)
     encode = FORMATS.get(path.suffix.lower())
     if encode is None:
         raise InputError("path", str(path), f"a file that ends with {', '.join(FORMATS)}")
@@ -55,6 +55,8 @@ def save(figure: Any, path: str | Path) -> None:
 def _encoded(figure: Any, kind: str, **options: Any) -> bytes:
     import matplotlib
 
+    if not hasattr(getattr(figure, "figure", None), "savefig"):
+        raise InputError("figure", figure, "a matplotlib Figure, or axes in it")
     file = io.BytesIO()
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": "rollingball"}):
         figure.figure.savefig(file, format=kind, bbox_inches="tight", pad_inches=0.1, **options)

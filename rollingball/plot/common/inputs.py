@@ -51,6 +51,17 @@ class Goal:
         return f"{int(self.reached(trajectory).sum())} of {trajectory.balls} end within {self.within:g} of {place}"
 
 
+def checked_goal(goal: Any) -> Goal | None:
+    """``goal``, if it is one or None.
+
+    Raises:
+        InputError: for anything else.
+    """
+    if goal is not None and not isinstance(goal, Goal):
+        raise InputError("goal", goal, "a rb.plot.Goal(point, within), or None")
+    return goal
+
+
 @dataclass(frozen=True, eq=False)
 class NamedRun:
     """One of the runs that a picture shows.
@@ -110,7 +121,8 @@ def name_runs(ax: Any, runs: list[NamedRun]) -> None:
 
 def boxed(box: Any, surface: Surface, dim: int) -> list[tuple[float, float]]:
     """A box over which a surface in d = ``dim`` is drawn: a pair (low, high) for each axis, as floats."""
-    allowed = f"{dim} pairs (low, high), on a surface in d = {dim} (this one: {surface.dim})"
+    pair = "a pair (low, high)" if dim == 1 else f"{dim} pairs (low, high)"
+    allowed = f"{pair} with low < high, on a surface in d = {dim} (this one: {surface.dim})"
     pairs = numbers("box", box, allowed)
     if surface.dim != dim or pairs.shape != (dim, 2) or not (pairs[:, 0] < pairs[:, 1]).all():
         raise InputError("box", box, allowed)

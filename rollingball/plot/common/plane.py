@@ -39,7 +39,7 @@ class Plane:
 
 
 def plane_of(runs: Runs | Iterable[Trajectory], axes: Any = None) -> Plane:
-    """The plane on which to draw runs of one dimension d >= 2, the same plane for all of them.
+    """The plane on which to draw runs in the same R^d, d >= 2, the same plane for all of them.
 
     Args:
         runs: A Trajectory, a dict of Trajectories by name, or several Trajectories; all their feet at all frames have
@@ -54,8 +54,11 @@ def plane_of(runs: Runs | Iterable[Trajectory], axes: Any = None) -> Plane:
         runs = {f"run {number}": run for number, run in enumerate(runs)}
     drawn = [shown.run for shown in named_runs(runs)]
     dim = drawn[0].dim
-    if dim < 2 or any(run.dim != dim for run in drawn):
-        raise InputError("trajectory", drawn[0], "trajectories in one dimension, d = 2 or more")
+    for run in drawn:
+        if run.dim < 2:
+            raise InputError("trajectory", run, "trajectories in d = 2 or more")
+        if run.dim != dim:
+            raise InputError("trajectory", run, f"trajectories that are all in d = {dim}, as the first is")
     feet = np.concatenate([run.foot.reshape(-1, dim) for run in drawn]).astype(np.float64)
     feet = feet[np.isfinite(feet).all(axis=1)]
     mean = feet.mean(axis=0) if len(feet) else np.zeros(dim)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import InputError, positive_scalar, whole
+from rollingball.core.files import checked_path
 from rollingball.core.limits import within
 from rollingball.plot.common.extent import bounds
-from rollingball.plot.common.inputs import Goal, NamedRun, Runs, boxed, by_radius, chosen, named_runs
+from rollingball.plot.common.inputs import Goal, NamedRun, Runs, boxed, by_radius, checked_goal, chosen, named_runs
 from rollingball.plot.common.orientation import between, orientations
 from rollingball.plot.common.style import PALETTE, styled
 from rollingball.plot.film.encoding import check_film, write_film
@@ -55,7 +56,7 @@ def animate(
         FileError: when the file cannot be written.
     """
     runs = named_runs(trajectory, 1, 2)
-    path = Path(path)
+    path, goal = checked_path(path), checked_goal(goal)
     for shown in runs:
         if shown.run.dim != surface.dim:
             raise InputError("surface", surface, f"a surface in d = {shown.run.dim}")

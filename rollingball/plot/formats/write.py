@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rollingball.core.errors import InputError, positive_scalar, whole
-from rollingball.core.files import write_beside
+from rollingball.core.files import checked_path, write_beside
 from rollingball.core.limits import within
 from rollingball.plot.common.inputs import Runs
 from rollingball.plot.formats.gltf import animated
@@ -45,7 +45,7 @@ def export(
         RollingBallError: where the package is missing: ``pip install 'rollingball[usd]'`` or ``'rollingball[rerun]'``.
         FileError: when the file cannot be written.
     """
-    path = Path(path)
+    path = checked_path(path)
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:
         raise InputError("path", str(path), f"a file that ends with {', '.join(WRITERS)}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.core.errors import InputError
-from rollingball.plot.common.inputs import Goal, Runs, graph_scale, name_runs, named_runs, shows_center
+from rollingball.plot.common.inputs import Goal, Runs, checked_goal, graph_scale, name_runs, named_runs, shows_center
 from rollingball.plot.common.plane import Plane, plane_of
 from rollingball.plot.common.style import END, INK, PALETTE, START, key, legend, styled
 from rollingball.plot.common.style import axes as new_axes
@@ -52,7 +52,7 @@ def paths(
         InputError: for a run in d = 1, for axes that are not there, for what is neither a run nor a dict of runs, and
             for a run in d > 2 over contours, whose plane it would not be.
     """
-    is_loss_plane = plane is not None and not isinstance(plane, Plane)
+    goal, is_loss_plane = checked_goal(goal), plane is not None and not isinstance(plane, Plane)
     if is_loss_plane:
         trajectory, ax = on_loss_plane(trajectory, plane, ax)
         plane = None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rollingball.plot.common.extent import bounds, heights
-from rollingball.plot.common.inputs import Goal, Runs, boxed, by_radius, is_continuous, named_runs
+from rollingball.plot.common.inputs import Goal, Runs, boxed, by_radius, checked_goal, is_continuous, named_runs
 from rollingball.plot.common.plane import Plane, plane_of
 from rollingball.plot.common.style import styled
 from rollingball.plot.panels.events import count, events
@@ -52,7 +52,7 @@ def sheet(
     """
     from matplotlib.figure import Figure
 
-    named = named_runs(runs, surface.dim, field="runs")
+    named, goal = named_runs(runs, surface.dim, field="runs"), checked_goal(goal)
     each = [shown.run for shown in named]
     plane = plane_of(runs, axes) if surface.dim > 1 else None
     asked = box is not None

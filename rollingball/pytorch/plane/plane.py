@@ -13,6 +13,7 @@ import torch
 
 from rollingball import surfaces
 from rollingball.core.errors import InputError, numbers
+from rollingball.core.files import checked_path
 from rollingball.pytorch.plane import plane_file
 from rollingball.pytorch.plane.directions import Direction
 from rollingball.pytorch.plane.losses import MeanLoss, recomputed_buffers
@@ -261,7 +262,7 @@ class LossPlane:
         Raises:
             FileError: when the file cannot be written.
         """
-        plane_file.save(self, Path(path))
+        plane_file.save(self, checked_path(path))
 
     @staticmethod
     def load(path: str | Path, device: Any = "cpu") -> LossPlane:
@@ -270,7 +271,7 @@ class LossPlane:
         Raises:
             FileError: for a file that is missing, truncated, foreign or newer than this version.
         """
-        return LossPlane(**plane_file.load(Path(path), device))
+        return LossPlane(**plane_file.load(checked_path(path), device))
 
     @classmethod
     def _measured(cls, chosen: Choice, model: Any, loss_fn: Any, batches: Any, grid: GridOptions) -> LossPlane:

@@ -165,7 +165,11 @@ def _resolution(value: Any) -> tuple[int, int]:
     if len(pair) != 2:
         raise InputError("resolution", value, allowed)
     for count in pair:
-        if whole("resolution", count) % 2 == 0 or count < LEAST_RESOLUTION:
+        try:
+            is_allowed = whole("resolution", count, LEAST_RESOLUTION) % 2 == 1
+        except InputError:
+            is_allowed = False
+        if not is_allowed:
             raise InputError("resolution", value, allowed)
     return pair
 

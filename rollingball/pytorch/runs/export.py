@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rollingball.core.errors import FileError, InputError, one_of, whole
-from rollingball.core.files import folder_beside
+from rollingball.core.files import checked_path, folder_beside
 from rollingball.pytorch.plane.plane import LossPlane
 from rollingball.pytorch.plane.plane_file import write_tensors
 from rollingball.pytorch.runs.flat import checked_table, unflattened
@@ -145,7 +145,7 @@ def write_checkpoints(
     whole("every", every, 1)
     last = len(trajectory) - 1
     frames = [*range(0, last, every), last]
-    folder = Path(folder)
+    folder = checked_path(folder, "folder", "the path of a folder")
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise FileError(f"{folder}: is there already, and not an empty folder")

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from rollingball.core.errors import FileError, InputError
-from rollingball.core.files import refuse_newer, write_beside
+from rollingball.core.files import checked_path, refuse_newer, write_beside
 from rollingball.core.status import Status
 from rollingball.pytorch.plane.plane import LossPlane
 from rollingball.pytorch.plane.plane_file import read_tensors, write_tensors
@@ -27,6 +27,7 @@ from rollingball.runs.trajectory import Trajectory
 FORMAT = 1
 LIST = "recording.json"
 LINES = "frames.jsonl"
+FOLDER = "the path of a folder"
 NUMBERS = ("step", "time", "loss", "gap", "residual", "radius", "lift", "center_norm", "evaluations", "seconds")
 State = dict[str, Tensor]
 
@@ -199,7 +200,7 @@ def begin(
         FileError: for a folder that has a recording already, unless it is resumed, or that cannot be created.
         InputError: naming ``folder``, for a recording of other parameters.
     """
-    path = None if folder is None else Path(folder)
+    path = None if folder is None else checked_path(folder, "folder", FOLDER)
     table = table_of(names, params)
     if path is not None:
         try:
@@ -230,7 +231,7 @@ def read_recording(folder: str | Path, plane: LossPlane | None = None) -> Trajec
         FileError: for a folder that holds no whole recording.
         InputError: for a plane of another model.
     """
-    return _read(Path(folder)).trajectory(plane)
+    return _read(checked_path(folder, "folder", FOLDER)).trajectory(plane)
 
 
 def _read(folder: Path) -> Recording:
