@@ -181,6 +181,7 @@ def resume(
 
 def _resume_folder(folder: Path, steps: Any, duration: Any, options: dict[str, Any]) -> Trajectory:
     """Roll the run of a folder to its end."""
+    scene, asked = asked_for(folder)
     taken = ("surface", "device", "threads", "progress", "processes", "throw")
     given = {
         **{name: value for name, value in (("steps", steps), ("duration", duration)) if value is not None},
@@ -188,7 +189,6 @@ def _resume_folder(folder: Path, steps: Any, duration: Any, options: dict[str, A
     }
     for name in given.keys() - set(taken):
         raise InputError(name, given[name], f"nothing: a folder has its own; it takes {', '.join(taken)}")
-    scene, asked = asked_for(folder)
     surface, ball, method, defaults = rebuilt_scene(scene, folder / RUN, options.pop("surface", None))
     known = {"stop": defaults["stop"], "device": defaults["device"], **asked}
     return simulate(surface, ball, method, **{**known, **options}, out=folder)

@@ -10,6 +10,7 @@ import tyro
 
 from rollingball.app.commands import COMMANDS, ON_SCENES, RollingBall, likeliest, options_of, refuse
 from rollingball.core.errors import InputError, RollingBallError
+from rollingball.core.version import __version__
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,6 +39,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> None:
     """Read the arguments and run the command that they name."""
+    if arguments == ["--version"]:
+        print(f"rollingball {__version__}")
+        return
     words = [word for word in arguments if not word.startswith("-")]
     if words and words[0] not in COMMANDS and arguments[0] == words[0]:
         question = likeliest(words[0], list(COMMANDS)) or "the commands are"

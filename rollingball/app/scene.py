@@ -8,13 +8,13 @@ import functools
 import itertools
 import re
 from pathlib import Path
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
 
 from rollingball.app.scene_tables import TABLES, BallTable, CompareTable, IronTable, PlotTable, SensitivityTable
-from rollingball.app.scene_text import as_expected, nearest, parts_of, put, read_toml, value_of
+from rollingball.app.scene_text import as_expected, in_words, nearest, parts_of, put, read_toml, value_of
 from rollingball.core.ball import Ball
 from rollingball.core.errors import FileError, InputError
 from rollingball.core.files import checked_path
@@ -277,9 +277,9 @@ def _where(message: str, table: Any) -> InputError:
     value = _value_at(path, table)
     if reason.startswith("Invalid value") and path.endswith((".type", ".method")):
         reason = nearest(str(value), _tags_at(path))
-    return InputError(
-        path, value, reason.replace("Expected `", "`").replace("Object missing", "a table; it is missing")
-    )
+    if reason.startswith("Invalid enum value"):
+        reason = nearest(str(value), _choices_at(path, table))
+    return InputError(path, value, in_words(reason, path))
 
 
 def _value_at(path: str, table: Any) -> Any:
@@ -303,6 +303,13 @@ def _table_at(path: str, table: Any) -> Any:
             return kind
     named = {**TABLES, "stop": Stop, "radius": Schedule, "lr": Schedule}
     return named.get(parts[-1], Scene) if parts else Scene
+
+
+def _choices_at(path: str, table: Any) -> list[str]:
+    """The words that the key at ``path`` may have."""
+    *_parents, key = parts_of(path)
+    hint = get_type_hints(_table_at(path.rpartition(".")[0], table)).get(key)
+    return [str(choice) for part in (hint, *get_args(hint)) if get_origin(part) is Literal for choice in get_args(part)]
 
 
 def _tags_at(path: str) -> list[str]:

@@ -18,6 +18,11 @@ ENCODINGS = {
 }  # fmt: skip
 # A string of TOML, which stays as it is; or a word that is no key.
 WORDS = re.compile(r""""(?:\\.|[^"\\])*+"|'[^']*+'|[^\s,\[\]{}="'#]++(?!\s*=)""")
+# What msgspec expects, as people say it.
+WORDS_OF = {
+    "float": "a number", "int": "a whole number", "str": "text", "bool": "true or false", "array": "a list",
+    "object": "a table",
+}  # fmt: skip
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -82,11 +87,23 @@ def _as_toml(match: re.Match[str]) -> str:
 
 def as_expected(text: str, allowed: str) -> Any:
     """The typed text in the type that a scene expects there, a string or a boolean; None for any other."""
-    if allowed.startswith("`str"):
+    if allowed.startswith(WORDS_OF["str"]):
         return text
-    if allowed.startswith("`bool") and text.lower() in (*YES, *NO):
+    if allowed.startswith(WORDS_OF["bool"]) and text.lower() in (*YES, *NO):
         return text.lower() in YES
     return None
+
+
+def in_words(reason: str, path: str) -> str:
+    """What a message of msgspec about the value at ``path`` says is allowed there, in words of scenes."""
+    expected = re.match(r"Expected `([^`]*)`(.*?)(?:, got (`?)([^`]*)`?)?$", reason)
+    if not expected:
+        return reason.replace("Object missing required field", "a table; it is missing the key").replace("`", "'")
+    names, more, is_type, found = expected.groups()
+    kinds = [WORDS_OF.get(name, name) for name in names.split(" | ") if name not in ("null", "NoneType")]
+    hint = f"; a list of tables is written [[{parts_of(path)[-1]}]]" if (names, found) == ("array", "object") else ""
+    count = f", not {found}" if found and not is_type else ""  # of a list that is too long
+    return f"{' or '.join(kinds)}{more}{count}{hint}"
 
 
 def parts_of(path: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -76,8 +77,17 @@ def array_of(field: str, value: Any, allowed: str) -> NDArray[Any]:
         raise InputError(field, value, allowed) from None
     # "2" and True are not numbers here; scenes would write a view of memory as text
     if array.dtype.kind not in "iuf" or isinstance(value, memoryview):
-        raise InputError(field, value, allowed)
+        raise InputError(field, value, f"{allowed}{_wrong_type(value, array)}")
     return array
+
+
+def _wrong_type(value: Any, array: NDArray[Any]) -> str:
+    """That the type of ``value`` is at fault, in words, where its repr may look like what is allowed."""
+    kinds = [type(item).__name__ for item in array.flat if isinstance(item, Number)] if array.dtype == object else []
+    name = next((kind for kind in kinds if kind not in ("int", "float", "bool")), "")
+    if not name and hasattr(value, "dtype"):
+        name = str(array.dtype)
+    return f"; as float or int, not as {name}" if name else ""
 
 
 def numbers(field: str, value: Any, allowed: str = "finite numbers") -> FloatArray:

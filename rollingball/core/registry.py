@@ -42,6 +42,11 @@ class Registry:
         self.extend(classes)
         REGISTRIES[protocol] = self
 
+    @property
+    def one(self) -> str:
+        """One of the kind, in words, such as "an integrator"."""
+        return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
+
     def extend(self, classes: Iterable[type]) -> None:
         """Add classes of the library."""
         self._own |= {name_of(cls): cls for cls in classes}
@@ -55,7 +60,7 @@ class Registry:
                 whose arguments a file cannot give.
         """
         self._check_name(cls, name)
-        check_readable(self.kind, cls, name, self.tag_field)
+        check_readable(self, cls, name)
         with _LOCK:
             self.classes[name] = cls
             _TABLES.clear()
@@ -147,7 +152,7 @@ def _hints(factory: Any) -> dict[str, Any]:
     return {**hints, **get_type_hints(vars(factory).get("__init__", factory))} if isinstance(factory, type) else hints
 
 
-def check_readable(kind: str, cls: type, name: str, tag_field: str) -> None:
+def check_readable(registry: Registry, cls: type, name: str) -> None:
     """Refuse a class whose constructor's arguments the tables of a file cannot give.
 
     One such class among many would keep every file from being read.
@@ -155,7 +160,8 @@ def check_readable(kind: str, cls: type, name: str, tag_field: str) -> None:
     Raises:
         InputError: naming ``cls`` and the argument.
     """
-    allowed = f"a {kind} whose constructor's arguments have names, and annotations of types that TOML has"
+    kind, tag_field = registry.kind, registry.tag_field
+    allowed = f"{registry.one} whose constructor's arguments have names, and annotations of types that TOML has"
     try:
         hints = _hints(cls)
         for parameter in inspect.signature(cls).parameters.values():

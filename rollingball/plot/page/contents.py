@@ -163,6 +163,8 @@ def page(runs: Runs, surface: Surface, box: Any = None, title: str = "") -> Page
     width = _lanes(casts, side) if surface.dim == 1 else checked[1]
     _mark_coinciding(list(casts.values()))
     top = max(_top(cast, checked) for cast in casts.values())
+    if not np.isfinite(top) and box is None:
+        raise InputError("runs", runs, "runs with a ball to show: the centres of these were never finite")
     if not np.isfinite(top):
         raise InputError("box", box, "a box with a ball in it")
     ceiling = top + 0.12 * side
