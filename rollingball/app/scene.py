@@ -100,7 +100,7 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         pairs = zip(self.names(), written, strict=True)
         return {name: title if written.count(title) == 1 else name for name, title in pairs}
 
-    def number_of(self, run: int | str) -> int:
+    def number_of(self, run: Any) -> int:
         """The number of a run, from 0, that is given by it or by its file name.
 
         Raises:

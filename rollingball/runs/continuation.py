@@ -99,7 +99,7 @@ def with_places(start: Any) -> Any:
     """
     if not isinstance(start, Trajectory) or start.state is None or not len(start) or not start.balls:
         return start
-    last, filled = start[-1:], {}
+    last, filled = start[-1:], dict[str, Any]()
     for name, keys in (("foot", ("foot.point", "ball.foot", "x")), ("center", ("center", "ball.center", "x"))):
         recorded = np.array(getattr(last, name))
         known = next((start.state[key] for key in keys if key in start.state), None)

@@ -81,9 +81,11 @@ def to_trajectory(plan: Plan, record: Record, compact: bool = False) -> Trajecto
         columns["loss"] = height if surface.loss_scale == 1 else np.divide(height, surface.loss_scale, out=height)
     columns |= {"gap": gap, "radius": record.radius}
     axes = {"foot": (dim,), "center": (dim + 1,)}
+    kinds = {"foot": plan.numeric.dtype} if hasattr(plan, "numeric") else {}  # only it is in the run's precision
     for name in COLUMNS:
         if name not in plan.record:  # it was made only for the gap, or not at all
-            columns[name] = np.broadcast_to(np.nan, (*shape, *axes.get(name, ())))
+            missing = np.array(np.nan, dtype=kinds.get(name, "float64"))
+            columns[name] = np.broadcast_to(missing, (*shape, *axes.get(name, ())))
         elif not compact_columns and not columns[name].flags.writeable:
             columns[name] = columns[name].copy()
     trajectory = Trajectory(

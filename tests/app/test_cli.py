@@ -380,6 +380,15 @@ def test_a_name_too_long_for_a_file_costs_no_rolling(tmp_path, monkeypatch):
     assert file.name.startswith("nnn")
 
 
+def test_the_version_is_printed(capsys, no_compiling):
+    cli.main(["--version"])
+    assert capsys.readouterr().out == f"rollingball {rb.__version__}\n"
+
+
+def test_a_folder_of_runs_where_one_is_asked_for_names_one(rolled, refused, tmp_path):
+    assert "of which one is " + str(rolled / "one.safetensors") in refused("export", rolled, "--to", tmp_path / "x.csv")
+
+
 def test_errors_end_with_status_2(capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(["run", "nope"])

@@ -88,7 +88,7 @@ def test_a_file_nearby_comes_before_a_shipped_scene(tmp_path, monkeypatch):
     assert load_scene("demo").title != "a test"
 
 
-@pytest.mark.parametrize("source", ["nope", "nope.toml", "elsewhere/demo.toml", "demo.json", "", "a\0b", ".."])
+@pytest.mark.parametrize("source", ["nope", "nope.toml", "elsewhere/demo.toml", "demo.json", "a\0b", ".."])
 def test_no_such_scene_names_what_was_asked_for(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(rb.FileError) as caught:
@@ -138,6 +138,37 @@ def test_misspelt_keys_and_wrong_types_are_refused_by_their_path(changes, path, 
         to_scene(table(changes))
     assert str(caught.value).startswith(f"{path}: got ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "allowed"),
+    [
+        ({("ball", "radius"): "0.5"}, "a number or a table or a list"),
+        ({("run",): {"method": "footpoint-rbo"}}, "a list; a list of tables is written [[run]]"),
+        ({("run",): []}, "a list of length >= 1"),
+        ({("run", 0, "lr"): {"values": [1, 2], "kind": "cosin"}}, "cosine? one of linear, geometric, cosine, hold"),
+        ({("ball", "radius"): {"values": [1, 2], "kind": "x"}}, "linear, geometric, cosine, hold"),
+        ({("run", 0, "steps"): -1}, "a whole number >= 0"),
+        ({("run", 0, "stop"): {"gradient": "x"}}, "a number"),
+        ({("ball", "lift"): "maybe"}, "true or false"),
+        ({("title",): 3}, "text"),
+        ({("plot",): {"box": [[0, 1, 2]]}}, "a list of length 2, not 3"),
+        ({("run", 0, "lr"): NOT_GIVEN}, "a table; it is missing the key 'lr'"),
+    ],
+)
+def test_what_is_allowed_is_said_in_words(changes, allowed, no_compiling):
+    with pytest.raises(rb.InputError) as caught:
+        to_scene(table(changes))
+    assert caught.value.allowed == allowed
+
+
+def test_a_run_is_named_by_its_number_or_its_name(no_compiling):
+    scene = load_scene("roll")
+    assert scene.arguments("radius-0.5")[:2] == scene.arguments(2)[:2] == scene.arguments(-2)[:2]
+    for call in (scene.roll, scene.arguments, scene.memory):
+        for index in (99, -5, "ball", 1.5, None, True):
+            with pytest.raises(rb.InputError, match=r"^index: got .* within \[-4, 4\), or a name of gradient-descent"):
+                call(index)
 
 
 @pytest.mark.parametrize("changes", [changes for changes, _ in UNREADABLE])

@@ -54,3 +54,9 @@ def test_a_public_function_is_one_object_wherever_it_is_found():
 @pytest.mark.parametrize("face", FACES)
 def test_dir_shows_public_names_only(face):
     assert set(dir(FACES[face])) - {"__version__"} == set(FACES[face].__all__)
+
+
+def test_what_builds_nothing_is_refused():
+    for wrong in (3, None, "build"):
+        with pytest.raises(rb.InputError, match=r"^build: got .* a function"):
+            rb.compiled(wrong)

@@ -1,5 +1,8 @@
 """What NumPy, torch and Warp people pass: tensors, types and devices as objects, values that differ by the last bit."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -55,6 +58,19 @@ def test_other_types_are_refused_by_name(dtype, no_compiling):
 def test_devices_are_known_as_objects(device):
     assert rb.simulate(SINE, None, DESCENT, start=[1.0], steps=1, device=device).scene["run"]["device"] == "cpu"
     assert rb.iron_grid(np.zeros(4), 1.0, 1.0, device=wp.get_device("cpu")).heights.tolist() == [1.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [
+        (np.array([1.0], dtype=object), "object"), ([Decimal("1.0")], "Decimal"), (Fraction(1, 2), "Fraction"),
+        (np.array(["1.0"]), "<U3"), (np.array([True]), "bool"), (torch.ones(1, dtype=torch.bool), "bool"),
+        (np.array([1 + 2j]), "complex128"),
+    ],
+)  # fmt: skip
+def test_numbers_of_other_types_are_refused_by_their_type(start, name, no_compiling):
+    with pytest.raises(rb.InputError, match=rf"^start: got .*; as float or int, not as {name}$"):
+        rb.simulate(SINE, None, DESCENT, start=start, steps=1)
 
 
 # The last bit, and zeros

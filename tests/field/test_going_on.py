@@ -42,6 +42,18 @@ def test_steps_of_one_size_go_on_bit_for_bit(name, tmp_path):
     np.testing.assert_array_equal(alone.center, whole.center[4:])
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_a_run_that_did_not_record_its_feet_goes_on_from_its_state(name):
+    times = np.arange(5) / 4
+    whole = roll(name, duration=1.0, save_at=times)
+    half = roll(name, duration=0.5, save_at=times[:3], record=["loss"])
+    assert np.isnan(half.foot).all()
+    longer = rb.resume(half, duration=0.5, save_at=times[:3], gap=None)
+    np.testing.assert_array_equal(longer.loss, whole.loss)
+    for field in ("foot", "center"):
+        np.testing.assert_array_equal(getattr(longer, field)[2:], getattr(whole, field)[2:], err_msg=field)
+
+
 def test_adaptive_steps_go_on_to_their_tolerance():
     method = rb.IronedFlow(rb.Dopri5(rtol=1e-9, atol=1e-12))
     whole = rb.simulate(SINE, rb.Ball(3.0), method, start=[1.2], duration=2.0, lift=True, gap=None)

@@ -269,6 +269,12 @@ def test_what_cannot_be_shown_is_refused_before_anything_is_compiled(runs, surfa
         page(runs, surface)
 
 
+def test_runs_whose_balls_all_failed_are_named_where_no_box_was_given(no_compiling):
+    failed = by_hand(np.zeros((2, 1, 2)), np.full((2, 1, 3), np.nan), 0.0)
+    with pytest.raises(rb.InputError, match=r"^runs: got .* never finite"):
+        page(failed, FLAT)
+
+
 def test_a_box_that_no_ball_is_in_is_refused(no_compiling):
     for box in ([(5, 6), (5, 6)], [(1, 0), (0, 1)], [(0, 1)]):
         with pytest.raises(rb.InputError, match="box"):

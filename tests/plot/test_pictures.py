@@ -117,6 +117,14 @@ def test_the_same_run_gives_the_same_file():
     assert svg(sheet({"a": make(2)}, PLANE, BOX[2])) == svg(sheet({"a": make(2)}, PLANE, BOX[2]))
 
 
+def test_what_is_no_figure_is_refused(tmp_path):
+    for call in (png, svg, pdf, lambda figure: save(figure, tmp_path / "a.png")):
+        for wrong in (3, None, "figure"):
+            with pytest.raises(rb.InputError, match=r"^figure: got "):
+                call(wrong)
+    assert not list(tmp_path.iterdir())
+
+
 def test_other_formats_and_places_are_refused(tmp_path):
     with pytest.raises(rb.InputError, match=r"\.png, \.svg, \.pdf"):
         save(Figure(), tmp_path / "a.jpg")

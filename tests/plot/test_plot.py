@@ -184,7 +184,7 @@ BAD_BOXES = {
 def test_boxes_that_cannot_be_drawn_are_refused(box):
     with pytest.raises(rb.InputError, match=r"^box: got "):
         section(LINE, box)
-    with pytest.raises(rb.InputError, match=r"^box: got "):
+    with pytest.raises(rb.InputError, match=r"^box: got .*with low < high"):
         contour(PLANE, box and [*box, *box])
 
 
@@ -196,6 +196,10 @@ def test_a_box_without_surface_is_refused():
 
 
 def test_the_wrong_dimension_is_refused():
+    with pytest.raises(rb.InputError, match=r"trajectories in d = 2 or more$"):
+        paths(make(1))
+    with pytest.raises(rb.InputError, match=r"all in d = 2, as the first is$"):
+        paths({"a": make(2), "b": make(3)})
     for refused in (
         lambda: paths(make(1)),
         lambda: center_path(make(2)),
@@ -409,6 +413,17 @@ def test_captions_count_the_balls_that_end_at_the_goal_and_colours_say_which():
 def test_a_goal_is_finite_numbers_and_a_distance_above_zero(options, named):
     with pytest.raises(rb.InputError, match=named):
         rb.plot.Goal(**options)
+
+
+def test_what_is_no_goal_is_refused(tmp_path):
+    for wrong in (3, 0, (0.0, 0.0), "middle"):
+        for call in (
+            lambda wrong: sheet({"a": make(2)}, PLANE, BOX[2], goal=wrong),
+            lambda wrong: paths(make(2), goal=wrong),
+            lambda wrong: rb.plot.animate(make(2), PLANE, tmp_path / "a.gif", box=BOX[2], goal=wrong),
+        ):
+            with pytest.raises(rb.InputError, match=r"^goal: got "):
+                call(wrong)
 
 
 def test_a_goal_in_another_dimension_is_refused():

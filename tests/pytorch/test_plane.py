@@ -383,6 +383,7 @@ def test_buffers_are_those_of_the_origin_not_of_the_model():
         ("normalize", {"normalize": "weights"}),
         ("resolution", {"resolution": 8}),
         ("resolution", {"resolution": 5}),
+        ("resolution", {"resolution": -1}),
         ("resolution", {"resolution": (9, 9, 9)}),
         ("span", {"span": 0}),
         ("box", {"box": [[1, 0], [0, 1]]}),
@@ -397,6 +398,7 @@ def test_bad_options_are_named(field, given):
     with pytest.raises(rb.InputError) as error:
         LossPlane.random(network(), cross_entropy, batches(), **given)
     assert error.value.field == field
+    assert field != "resolution" or "odd number, 7 or above" in error.value.allowed
 
 
 def test_bad_arguments_are_named():

@@ -84,6 +84,25 @@ def test_bad_arguments_name_their_field(change, field):
         rb.compare(run, other)
 
 
+def test_runs_in_the_wrong_place_and_without_steps_are_named():
+    bowl = rb.surfaces.quadratic([[1.0]])
+    run, smooth = discrete(bowl, 0.5, [1.0], 0.1, 1.0), flow(bowl, 0.5, [1.0], 1.0)
+    for pair in ((smooth, run), (smooth, smooth), ([run, smooth], smooth)):
+        with pytest.raises(rb.InputError, match=r"^discrete: got .* this one is continuous"):
+            rb.compare(*pair)
+    for first in (run, [run]):
+        with pytest.raises(rb.InputError, match=r"^continuous: got .* this one is discrete"):
+            rb.compare(first, run)
+    for few in (discrete(bowl, 0.5, [1.0], 0.1, 0.0), run[0:0], run[3]):
+        with pytest.raises(rb.InputError, match=r"^discrete: got .* one step or more"):
+            rb.compare(few, smooth)
+    for few in (smooth[0:0], smooth[3]):
+        with pytest.raises(rb.InputError, match=r"^continuous: got .* two frames or more"):
+            rb.compare(run, few)
+    with pytest.raises(rb.InputError, match=r"^continuous: got .* one ball or more"):
+        rb.compare(run.select([]), smooth.select([]))
+
+
 def test_the_command_leaves_runs_numbers_and_a_picture(tmp_path, capsys):
     cli.main(["compare", "compare-bowl", "--out", str(tmp_path), "--compare.lr", "[0.1, 0.05]"])
     assert "order in lr: 1.0" in capsys.readouterr().out

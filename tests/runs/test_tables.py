@@ -41,6 +41,15 @@ def test_a_data_set_has_the_arrays_by_name(run, in_plane):
     assert run.to_xarray().attrs["run.lr"] == 0.1
 
 
+def test_a_run_without_frames_or_balls_is_a_table_without_rows(run, in_plane):
+    pytest.importorskip("pandas")
+    for one in (run, in_plane):
+        for empty in (one[0:0], one.select([]), one[0:0].select([])):
+            table = empty.to_dataframe()
+            assert len(table) == 0
+            assert list(table.columns) == list(one.to_dataframe().columns)
+
+
 def test_a_data_frame_has_a_row_for_each_frame_and_ball(run, in_plane):
     pytest.importorskip("pandas")
     for one in (run, in_plane):

@@ -251,6 +251,17 @@ def test_append_mixes_shared_and_own_times():
     np.testing.assert_allclose(shared.time[-1], [4, 6])
 
 
+def test_a_run_without_frames_or_balls_has_nothing_at_a_time_and_nothing_to_append():
+    run = make()
+    with pytest.raises(rb.InputError, match=r"^time: .* a frame or more"):
+        run[0:0].at([0.0])
+    with pytest.raises(rb.InputError, match=r"^time: .* a ball or more"):
+        make(own_times=True).select([]).at([0.0])
+    for one, other in ((run, run[0:0]), (run[0:0], run)):
+        with pytest.raises(rb.InputError, match=r"^later: "):
+            one.append(other)
+
+
 def test_append_nothing():
     run = make()
     same(run.append(run[-1]), run, FRAMES)
@@ -430,6 +441,17 @@ def test_foreign_files(tmp_path, content):
 def test_files_that_are_not_there(tmp_path):
     refused(tmp_path / "run", "cannot be read|not a whole")
     refused(tmp_path, "cannot be read|not a whole")
+
+
+@pytest.mark.parametrize("path", [None, 3, "", b"run", True], ids=repr)
+def test_what_is_no_path_is_refused_wherever_one_is_asked_for(path):
+    empty = rb.Comparison(*[np.zeros(0)] * 8, 0.1, *[np.zeros(0)] * 3)
+    for call in (
+        make().save, rb.Trajectory.load, rb.load_scene, rb.pytorch.LossPlane.load, empty.save,
+        lambda path: rb.plot.save(None, path), rb.pytorch.read_recording,
+    ):  # fmt: skip
+        with pytest.raises(rb.InputError, match=r"^(path|folder): got .*; allowed: the path of a "):
+            call(path)
 
 
 def written(path, arrays=None, head=None, scene=None, drop=(), raw=None):
@@ -620,6 +642,34 @@ def test_resume_with_other_options():
     assert np.isfinite(rb.resume(part, steps=1).gap[-1]).all()
 
 
+@pytest.mark.parametrize("kind", METHODS)
+def test_a_run_that_did_not_record_its_feet_goes_on_from_its_state(kind):
+    ball, method = METHODS[kind]
+    more = {"ball": ball, "method": method, "dtype": "float32"}
+    whole, part = rolled(8, **more), rolled(5, record=["loss"], **more)
+    assert np.isnan(part.foot).all()
+    resumed = rb.resume(part, steps=3, gap=None)
+    same(resumed, whole, ("loss", "step", "time", "steps", "status", "evaluations"))
+    np.testing.assert_array_equal(resumed.foot[5:], whole.foot[5:])
+    assert np.isnan(resumed.foot[:5]).all()
+
+
+def test_the_file_of_a_run_is_resumed_as_the_run_is(tmp_path):
+    part, path = rolled(4), tmp_path / "run.safetensors"
+    part.save(path)
+    for given in (path, str(path)):
+        same(rb.resume(given, 3, gap=None), rb.resume(part, 3, gap=None), SAME)
+    with pytest.raises(rb.InputError, match=r"^steps: got None"):
+        rb.resume(path)
+    for steps in (3, None):
+        with pytest.raises(rb.FileError, match=r"nothing\.safetensors: cannot be read: No such file"):
+            rb.resume(tmp_path / "nothing.safetensors", steps)
+        with pytest.raises(rb.FileError, match=r"is a folder of runs, of which one is .*run\.safetensors"):
+            rb.resume(tmp_path, steps)
+    with pytest.raises(rb.InputError, match=r"^trajectory: got ''"):
+        rb.resume("", 3)
+
+
 @pytest.mark.parametrize(
     "scene", [{}, {"surface": {"name": "mine", "dim": 1}}, {"surface": {"type": "sine"}}, {"surface": "sine"}]
 )
@@ -689,7 +739,7 @@ def test_a_selected_ball_can_be_resumed_and_read_at_a_time():
 
 def test_what_is_not_a_trajectory_is_refused():
     run = make()
-    for call in (lambda: run.append(5), lambda: rb.resume("file", 5)):
+    for call in (lambda: run.append(5), lambda: rb.resume(5, 5)):
         with pytest.raises(rb.InputError):
             call()
     with pytest.raises(IndexError, match="select"):
