@@ -42,5 +42,5 @@ def register(cls: Class, name: str | None = None) -> Class:
         if isinstance(cls, type) and all(hasattr(cls, member) for member in members):
             registry.add(cls, name_of(cls) if name is None else name)
             return cls
-    allowed = "; or ".join(f"a {registry.kind}: a class with {', '.join(members)}" for registry, members in MEMBERS)
+    allowed = "; or ".join(f"{registry.one}: a class with {', '.join(members)}" for registry, members in MEMBERS)
     raise InputError("cls", cls, allowed)
