@@ -142,7 +142,8 @@ def test_a_closure_that_adds_to_the_gradients_it_finds_is_refused(adds):
     good = closure_of(optimizer, problem)
     good()
     given = (good, adding) if adds == "part" else (adding, good)
-    with pytest.raises(rb.InputError, match=r"^closure: got 'a function that adds to the gradients it finds'"):
+    name = "contact_closure" if adds == "part" else "closure"
+    with pytest.raises(rb.InputError, match=rf"^{name}: got 'a function that adds to the gradients it finds'"):
         optimizer.step(given[0], contact_closure=given[1])
     optimizer.zero_grad()
     optimizer.step(adding, contact_closure=adding)  # absent before the step

@@ -14,10 +14,12 @@ from torch.optim import Optimizer
 
 from rollingball.core.errors import InputError
 from rollingball.pytorch.optimizer.checkpoint import OWN_STATE, usable
-from rollingball.pytorch.optimizer.groups import BEFORE, ONE_BALL, check_group, is_on_ball
+from rollingball.pytorch.optimizer.groups import BEFORE, ONE_BALL, check_changed, check_group, is_on_ball, one_ball, settle_radii
 from rollingball.pytorch.optimizer.inner_calls import Surroundings
 from rollingball.pytorch.optimizer.offsets import shown
+from rollingball.pytorch.optimizer.params import checked_params
 from rollingball.pytorch.optimizer.rules import is_kept, shows_foot
+from rollingball.pytorch.optimizer.sphere import Sphere
 from rollingball.pytorch.optimizer.two_calls import refuse_between, release, touch
 
 
@@ -31,6 +33,7 @@ class BallOptimizer(Optimizer):
     _surroundings: Surroundings
     _showing: bool
     _began_with_foot: bool
+    _checked: list[list[Any]]
 
     @torch._disable_dynamo
     def touch(self, *, scaler: Any = None) -> None:
@@ -52,9 +55,9 @@ class BallOptimizer(Optimizer):
         if self._showing:
             raise RuntimeError("touch was called inside center_parameters() or foot_parameters(): leave it first")
         refuse_between(self._surroundings.touched, "touch()")
-        self._check_shown()
+        ball = self._checked_ball()
         with torch.inference_mode(False), torch.no_grad():
-            self._surroundings.touched = touch(self, scaler)
+            self._surroundings.touched = touch(self, ball, scaler)
 
     def untouch(self) -> None:
         """Go back to the centre after :meth:`touch`, without a step; it does nothing where there was no touch."""
@@ -65,6 +68,7 @@ class BallOptimizer(Optimizer):
     @property
     def needs_contact(self) -> bool:
         """Whether the next step finds a new contact: always True but for steps that ``contact_every`` keeps one for."""
+        self._checked = check_changed(self.param_groups, self._checked)
         return not is_kept(self.param_groups[0])
 
     def state_dict(self) -> dict[str, Any]:
@@ -122,15 +126,28 @@ class BallOptimizer(Optimizer):
             warnings.warn(f"RollingBall does not use this of the checkpoint: {', '.join(left)}", stacklevel=2)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group, which joins the ball: what is one for all groups it has from the first by default."""
-        if self.param_groups and isinstance(param_group, dict):
+        """Add a group, which joins the ball: what is one for all groups it has from the first by default.
+
+        Raises:
+            InputError: for a group that cannot be used; the optimizer is then as it was.
+        """
+        if not isinstance(param_group, dict):
+            raise InputError("param_group", param_group, "a dictionary with the key 'params'")
+        checked_params([param_group])
+        is_made = hasattr(self, "_began_with_foot")  # before, the defaults are those of the constructor
+        if is_made:
             first = self.param_groups[is_on_ball(self.param_groups).index(True)]
-            is_made = hasattr(self, "_began_with_foot")
             for name in ONE_BALL:
-                if is_made or name != "radius" or isinstance(first[name], Tensor) or first[name] != 0:
-                    param_group.setdefault(name, first[name])
+                param_group.setdefault(name, first[name])
         super().add_param_group(param_group)
-        check_group(self.param_groups[-1])
+        try:
+            check_group(self.param_groups[-1])
+            if is_made:
+                settle_radii(self.param_groups)
+                one_ball(self.param_groups)
+        except InputError:
+            self.param_groups.pop()
+            raise
 
     def __getstate__(self) -> dict[str, Any]:
         refuse_between(self._surroundings.touched, "a copy of the optimizer")
@@ -148,6 +165,7 @@ class BallOptimizer(Optimizer):
             "generators": (),
             "_showing": False,
             "_failures": 0,
+            "_checked": [],
             "units": {},
         }
         for name, value in later.items():
@@ -166,8 +184,15 @@ class BallOptimizer(Optimizer):
             kept = {p: {k: v for k, v in own.items() if k not in OWN_STATE} for p, own in self.state.items()}
             self.base.state = defaultdict(dict, {p: own for p, own in kept.items() if own})
 
-    def _check_shown(self) -> None:
-        """Refuse a rule that shows the other point than the steps before did."""
+    def _checked_ball(self) -> Sphere:
+        """The ball of all groups, after a check of what was written into them; tensors are not read.
+
+        Raises:
+            InputError: naming a hyperparameter that cannot be used or is not one in all groups, or ``contact_steps``
+                for a rule that shows the other point than the steps before did.
+        """
+        self._checked = check_changed(self.param_groups, self._checked)
+        ball = one_ball(self.param_groups)
         if shows_foot(self.param_groups[0]) != self._began_with_foot:
             if self.state:
                 allowed = "above 0 as in the steps before (and method 'contact'): the parameters show the centre"
@@ -175,3 +200,4 @@ class BallOptimizer(Optimizer):
                     allowed = "0 as in the steps before (or method 'footpoint'): the parameters show the foot"
                 raise InputError("contact_steps", self.param_groups[0]["contact_steps"], allowed)
             self._began_with_foot = shows_foot(self.param_groups[0])
+        return ball

@@ -34,6 +34,7 @@ def checked_base(base: Any, base_kwargs: dict[str, Any] | None, own: dict[str, A
     if not callable(base):
         raise InputError("base", base, "a class of torch optimizers, such as torch.optim.AdamW")
     kind = getattr(base, "func", base)
+    _refuse_kind(kind)
     step = getattr(kind, "step", None)
     closure = inspect.signature(step).parameters.get("closure") if callable(step) else None
     if closure is not None and closure.default is inspect.Parameter.empty:
@@ -63,19 +64,27 @@ def made_base(base: Callable[..., Optimizer], params: Any, lr: Any, base_kwargs:
     except ValueError:  # no signature to look at
         pass
     optimizer = base(params, lr=lr, **arguments)
-    if not isinstance(optimizer, Optimizer):
-        raise InputError("base", base, "a class of torch optimizers")
+    _refuse_kind(type(optimizer))
     return optimizer
 
 
-def state_names(base: Optimizer, options: dict[str, Any]) -> set[str]:
-    """The names of what a base keeps of each parameter, found by one step on a parameter of its own.
+def _refuse_kind(kind: Any) -> None:
+    """Refuse a class that is none of optimizers, or of optimizers that take sparse gradients alone."""
+    if isinstance(kind, type) and not issubclass(kind, Optimizer):
+        raise InputError("base", kind, "a class of torch optimizers, such as torch.optim.AdamW")
+    if isinstance(kind, type) and issubclass(kind, torch.optim.SparseAdam):
+        raise InputError("base", kind, "an optimizer of dense gradients, such as torch.optim.Adam")
+
+
+def state_of_one_step(base: Optimizer, options: dict[str, Any], axes: int) -> dict[str, Any] | None:
+    """What a base keeps of a parameter, found by one step on a parameter of its own; None where it cannot be tried so.
 
     Args:
         base: The base.
         options: The hyperparameters of a group.
+        axes: The number of axes of the parameter: some keep another state of matrices than of vectors.
     """
-    probe = torch.nn.Parameter(torch.ones(1))
+    probe = torch.nn.Parameter(torch.ones((1,) * axes))
     probe.grad = torch.zeros_like(probe)
     twin = object.__new__(type(base))
     Optimizer.__init__(twin, [{"params": [probe], **options}], dict(base.defaults))
@@ -84,6 +93,6 @@ def state_names(base: Optimizer, options: dict[str, Any]) -> set[str]:
     try:
         with torch.no_grad():
             twin.step()
-    except Exception:  # an optimizer that cannot be tried so: what it keeps now is all that is known
-        return {name for state in base.state.values() for name in state}
-    return set(twin.state[probe])
+    except Exception:
+        return None
+    return dict(twin.state[probe])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
 
 from rollingball.core.errors import InputError
-from rollingball.pytorch.optimizer.base import state_names
-from rollingball.pytorch.optimizer.groups import BEFORE, check_group
+from rollingball.pytorch.optimizer.base import state_of_one_step
+from rollingball.pytorch.optimizer.groups import BEFORE, check_group, one_ball, settle_radii
 
 OWN_STATE = {"offset", "rounding", "mean"}
 SCHEDULED = {"initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum", "swa_lr", "param_names"}
@@ -48,24 +49,79 @@ def usable(state_dict: Any, groups: list[dict[str, Any]], base: Optimizer | None
         check_group(merged[-1])
         if merged[-1]["metric"] == "given" != group["metric"]:
             raise InputError("metric", "units that were given", "the same dictionary of units for this optimizer")
-    kept = OWN_STATE | ({"momentum_buffer"} if base is None else set())
-    if base is not None:
-        options = {name: value for name, value in merged[0].items() if name in base.defaults}
-        kept |= state_names(base, options)
-    keys, params = ([one for group in part for one in group["params"]] for part in (saved, groups))
-    by_key = dict(zip(keys, params, strict=True))
-    states: dict[Any, Any] = {}
+    settle_radii(merged)
+    one_ball(merged)
+    by_key = {
+        key: (param, group)
+        for other, group, here in zip(saved, merged, groups, strict=True)
+        for key, param in zip(other["params"], here["params"], strict=True)
+    }
+    kinds, states = _Kept(base), dict[Any, Any]()
     for key, state in state_dict["state"].items():
-        if not isinstance(state, dict):
+        if key not in by_key:
             states[key] = state
             continue
+        if not isinstance(state, Mapping):
+            raise InputError("state_dict", f"state {state!r} of parameter {key}", "a dictionary for each parameter")
+        kept = kinds.of(*by_key[key])
         own = {name: value for name, value in state.items() if name in kept and value is not None}
         left |= {name for name, value in state.items() if name not in kept and value is not None}
-        for name, value in own.items():
-            _same_shape(name, value, by_key.get(key))
+        kinds.check(own, *by_key[key])
         if own:
             states[key] = own
     return {**state_dict, "state": states, "param_groups": merged}, sorted(map(str, left))
+
+
+class _Kept:
+    """What an optimizer keeps of each parameter.
+
+    Args:
+        base: Its base, or None.
+    """
+
+    def __init__(self, base: Optimizer | None) -> None:
+        self.base, self.found = base, dict[Any, dict[str, Any] | None]()
+
+    def _of_base(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any] | None:
+        """The state of the base after one step on such a parameter; None where that is not known."""
+        place = id(group), param.ndim
+        if place not in self.found:
+            assert self.base is not None
+            options = {name: value for name, value in group.items() if name in self.base.defaults}
+            self.found[place] = state_of_one_step(self.base, options, param.ndim)
+        return self.found[place]
+
+    def of(self, param: Tensor, group: dict[str, Any]) -> set[str]:
+        """The names of what is kept of a parameter."""
+        if self.base is None:
+            return OWN_STATE | {"momentum_buffer"}
+        known = self._of_base(param, group)
+        if known is None:  # all that can be told is what it keeps now
+            return OWN_STATE | {name for state in self.base.state.values() for name in state}
+        return OWN_STATE | set(known)
+
+    def check(self, state: dict[str, Any], param: Tensor, group: dict[str, Any]) -> None:
+        """Refuse a state that the next step cannot use.
+
+        Args:
+            state: What is kept of a checkpoint's state of the parameter.
+            param: The parameter.
+            group: Its group.
+
+        Raises:
+            InputError: naming ``state_dict``.
+        """
+        known = None if self.base is None else self._of_base(param, group)
+        if self.base is not None and known and any(name in known for name in state):
+            missing = sorted(set(known) - set(state))
+            if missing:
+                allowed = f"all that {type(self.base).__name__} keeps ({', '.join(sorted(known))}), or an empty 'state'"
+                found = f"a state of {', '.join(sorted(state))} without {', '.join(missing)}"
+                raise InputError("state_dict", found, allowed)
+        for name, value in state.items():
+            _same_shape(name, value, param)
+            if isinstance((known or {}).get(name), Tensor) and not isinstance(value, (Tensor, int, float)):
+                raise InputError("state_dict", f"{name}={value!r}", "a tensor")
 
 
 def _checked(state_dict: Any, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -82,11 +138,13 @@ def _checked(state_dict: Any, groups: list[dict[str, Any]]) -> list[dict[str, An
     return saved
 
 
-def _same_shape(name: str, value: Any, param: Any) -> None:
-    """Refuse a tensor that has a number for each of the parameter's, but not its shape."""
-    if name in ELEMENTWISE and isinstance(value, Tensor) and isinstance(param, Tensor) and value.shape != param.shape:
-        found = f"{name} of shape {tuple(value.shape)}"
-        raise InputError("state_dict", found, f"shape {tuple(param.shape)}, that of the parameter")
+def _same_shape(name: str, value: Any, param: Tensor) -> None:
+    """Refuse what is no tensor, or one of another shape, where there is a number for each of the parameter's."""
+    if name not in ELEMENTWISE:
+        return
+    if not isinstance(value, Tensor) or value.shape != param.shape:
+        found = f"{name} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"{name}={value!r}"
+        raise InputError("state_dict", found, f"a tensor of shape {tuple(param.shape)}, that of the parameter")
 
 
 def _says(value: Any) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor
 from rollingball.core.errors import InputError
 from rollingball.pytorch.optimizer.groups import is_on_ball
 from rollingball.pytorch.optimizer.inner_calls import Surroundings
-from rollingball.pytorch.optimizer.scaling import Overflow
+from rollingball.pytorch.optimizer.scaling import Overflow, enabled
 from rollingball.pytorch.optimizer.tensors import Space, Tensors, local, local_gradient
 
 RETURNS = (
@@ -108,7 +108,7 @@ class Calls:
             raise InputError(name, closure, f"the function itself, as in step({name}); not what it returned")
         self.closure, self.optimizer, self.surroundings, self.name = closure, optimizer, surroundings, name
         self.needs_loss, self.repeats = needs_loss, repeats
-        self.scaler = scaler if scaler is not None and scaler.is_enabled() else None
+        self.scaler = enabled(scaler)
         self.count, self.returned, self.is_elsewhere, self.needs_norm = 0, None, False, True
         self.at_contact: Any = None
         self.newest: Any = None  # what the last inner call returned
@@ -128,7 +128,7 @@ class Calls:
             InputError: for a closure that calls no backward(), or that inner calls cannot repeat.
         """
         if self.closure is not None:
-            given = self.closure, self.optimizer, self.scaler, self.repeats, self.is_elsewhere
+            given = self.closure, self.optimizer, self.scaler, self.repeats, self.is_elsewhere, self.name
             with self.surroundings.first_call(*given):
                 self.returned = self.closure()
             self._refuse_without_gradients()
@@ -144,9 +144,15 @@ class Calls:
         self.here = self.last = self._evaluation(self.returned)
 
     def _refuse_without_gradients(self) -> None:
-        """Refuse a closure whose loss depends on parameters, none of which has a gradient: backward() was forgotten."""
-        loss = _picked(self.returned)
-        if isinstance(loss, Tensor) and loss.requires_grad and not has_gradients(self.optimizer):
+        """Refuse a closure after which no parameter has a gradient: backward() was forgotten.
+
+        One that returns nothing has skipped its batch, as trainers do; one for the contact has no reason to.
+        """
+        if _picked(self.returned) is None and self.name == "closure":
+            return
+        groups = self.optimizer.param_groups
+        can_have = any(param.requires_grad and param.numel() for group in groups for param in group["params"])
+        if can_have and not has_gradients(self.optimizer):
             allowed = "one that calls backward(): after this one no parameter has a gradient"
             raise InputError(self.name, "a function that calls no backward()", allowed)
 

@@ -78,24 +78,25 @@ class GradientState:
                 first.copy_(number)
         return came_through
 
-    def check(self, was_zeroed: bool, repeats: bool) -> None:
+    def check(self, was_zeroed: bool, repeats: bool, name: str) -> None:
         """Refuse a closure that took no gradients, or one that inner calls cannot repeat.
 
         Args:
             was_zeroed: Whether ``optimizer.zero_grad()`` was called inside the closure.
             repeats: Whether inner calls follow.
+            name: The name of the argument that the closure is.
 
         Raises:
-            InputError: naming ``closure``.
+            InputError: naming that argument.
         """
         if self.probe is not None and not self.met and not was_zeroed and self._is_untouched():
-            raise InputError("closure", "a function that calls no backward()", STALE)
+            raise InputError(name, "a function that calls no backward()", STALE)
         if self._marks_are_there() and not was_zeroed:
-            raise InputError("closure", "a function that adds to the gradients it finds", ACCUMULATES)
+            raise InputError(name, "a function that adds to the gradients it finds", ACCUMULATES)
         if repeats and self.added and not was_zeroed:
             sums = torch.stack([one.to(self.added[0].device) for one in self.added])
             if bool(sums.any()):
-                raise InputError("closure", "a function that adds to the gradients it finds", ACCUMULATES)
+                raise InputError(name, "a function that adds to the gradients it finds", ACCUMULATES)
 
     def restore(self) -> None:
         """Before an inner call: gradients are absent or zero where they were so before the first call."""

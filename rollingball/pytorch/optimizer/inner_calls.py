@@ -51,7 +51,13 @@ class Surroundings:
 
     @contextlib.contextmanager
     def first_call(
-        self, closure: Any, optimizer: Any, scaler: Any, repeats: bool, is_elsewhere: bool = False
+        self,
+        closure: Any,
+        optimizer: Any,
+        scaler: Any,
+        repeats: bool,
+        is_elsewhere: bool = False,
+        name: str = "closure",
     ) -> Iterator[None]:
         """Inside, the closure is called for the first time in a step.
 
@@ -61,6 +67,7 @@ class Surroundings:
             scaler: The GradScaler that the closure scales its loss with, or None.
             repeats: Whether inner calls follow.
             is_elsewhere: Whether gradients that are there were taken at another point than this call's.
+            name: The name of the argument that the closure is.
 
         Raises:
             InputError: afterwards, for a closure that calls no backward(), or that inner calls cannot repeat.
@@ -77,7 +84,7 @@ class Surroundings:
             stack.enter_context(self._gradients.first_call(repeats or is_elsewhere))
             stack.enter_context(torch.enable_grad())
             yield
-        self._gradients.check(self.was_zeroed, repeats or is_elsewhere)
+        self._gradients.check(self.was_zeroed, repeats or is_elsewhere, name)
 
     @contextlib.contextmanager
     def contact_calls(self) -> Iterator[None]:

@@ -16,13 +16,14 @@ from rollingball.pytorch.optimizer.base import checked_base, made_base
 from rollingball.pytorch.optimizer.center import move_center
 from rollingball.pytorch.optimizer.closure import Calls, loss_of
 from rollingball.pytorch.optimizer.footpoint import LBFGSProjection, ProjectionReport
-from rollingball.pytorch.optimizer.groups import check_group, one_ball, refuse_parts
+from rollingball.pytorch.optimizer.groups import check_group, one_ball, refuse_parts, settle_radii
 from rollingball.pytorch.optimizer.inner_calls import Surroundings
 from rollingball.pytorch.optimizer.metric import checked_units
 from rollingball.pytorch.optimizer.offsets import kept_means, kept_offsets
+from rollingball.pytorch.optimizer.params import checked_params, checked_process_group
 from rollingball.pytorch.optimizer.random_state import checked_generators
 from rollingball.pytorch.optimizer.rules import refuse_contact_closure, roll, shows_foot
-from rollingball.pytorch.optimizer.scaling import Overflow, copied, refuse_handed_over, unscale_handed_over
+from rollingball.pytorch.optimizer.scaling import Overflow, copied, enabled, refuse_handed_over, unscale_handed_over
 from rollingball.pytorch.optimizer.tensors import local
 from rollingball.pytorch.optimizer.two_calls import finish, refuse_between
 
@@ -159,18 +160,20 @@ class RollingBall(BallOptimizer):
         checked_base(base, base_kwargs, {"momentum": momentum, "weight_decay": weight_decay, "maximize": maximize})
         if base is None:
             defaults |= {"momentum": momentum, "weight_decay": weight_decay}
+        params = checked_params(params)
         check_group(defaults)
         if projection is not None and method != "footpoint":
             raise InputError("projection", projection, "None unless method is 'footpoint'")
         if not isinstance(projection, (GradientProjection, LBFGSProjection, type(None))):
             raise InputError("projection", projection, "a GradientProjection or an LBFGSProjection")
         self.projection = projection or LBFGSProjection()
-        self.process_group = process_group
+        self.process_group = checked_process_group(process_group)
         self.evaluations = 0
         self.last_projection: ProjectionReport | None = None
         self.last_loss: Any = None
         self.generators = checked_generators(generators)
         self._surroundings, self._showing, self._failures = Surroundings(self.generators), False, 0
+        self._checked: list[list[Any]] = []
         self.base: Optimizer | None = None
         if base is not None:
             self.base = made_base(base, params, lr, base_kwargs)
@@ -179,6 +182,7 @@ class RollingBall(BallOptimizer):
         self._link_base()
         self.units = checked_units(metric, self.param_groups) if isinstance(metric, Mapping) else {}
         refuse_parts(self.param_groups)
+        settle_radii(self.param_groups)
         one_ball(self.param_groups)
         self._began_with_foot = shows_foot(self.param_groups[0])
 
@@ -220,8 +224,7 @@ class RollingBall(BallOptimizer):
         captured = on_cuda and torch.cuda.is_current_stream_capturing()
         if captured and not all(group["capturable"] for group in self.param_groups):
             raise RuntimeError("step is captured in a CUDA graph, but capturable is False in a group")
-        group, ball = self.param_groups[0], one_ball(self.param_groups)
-        self._check_shown()
+        group, ball, scaler = self.param_groups[0], self._checked_ball(), enabled(scaler)
         if contact_closure is not None:
             refuse_between(self._surroundings.touched, "step(contact_closure=...)")
         refuse_contact_closure(closure, contact_closure, group)

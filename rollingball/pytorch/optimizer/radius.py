@@ -12,8 +12,10 @@ Any scheduler of torch drives ``lr`` beside them.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,7 +62,18 @@ class RadiusScheduler:
         return {name: value for name, value in vars(self).items() if name != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a :meth:`state_dict`; the optimizer gets the radius that was set last."""
+        """Go on from a :meth:`state_dict`; the optimizer gets the radius that was set last.
+
+        Raises:
+            InputError: naming ``state_dict`` or a value in it; the schedule is then as it was.
+        """
+        own = self.state_dict()
+        if not isinstance(state_dict, Mapping) or set(state_dict) != set(own):
+            found = sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else state_dict
+            allowed = f"the state_dict() of a {type(self).__name__}, which has {', '.join(sorted(own))}"
+            raise InputError("state_dict", found, allowed)
+        for name, value in state_dict.items():
+            _check_saved(f"state_dict.{name}", value, own[name])
         vars(self).update(state_dict)
         self._write(self._last)
 
@@ -170,11 +183,9 @@ class ReduceRadiusOnPlateau(RadiusScheduler):
         """Take one measurement of the metric, a number or a tensor of one.
 
         Raises:
-            InputError: where no metric is given.
+            InputError: for anything else; NaN is a number that is no improvement.
         """
-        if metric is None:
-            raise InputError("metric", metric, "the number that is watched, as in step(validation_loss)")
-        value = float(metric)
+        value = _measured(metric)
         margin = self.threshold * abs(self.best) if math.isfinite(self.best) else 0.0
         if value < self.best - margin if self.mode == "min" else value > self.best + margin:
             self.best, self.waited = value, 0
@@ -193,3 +204,31 @@ def _factor(name: str, value: Any) -> float:
     if not_negative(name, value).ndim != 0:
         raise InputError(name, value, "one finite number, 0 or above")
     return float(value)
+
+
+def _measured(metric: Any) -> float:
+    """A metric as a number, or an InputError."""
+    try:
+        if metric is None or isinstance(metric, (str, bytes)) or np.size(metric) != 1:
+            raise TypeError
+        return float(metric)
+    except (TypeError, ValueError, RuntimeError):
+        allowed = "the number that is watched, as in step(validation_loss)"
+        shown = f"a tensor of shape {tuple(metric.shape)}" if isinstance(metric, Tensor) else metric
+        raise InputError("metric", shown, allowed) from None
+
+
+def _check_saved(name: str, value: Any, own: Any) -> None:
+    """Refuse a value of a saved schedule that is not of the kind of this one's."""
+    if isinstance(own, str):
+        if not isinstance(value, str):
+            raise InputError(name, value, "a text")
+    elif isinstance(own, list):
+        if not isinstance(value, list):
+            raise InputError(name, value, "a list of the indices of groups")
+        for index in value:
+            whole(name, index)
+    elif isinstance(own, int):
+        whole(name, value)
+    elif isinstance(own, float) and (isinstance(value, bool) or not isinstance(value, (int, float, np.number))):
+        raise InputError(name, value, "a number")

@@ -33,6 +33,19 @@ class Overflow(Exception):  # noqa: N818, a signal inside one step: it never lea
     """A gradient is not finite after unscaling."""
 
 
+def enabled(scaler: Any) -> Any:
+    """A GradScaler that is enabled; None for one that is not, and for None.
+
+    Raises:
+        InputError: naming ``scaler``, for anything else.
+    """
+    if scaler is None:
+        return None
+    if isinstance(scaler, type) or not all(hasattr(scaler, name) for name in ("is_enabled", "unscale_")):
+        raise InputError("scaler", scaler, "a torch.amp.GradScaler, or None")
+    return scaler if scaler.is_enabled() else None
+
+
 class Unscaler:
     """Unscales the gradients of the several closure calls of one step.
 

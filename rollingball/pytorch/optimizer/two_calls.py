@@ -11,11 +11,11 @@ import torch
 from rollingball.core.errors import InputError
 from rollingball.pytorch.optimizer.center import move_center
 from rollingball.pytorch.optimizer.closure import Calls, has_gradients
-from rollingball.pytorch.optimizer.groups import one_ball
 from rollingball.pytorch.optimizer.inner_calls import weights_moved
 from rollingball.pytorch.optimizer.offsets import kept_offsets
 from rollingball.pytorch.optimizer.rules import grow_older, is_kept, kept_contact, put_contact, shows_foot
-from rollingball.pytorch.optimizer.scaling import Overflow, unscale_handed_over
+from rollingball.pytorch.optimizer.scaling import Overflow, enabled, unscale_handed_over
+from rollingball.pytorch.optimizer.sphere import Sphere
 from rollingball.pytorch.optimizer.tensors import Tensors, add_, clones, copy_
 
 
@@ -42,21 +42,20 @@ def refuse_between(touched: Touched | None, what: str) -> None:
         )
 
 
-def touch(optimizer: Any, scaler: Any) -> Touched:
+def touch(optimizer: Any, ball: Sphere, scaler: Any) -> Touched:
     """Displace the parameters from the centre to the contact that the gradients there give.
 
     Args:
         optimizer: The RollingBall.
+        ball: The ball.
         scaler: The GradScaler that the loss was scaled with, or None.
     """
     group = optimizer.param_groups[0]
-    ball = one_ball(optimizer.param_groups)
     if shows_foot(group) or group["contact_steps"] != 1:
         rule = f"method={group['method']!r}" if group["method"] != "contact" else f"{group['contact_steps']}"
         allowed = "1 for touch() and step(), which take two gradients; step(closure) takes any number"
         raise InputError("contact_steps", rule, allowed)
-    if scaler is not None and not scaler.is_enabled():
-        scaler = None
+    scaler = enabled(scaler)
     if not is_kept(group):
         if not has_gradients(optimizer):
             raise RuntimeError("touch() found no gradients: call loss.backward() before it")
@@ -101,7 +100,7 @@ def finish(optimizer: Any, touched: Touched, closure: Callable[[], Any] | None, 
             returned = None if closure is None else closure()
     finally:
         release(touched)
-    scaler = scaler if scaler is not None and scaler.is_enabled() else None
+    scaler = enabled(scaler)
     if scaler is not None:
         optimizer._surroundings.unscale(optimizer, 1)
     if not unscale_handed_over(optimizer) or not touched.found:

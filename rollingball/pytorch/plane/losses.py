@@ -128,6 +128,23 @@ class MeanLoss:
                 weight += share
         return total / weight, {name: tensor / weight for name, tensor in result.items()}
 
+    def finite_gradient(self, parameters: Parameters) -> tuple[float, Parameters]:
+        """:meth:`gradient`, where it is finite.
+
+        Raises:
+            InputError: otherwise, naming ``model``, ``batches`` or ``loss_fn``: what is not finite.
+        """
+        found = parameters | self.own
+        refuse_not_finite("model", {**found, **_buffers(self.model, self.own)}, "finite parameters and buffers")
+        for index, batch in enumerate(self.batches):
+            given = dict(zip(("the inputs", "the targets"), paired(batch, self.device), strict=True))
+            refuse_not_finite("batches", given, "finite inputs and targets", f" of batch {index}")
+        loss, gradient = self.gradient(parameters)
+        if not math.isfinite(loss):
+            raise InputError("loss_fn", loss, "a loss that is finite at the model: its parameters and batches are")
+        refuse_not_finite("loss_fn", gradient, "a loss whose gradient is finite at the model", before="the gradient by ")
+        return loss, gradient
+
     def hessian_product(self, parameters: Parameters, direction: Parameters) -> Parameters:
         """The Hessian of the loss at one point times a direction, by differentiating twice."""
         with evaluation_mode(self.model):
