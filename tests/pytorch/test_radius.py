@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 
 import pytest
 import torch
@@ -140,6 +141,12 @@ def test_the_learning_rate_has_its_own_schedule():
         (lambda o: ReduceRadiusOnPlateau(o, factor=1.0), "factor"),
         (lambda o: ReduceRadiusOnPlateau(o, patience=-1), "patience"),
         (lambda o: ReduceRadiusOnPlateau(o).step(), "metric"),
+        (lambda o: ReduceRadiusOnPlateau(o).step("a"), "metric"),
+        (lambda o: ReduceRadiusOnPlateau(o).step("1.0"), "metric"),
+        (lambda o: ReduceRadiusOnPlateau(o).step([1.0]), "metric"),
+        (lambda o: ReduceRadiusOnPlateau(o).step(1j), "metric"),
+        (lambda o: ReduceRadiusOnPlateau(o).step(torch.ones(2)), "metric"),
+        (lambda o: ReduceRadiusOnPlateau(o).step(torch.tensor(1j)), "metric"),
         (lambda o: RadiusScheduler(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])), "optimizer"),
         (lambda o: RadiusScheduler(None), "optimizer"),
     ],
@@ -147,3 +154,27 @@ def test_the_learning_rate_has_its_own_schedule():
 def test_what_cannot_be_used_is_refused_by_name(make, name):
     with pytest.raises(rb.InputError, match=f"^{name}: got"):
         make(optimizer_of()[1])
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        (None, "state_dict"), ({}, "state_dict"), ({"count": "a"}, "state_dict"), ([], "state_dict"),
+        ({"step": 1}, "state_dict"), ({"optimizer": None}, "state_dict"),
+        *[({name: value}, f"state_dict.{name}") for name, value in [
+            ("count", "a"), ("count", -1), ("count", 1.5), ("final", None), ("final", "0"), ("_last", -1.0),
+            ("_last", math.nan), ("left_out", 0), ("left_out", ["a"]), ("mode", "up"), ("mode", 1), ("best", "low"),
+            ("factor", 2.0), ("patience", True), ("initial_radius", math.inf),
+        ]],
+    ],
+)  # fmt: skip
+def test_a_state_that_cannot_be_used_leaves_the_schedule_as_it_was(content, field):
+    _problem, optimizer = optimizer_of()
+    scheduler = ReduceRadiusOnPlateau(optimizer)
+    scheduler.step(torch.tensor([0.5]))
+    before = scheduler.state_dict()
+    given = {**before, **content} if field != "state_dict" or "step" in (content or ()) else content
+    with pytest.raises(rb.InputError, match=rf"^{re.escape(field)}: got"):
+        scheduler.load_state_dict(given)
+    assert scheduler.state_dict() == before
+    scheduler.load_state_dict(before)

@@ -112,3 +112,40 @@ def test_what_cannot_be_used_is_refused_by_name(field, change):
     given = {"loss_fn": bowl, "batches": batches([0.0, 0, 0, 0]), **change}
     with pytest.raises(rb.InputError, match=f"^{field}: got"):
         suggest(Bowl(START), **given)
+
+
+def spoiled(what):
+    model, _loss = classifier()
+    inputs, targets = torch.randn(8, 6), torch.randint(3, (8,))
+    if what == "model":
+        with torch.no_grad():
+            model[2].weight[1, 3] = float("nan")
+    bad = torch.where(torch.arange(6) == 2, torch.inf, inputs)
+    return model, [(inputs, targets), (bad if what == "batches" else inputs, targets)]
+
+
+MEASURES = {"suggest": suggest, "hessian": rb.pytorch.LossPlane.hessian}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [("model", r"1 NaN in 2\.weight"), ("batches", "8 infinite numbers in the inputs of batch 1"), ("loss_fn", "nan")],
+)
+def test_what_is_not_finite_is_named(measure, what, says):
+    model, given = spoiled(what)
+
+    def loss_fn(outputs, targets):
+        loss = torch.nn.functional.cross_entropy(outputs, targets)
+        return loss * float("nan") if what == "loss_fn" else loss
+
+    with pytest.raises(rb.InputError, match=rf"^{what}: got .*{says}"):
+        MEASURES[measure](model, loss_fn, given)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize(("power", "says"), [(0.5, "a gradient"), (1.5, "second derivatives")])
+def test_a_loss_that_is_not_smooth_at_the_model_is_named(measure, power, says):
+    model = Bowl([0.0, -1.0, 2.0, 1.0])
+    with pytest.raises(rb.InputError, match=rf"^loss_fn: got '{says} that (is|are) not finite"):
+        MEASURES[measure](model, lambda x, shift: (x - shift[0]).abs().pow(power).sum(), batches([0.0] * 4))

@@ -68,12 +68,12 @@ class RadiusScheduler:
             InputError: naming ``state_dict`` or a value in it; the schedule is then as it was.
         """
         own = self.state_dict()
-        if not isinstance(state_dict, Mapping) or set(state_dict) != set(own):
-            found = sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else state_dict
+        given = set(state_dict) if isinstance(state_dict, Mapping) else set()
+        if not own.keys() <= given or any(name == "optimizer" or hasattr(type(self), name) for name in given):
             allowed = f"the state_dict() of a {type(self).__name__}, which has {', '.join(sorted(own))}"
-            raise InputError("state_dict", found, allowed)
-        for name, value in state_dict.items():
-            _check_saved(f"state_dict.{name}", value, own[name])
+            raise InputError("state_dict", state_dict, allowed)
+        for name, value in own.items():
+            _check_saved(name, state_dict[name], value)
         vars(self).update(state_dict)
         self._write(self._last)
 
@@ -209,7 +209,7 @@ def _factor(name: str, value: Any) -> float:
 def _measured(metric: Any) -> float:
     """A metric as a number, or an InputError."""
     try:
-        if metric is None or isinstance(metric, (str, bytes)) or np.size(metric) != 1:
+        if isinstance(metric, (str, bytes)):  # float would read them
             raise TypeError
         return float(metric)
     except (TypeError, ValueError, RuntimeError):
@@ -219,16 +219,19 @@ def _measured(metric: Any) -> float:
 
 
 def _check_saved(name: str, value: Any, own: Any) -> None:
-    """Refuse a value of a saved schedule that is not of the kind of this one's."""
-    if isinstance(own, str):
-        if not isinstance(value, str):
-            raise InputError(name, value, "a text")
+    """Refuse a value of a saved schedule that is not of the kind of this one's, ``own``."""
+    field = f"state_dict.{name}"
+    if name == "mode":
+        one_of(field, value, ("min", "max"))
+    elif name == "best":  # infinite in the beginning
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+            raise InputError(field, value, "a number")
     elif isinstance(own, list):
         if not isinstance(value, list):
-            raise InputError(name, value, "a list of the indices of groups")
+            raise InputError(field, value, "a list of the indices of groups")
         for index in value:
-            whole(name, index)
+            whole(field, index)
     elif isinstance(own, int):
-        whole(name, value)
-    elif isinstance(own, float) and (isinstance(value, bool) or not isinstance(value, (int, float, np.number))):
-        raise InputError(name, value, "a number")
+        whole(field, value, int(name in ("every", "steps") and own > 0))
+    elif isinstance(own, float):
+        _factor(field, value)

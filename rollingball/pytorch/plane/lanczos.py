@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import torch
 
+from rollingball.core.errors import InputError
 from rollingball.pytorch.plane.directions import Direction, combination, dot, random_direction
 
 
@@ -34,6 +36,9 @@ def top_eigenvectors(
 
     Returns:
         Eigenvalues (count,), descending; orthonormal eigenvectors; and their residuals (count,).
+
+    Raises:
+        InputError: naming ``loss_fn``, for a product that is not finite.
     """
     generator = torch.Generator().manual_seed(seed)
     values, vectors, residuals = list[float](), list[Direction](), list[float]()
@@ -65,6 +70,9 @@ def _largest(
         basis.append({name: tensor / size for name, tensor in new.items()})
         new = {name: tensor.clone() for name, tensor in product(basis[-1]).items()}
         length = dot(new, new) ** 0.5
+        if not math.isfinite(length):
+            found = "second derivatives that are not finite"
+            raise InputError("loss_fn", found, "a loss that is twice differentiable at the model")
         diagonal.append(dot(basis[-1], new))
         _clear(new, [*known, *basis])
         size = dot(new, new) ** 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +17,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from rollingball.core.errors import InputError
 from rollingball.pytorch.plane.batches import arguments_of, checked_batches, examples, length, paired
+from rollingball.pytorch.plane.finite import all_finite, refuse_not_finite
 
 CHUNK_NUMBERS = 2**25  # parameters of all points of a chunk together
 CHUNK_POINTS = 32
@@ -134,15 +136,9 @@ class MeanLoss:
         Raises:
             InputError: otherwise, naming ``model``, ``batches`` or ``loss_fn``: what is not finite.
         """
-        found = parameters | self.own
-        refuse_not_finite("model", {**found, **_buffers(self.model, self.own)}, "finite parameters and buffers")
-        for index, batch in enumerate(self.batches):
-            given = dict(zip(("the inputs", "the targets"), paired(batch, self.device), strict=True))
-            refuse_not_finite("batches", given, "finite inputs and targets", f" of batch {index}")
         loss, gradient = self.gradient(parameters)
-        if not math.isfinite(loss):
-            raise InputError("loss_fn", loss, "a loss that is finite at the model: its parameters and batches are")
-        refuse_not_finite("loss_fn", gradient, "a loss whose gradient is finite at the model", before="the gradient by ")
+        if not (math.isfinite(loss) and all_finite(gradient)):
+            refuse_not_finite({**parameters, **_buffers(self.model, self.own)}, self.batches, loss)
         return loss, gradient
 
     def hessian_product(self, parameters: Parameters, direction: Parameters) -> Parameters:

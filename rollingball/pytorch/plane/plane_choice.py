@@ -87,6 +87,7 @@ def by_curvature(
     like = {name: wide(tensor) for name, tensor in at.items()}
     if sum(tensor.numel() for tensor in like.values()) < 2:
         raise InputError("model", type(model).__name__, "a model of two parameters or more")
+    losses.finite_gradient(at)
     values, basis, residuals = top_eigenvectors(
         lambda direction: losses.hessian_product(at, direction),
         like,

@@ -108,7 +108,8 @@ def suggest(
         A :class:`Suggestion`.
 
     Raises:
-        InputError: for arguments that cannot be used, and for a model whose loss has no slope or does not bend upwards.
+        InputError: for arguments that cannot be used, and for a model whose loss has no slope or does not bend upwards, or is
+            not finite.
     """
     positive_scalar("tol", tol)
     names, _tied = parameter_names(model, trainable=True)
@@ -139,11 +140,11 @@ def suggest(
 
 def _slopes(model: torch.nn.Module, loss_fn: Any, losses: MeanLoss, at: Direction) -> tuple[float, float, float]:
     """|mean gradient|, and the root mean squares of the gradients of batches and of their differences from the mean."""
+    _loss, mean = losses.finite_gradient(at)
     squares, count = 0.0, 0
     for batch in losses.batches:
         _loss, gradient = MeanLoss(model, loss_fn, [batch]).gradient(at)
         squares, count = squares + dot(gradient, gradient), count + 1
-    _loss, mean = losses.gradient(at)
     slope, square = math.sqrt(dot(mean, mean)), squares / count
     spread = max(square - slope**2, 0.0) * count / (count - 1) if count > 1 else math.nan
     return slope, math.sqrt(square), math.sqrt(spread)
