@@ -71,7 +71,8 @@ MODEL = network()[0]
     ("given", "says"),
     [
         (None, "a list of tensors"), ("abc", "a list of tensors"), ([], "empty parameter list"), ([1.0], "tensors"),
-        (MODEL, r"model\.parameters\(\)"), (list(MODEL), "tensors"), (dict(MODEL.named_parameters()), "named_parameters"),
+        (MODEL, r"model\.parameters\(\)"), (list(MODEL), "tensors"),
+        (dict(MODEL.named_parameters()), r"model\.named_parameters\(\)"),
         ([{}], "'params'"), ([{"params": MODEL}], r"model\.parameters\(\)"), ([{"params": "abc"}], "tensors"),
         ([{"params": MODEL.parameters()}, *MODEL.parameters()], "groups"), (torch.ones(2), r"\[tensor\]"),
         (set(MODEL.parameters()), "a list of tensors"), ([*MODEL.parameters(), "abc"], "tensors"),

@@ -160,11 +160,11 @@ def test_what_cannot_be_used_is_refused_by_name(make, name):
     ("content", "field"),
     [
         (None, "state_dict"), ({}, "state_dict"), ({"count": "a"}, "state_dict"), ([], "state_dict"),
-        ({"step": 1}, "state_dict"), ({"optimizer": None}, "state_dict"),
+        ({"step": 1}, "state_dict"), ({"step": 1, "optimizer": None}, "state_dict"),
         *[({name: value}, f"state_dict.{name}") for name, value in [
             ("count", "a"), ("count", -1), ("count", 1.5), ("final", None), ("final", "0"), ("_last", -1.0),
             ("_last", math.nan), ("left_out", 0), ("left_out", ["a"]), ("mode", "up"), ("mode", 1), ("best", "low"),
-            ("factor", 2.0), ("patience", True), ("initial_radius", math.inf),
+            ("factor", -1.0), ("patience", True), ("initial_radius", math.inf),
         ]],
     ],
 )  # fmt: skip

@@ -14,7 +14,15 @@ from torch.optim import Optimizer
 
 from rollingball.core.errors import InputError
 from rollingball.pytorch.optimizer.checkpoint import OWN_STATE, usable
-from rollingball.pytorch.optimizer.groups import BEFORE, ONE_BALL, check_changed, check_group, is_on_ball, one_ball, settle_radii
+from rollingball.pytorch.optimizer.groups import (
+    BEFORE,
+    ONE_BALL,
+    check_changed,
+    check_group,
+    is_on_ball,
+    one_ball,
+    settle_radii,
+)
 from rollingball.pytorch.optimizer.inner_calls import Surroundings
 from rollingball.pytorch.optimizer.offsets import shown
 from rollingball.pytorch.optimizer.params import checked_params

@@ -59,7 +59,8 @@ class RollingBall(BallOptimizer):
 
     Args:
         params: Parameters, groups or named parameters, as for any torch optimizer. A group with ``radius=0`` beside
-            others is left out of the ball: its parameters have no foot, and follow the rule of the centre.
+            others is left out of the ball: its parameters have no foot, and follow the rule of the centre. What a group
+            does not give it has from the arguments below; what describes the ball has to be the same in all groups.
         lr: The learning rate of the loss f itself, whatever L; 0 or above. A tensor of one number is not brought to the
             host.
         radius: rho, 0 or above, in units of the parameters; the same in all groups that are on the ball. A tensor of

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rollingball.core.errors import InputError
 
-PARAMS = "parameters, groups or named parameters: a list of tensors, of dictionaries with 'params', or of (name, tensor)"
+PARAMS = "a list of tensors, of pairs of names and tensors, or of groups: dictionaries with the key 'params'"
 
 
 def checked_params(params: Any) -> list[Any]:

@@ -108,8 +108,8 @@ def suggest(
         A :class:`Suggestion`.
 
     Raises:
-        InputError: for arguments that cannot be used, and for a model whose loss has no slope or does not bend upwards, or is
-            not finite.
+        InputError: for arguments that cannot be used, and for a model whose loss is not finite, has no slope or does
+            not bend upwards.
     """
     positive_scalar("tol", tol)
     names, _tied = parameter_names(model, trainable=True)
