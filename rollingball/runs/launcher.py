@@ -11,7 +11,7 @@ from rollingball.core.launch import launch, load
 from rollingball.runs.clock import share_done
 from rollingball.runs.launches import first_steps, rolled
 from rollingball.runs.states import column
-from rollingball.surfaces.base import Surface
+from rollingball.runs.timed import TimedPlan
 from rollingball.surfaces.tape_functions import advice
 
 
@@ -65,14 +65,12 @@ class Launcher:
         frames, events = (array.numpy() for array in self._outputs)
         return frames, events, self.now()
 
-    def roll(self, duration: float, most: int, progress: bool, surface: Surface, searches: bool) -> tuple[float, bool]:
+    def roll(self, plan: TimedPlan, most: int, searches: bool) -> tuple[float, bool]:
         """Launch until no ball rolls any more.
 
         Args:
-            duration: The time at which a ball has arrived.
+            plan: The run.
             most: The most steps of a launch.
-            progress: Whether to show a bar.
-            surface: The surface, whose name is its title.
             searches: Whether each step may search, which takes long.
 
         Returns:
@@ -81,8 +79,8 @@ class Launcher:
 
         def advance(budget: int) -> tuple[int, float]:
             self.launch(budget)
-            return budget, share_done(self.clocks(), duration)
+            return budget, share_done(self.clocks(), plan.duration)
 
-        bar = (surface.name, 100, "%") if progress else None
+        bar = (plan.surface.name, 100, "%") if plan.progress else None
         first = first_steps(len(self.states), searches)
-        return rolled(advance, first, most, bar, advice=advice(surface))
+        return rolled(advance, first, most, bar, advice=advice(plan.surface))

@@ -44,17 +44,18 @@ def rolled(
     """
     pace = Pace(first, most)
     shown = bar(*title) if title else None
-    began, share = time.perf_counter(), 0.0
+    began = time.perf_counter()
     with Interruption() as interruption:
-        begun = False  # at least one launch is made, so that there is a first frame
-        while share < 1.0 and not (begun and interruption.asked):
-            launched, begun = time.perf_counter(), True
+        while True:  # at least once, so that there is a first frame
+            launched = time.perf_counter()
             made, share = advance(pace.steps)
             if shown is not None:
                 shown.update(int(shown.total * share) - shown.n)
                 if advice and time.perf_counter() - began > ADVICE_SECONDS:
                     shown.write(advice, file=sys.stderr)
                     advice = ""
+            if share >= 1.0 or interruption.asked:
+                break
             pace.took(made, time.perf_counter() - launched)
     if shown is not None:
         shown.close()

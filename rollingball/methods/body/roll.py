@@ -28,7 +28,7 @@ MOST_STEPS = 20_000  # trials of one launch
 def roll_body(plan: BodyPlan, compact: bool = False) -> Trajectory:
     """Move balls with mass and record them."""
     launcher = body_launcher(plan)
-    seconds, interrupted = launcher.roll(plan.duration, MOST_STEPS, plan.progress, plan.surface, plan.searches)
+    seconds, interrupted = launcher.roll(plan, MOST_STEPS, plan.searches)
     frames, events, states = launcher.host()
     names = ("foot", "center", "height", "residual", "contacts", *BODY_COLUMNS)
     columns: dict[str, Any] = {name: frames[name] for name in names}

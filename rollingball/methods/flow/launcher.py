@@ -24,6 +24,7 @@ from rollingball.runs.launcher import Launcher
 from rollingball.runs.launches import first_steps
 from rollingball.runs.states import column
 from rollingball.runs.stop import stop_rule
+from rollingball.runs.timed import TimedPlan
 from rollingball.surfaces.base import Surface
 from rollingball.surfaces.tape import Tape
 
@@ -77,13 +78,13 @@ class FlowLauncher(Launcher):
                 wp.synchronize_device(self._device)
                 pace.took(few, time.perf_counter() - launched)
 
-    def roll(self, duration: float, most: int, progress: bool, surface: Any, searches: bool) -> tuple[float, bool]:
+    def roll(self, plan: TimedPlan, most: int, searches: bool) -> tuple[float, bool]:
         """As for every launcher; what is compiled on the way is not counted.
 
         Where a flow has two kernels, the first one searches nothing, and the other one has a pace of its own.
         """
         self.late, self.searching = 0.0, Pace(first_steps(len(self.states), searches), most)
-        seconds, interrupted = super().roll(duration, most, progress, surface, searches and self.others is None)
+        seconds, interrupted = super().roll(plan, most, searches and self.others is None)
         return seconds - self.late, interrupted
 
     def _waits(self, single: bool) -> bool:

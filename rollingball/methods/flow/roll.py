@@ -31,7 +31,7 @@ def roll_flow(plan: FlowPlan, compact: bool = False) -> Trajectory:
         load_together([*placing, flow_kernel(plan.surface, plan.method)[0].kernel, *gap_kernels(plan)], plan.device)
     begins = _centers(plan) if places else plan.start
     launcher = SHELF.take(key, plan, begins)
-    seconds, interrupted = launcher.roll(plan.duration, MOST_STEPS, plan.progress, plan.surface, plan.searches)
+    seconds, interrupted = launcher.roll(plan, MOST_STEPS, plan.searches)
     frames, events, states = launcher.host()
     SHELF.put(launcher, key)
     columns: dict[str, Any] = {name: frames[name] for name in ("foot", "height", "residual", "contacts")}
